@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a person at the terminal sees and does while a run goes on: a bar, and Ctrl-C.
+// Everything goes to standard error, so that standard output stays clean.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+namespace demo {
+
+// From here on Ctrl-C asks the runs to stop; a second one ends the program at once.
+void catch_interrupts();
+bool interrupted();
+
+class Stopwatch {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+// On a terminal a bar that redraws itself, else a line now and then.
+class Progress {
+ public:
+  Progress(std::string title, std::size_t steps, std::size_t evaluations);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  // done evaluations are over, in step number step.
+  void show(std::size_t step, std::size_t done);
+
+ private:
+  std::string title_;
+  std::size_t steps_, evaluations_;
+  Stopwatch clock_;
+  double shown_ = 0;
+  bool terminal_, drawn_ = false;
+};
+
+}  // namespace demo

@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * noisewright.h - stochastic interpolants and diffusion: schedules, transforms, samplers.
+ *
+ * The whole library is three handles and four verbs.
+ *
+ *   nwr_context    where work runs: device, stream, threads, allocator   immutable, shareable
+ *   nwr_schedule   x_t = alpha(t)*data + sigma(t)*noise + gamma(t)*latent  immutable, shareable
+ *   nwr_sampler    one run through time                                 one thread at a time
+ *
+ *   transform   turn quantities you know at time t into quantities you want
+ *   step        hand the sampler a model output; it moves your state in place
+ *   fill        write random numbers, or a grid of times
+ *   copy        move tensors between devices
+ *
+ * Rules that hold for every function in this file
+ *   Errors      Fallible functions return nwr_status: 0 is success, positive is news that is not
+ *               an error, negative is an error; nwr_last_error() then says why, on this thread.
+ *               When a call fails no output parameter has been written and no tensor is changed,
+ *               unless the function says otherwise. No exception or signal crosses this interface.
+ *   Ownership   x_create writes a handle that you release with x_destroy, in any order: objects
+ *               keep what they use alive. x_destroy accepts NULL. Nothing else needs freeing.
+ *   Borrowing   Every pointer you pass is read or written before the call returns, or, for tensor
+ *               data on a GPU, in stream order; nothing you pass is kept unless it says 'kept'.
+ *   Strings     UTF-8, NUL-terminated. Strings you receive live as long as the handle they came
+ *               from, or forever if they came from no handle.
+ *   Threads     A function may run concurrently with any other on the handles that it takes as
+ *               pointers to const; a handle taken as a pointer to non-const must not be in use
+ *               elsewhere. Callbacks run on the calling thread, before the call returns, and must
+ *               return: they never throw, panic or jump through the library.
+ *   Structs     Structs that begin with struct_size can grow. Zero every byte, set struct_size to
+ *               sizeof of the struct, then set what you need: zero always means the default.
+ *   Enums       Every enum is exactly int32_t and open: expect values that you do not know.
+ */
+#ifndef NWR_H
+#define NWR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define NWR_VERSION_MAJOR 0
+#define NWR_VERSION_MINOR 1
+#define NWR_VERSION_PATCH 0
+#define NWR_ABI 0
+
+#if defined(NWR_STATIC)
+#  define NWR_API
+#elif defined(_WIN32)
+#  if defined(NWR_BUILDING)
+#    define NWR_API __declspec(dllexport)
+#  else
+#    define NWR_API __declspec(dllimport)
+#  endif
+#else
+#  define NWR_API __attribute__((visibility("default")))
+#endif
+
+#if defined(__cplusplus) || (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L)
+#  define NWR_INT32 : int32_t
+#else
+#  define NWR_INT32
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- status ------------------------------------------------------------------------------- */
+
+/** Outcome of a call. Negative values are errors. */
+typedef enum nwr_status NWR_INT32 {
+  NWR_OK = 0,
+  /** The sampler needs no further evaluation. */
+  NWR_DONE = 1,
+  /** Stopped because a callback or another thread asked. */
+  NWR_CANCELLED = 2,
+  /** An argument is wrong whatever the state. */
+  NWR_ERROR_INVALID_ARGUMENT = -1,
+  /** The call is out of order for this handle. */
+  NWR_ERROR_INVALID_STATE = -2,
+  /** No entry has that name. */
+  NWR_ERROR_NOT_FOUND = -3,
+  /** Right, but not in this build, version or device. */
+  NWR_ERROR_UNSUPPORTED = -4,
+  NWR_ERROR_OUT_OF_MEMORY = -5,
+  /** The needed size has been written. */
+  NWR_ERROR_BUFFER_TOO_SMALL = -6,
+  /** The device's plugin is absent or does not fit. */
+  NWR_ERROR_BACKEND = -7,
+  /** The device reported a failure, perhaps of earlier work. */
+  NWR_ERROR_DEVICE = -8,
+  /** The inputs do not determine the output at this time. */
+  NWR_ERROR_SINGULAR = -9,
+  /** Your callback returned a negative value. */
+  NWR_ERROR_CALLBACK = -10,
+  /** Saved bytes are damaged or from another version. */
+  NWR_ERROR_CORRUPT = -11,
+  /** A defect in the library. Please report it. */
+  NWR_ERROR_INTERNAL = -12,
+  NWR_STATUS_INT32_ = INT32_MIN
+} nwr_status;
+
+/** What went wrong in this thread's last failed call: never NULL, valid until its next call. */
+NWR_API const char* nwr_last_error(void);
+
+/** The version of the loaded library: major*1000000 + minor*1000 + patch. */
+NWR_API uint32_t nwr_version(void);
+
+/** The ABI of the loaded library. Equal to NWR_ABI, or this header does not fit it. */
+NWR_API uint32_t nwr_abi(void);
+
+/* ---- tensors ------------------------------------------------------------------------------ */
+
+/** Element types. The value is the byte pattern of the equivalent DLDataType. */
+typedef enum nwr_dtype NWR_INT32 {
+  NWR_F16 = 0x00011002,
+  NWR_F32 = 0x00012002,
+  NWR_F64 = 0x00014002,
+  NWR_BF16 = 0x00011004,
+  NWR_I64 = 0x00014000,
+  NWR_DTYPE_INT32_ = INT32_MIN
+} nwr_dtype;
+
+/** Memory spaces, numbered as DLPack numbers them. */
+typedef enum nwr_device NWR_INT32 {
+  NWR_CPU = 1,
+  NWR_CUDA = 2,
+  NWR_CUDA_HOST = 3,
+  NWR_CUDA_MANAGED = 13,
+  NWR_DEVICE_INT32_ = INT32_MIN
+} nwr_device;
+
+/** A view of an array that you own. Axis 0 is the batch. Byte for byte a DLTensor, and frozen. */
+typedef struct nwr_tensor {
+  void* data;
+  nwr_device device;
+  int32_t device_id;
+  /** 0 is a scalar, which stands for every sample of a batch. */
+  int32_t ndim;
+  nwr_dtype dtype;
+  const int64_t* shape;
+  /** In elements. NULL is dense, last axis fastest. */
+  const int64_t* strides;
+  uint64_t byte_offset;
+} nwr_tensor;
+
+/* ---- catalogue ---------------------------------------------------------------------------- */
+
+/** The kinds of named thing that the library can list. */
+typedef enum nwr_domain NWR_INT32 {
+  NWR_DOMAIN_STATUS = 0,
+  NWR_DOMAIN_DTYPE = 1,
+  NWR_DOMAIN_DEVICE = 2,
+  NWR_DOMAIN_QUANTITY = 3,
+  NWR_DOMAIN_SCHEDULE = 4,
+  NWR_DOMAIN_GRID = 5,
+  NWR_DOMAIN_SAMPLER = 6,
+  NWR_DOMAIN_CLOCK = 7,
+  NWR_DOMAIN_DISTRIBUTION = 8,
+  NWR_DOMAIN_START = 9,
+  NWR_DOMAIN_INT32_ = INT32_MIN
+} nwr_domain;
+
+typedef enum nwr_entry_flags NWR_INT32 {
+  /** Consumes random numbers. */
+  NWR_ENTRY_STOCHASTIC = 1,
+  /** The number of evaluations is not known in advance. */
+  NWR_ENTRY_ADAPTIVE = 2,
+  /** Usable in this process, plugins considered. */
+  NWR_ENTRY_AVAILABLE = 4,
+  NWR_ENTRY_FLAGS_INT32_ = INT32_MIN
+} nwr_entry_flags;
+
+/** One named thing. */
+typedef struct nwr_entry {
+  uint32_t struct_size;
+  /** The enum constant. */
+  int32_t value;
+  /** Lower case, stable: what config files say. */
+  const char* name;
+  const char* summary;
+  nwr_entry_flags flags;
+  uint32_t param_count;
+  /** Samplers: order of accuracy; else 0. */
+  uint32_t order;
+  uint32_t evals_per_step;
+} nwr_entry;
+
+/** One named parameter of an entry. */
+typedef struct nwr_param_info {
+  uint32_t struct_size;
+  uint32_t reserved;
+  const char* name;
+  const char* summary;
+  double default_value, min, max;
+  /** Names of the values 0, 1, 2 ... that a spec string may write, as "small,large"; or NULL. */
+  const char* choices;
+} nwr_param_info;
+
+/** How many entries a domain has; 0 for a domain that this version does not know. */
+NWR_API size_t nwr_catalog_size(nwr_domain domain);
+NWR_API nwr_status nwr_catalog_entry(nwr_domain domain, size_t index, nwr_entry* out);
+NWR_API nwr_status nwr_catalog_param(nwr_domain domain, size_t index, size_t param,
+                                           nwr_param_info* out);
+/** The enum constant that a name (or one of its aliases) stands for. */
+NWR_API nwr_status nwr_catalog_find(nwr_domain domain, const char* name, int32_t* out);
+
+/** A named value: the extra settings of one kind of schedule, grid or sampler. */
+typedef struct nwr_param {
+  const char* name;
+  double value;
+} nwr_param;
+
+/* ---- context ------------------------------------------------------------------------------ */
+
+typedef struct nwr_context nwr_context;
+
+typedef void* (*nwr_alloc_fn)(void* user, size_t bytes, size_t align, nwr_device device,
+                                void* stream);
+typedef void (*nwr_free_fn)(void* user, void* memory, size_t bytes, nwr_device device,
+                              void* stream);
+
+typedef struct nwr_context_options {
+  uint32_t struct_size;
+  /** Must be 0. */
+  uint32_t flags;
+  /** 0 is NWR_CPU. */
+  nwr_device device;
+  int32_t device_id;
+  /** A cudaStream_t, kept. NULL makes one. 1, 2: CUDA's legacy, per-thread. */
+  void* stream;
+  /** CPU threads; 0 is one per core. Never changes a result. */
+  uint32_t threads;
+  uint32_t reserved;
+  /** File of the device's plugin; NULL searches. */
+  const char* plugin;
+  /** Kept, with free and user, until the last user of the context ends. */
+  nwr_alloc_fn alloc;
+  nwr_free_fn free;
+  void* user;
+} nwr_context_options;
+
+NWR_API nwr_status nwr_context_create(const nwr_context_options* options,
+                                            nwr_context** out);
+NWR_API void nwr_context_destroy(nwr_context* context);
+/** Waits for all work queued through this context and reports its errors. */
+NWR_API nwr_status nwr_context_synchronize(const nwr_context* context);
+
+/** Memory on the context's device, for callers that have no other source of it. */
+NWR_API nwr_status nwr_memory_alloc(const nwr_context* context, size_t bytes, void** out);
+NWR_API void nwr_memory_free(const nwr_context* context, void* memory);
+/** Copies between devices, dtypes and strides. Shapes must match. */
+NWR_API nwr_status nwr_tensor_copy(const nwr_context* context, const nwr_tensor* from,
+                                         const nwr_tensor* to);
+
+/* ---- random numbers ----------------------------------------------------------------------- */
+
+/** A position in a Philox4x32-10 stream: a value, not an object. Equal on every device. */
+typedef struct nwr_rng {
+  uint64_t seed;
+  uint64_t stream;
+  /** In elements. */
+  uint64_t offset;
+} nwr_rng;
+
+typedef enum nwr_distribution NWR_INT32 {
+  NWR_NORMAL = 0,
+  NWR_UNIFORM = 1,
+  NWR_DISTRIBUTION_INT32_ = INT32_MIN
+} nwr_distribution;
+
+/** Fills a tensor. One rng numbers all elements in order; as many as samples, each its own. */
+NWR_API nwr_status nwr_random_fill(const nwr_context* context, nwr_distribution what,
+                                         const nwr_rng* rngs, size_t rng_count,
+                                         const nwr_tensor* out);
+
+/* ---- schedules ---------------------------------------------------------------------------- */
+
+typedef struct nwr_schedule nwr_schedule;
+
+typedef enum nwr_schedule_kind NWR_INT32 {
+  /** alpha = t, sigma = 1-t: rectified flow. */
+  NWR_SCHEDULE_LINEAR = 0,
+  /** Variance preserving, squared cosine. */
+  NWR_SCHEDULE_COSINE = 1,
+  /** Variance preserving, linear beta. */
+  NWR_SCHEDULE_VP = 2,
+  /** alpha = 1, sigma = t. */
+  NWR_SCHEDULE_EDM = 3,
+  NWR_SCHEDULE_CUSTOM = 4,
+  /** A discrete table of alpha_bar or of betas that you give. */
+  NWR_SCHEDULE_TABLE = 5,
+  /** alpha = 1, sigma geometric in t. */
+  NWR_SCHEDULE_VE = 6,
+  /** A discrete table made from a formula for beta: DDPM and its kin. */
+  NWR_SCHEDULE_DDPM = 7,
+  NWR_SCHEDULE_KIND_INT32_ = INT32_MIN
+} nwr_schedule_kind;
+
+/** The interpolant's coefficients at one time, each in closed form, with derivatives in t. Frozen. */
+typedef struct nwr_coeffs {
+  double alpha, sigma, gamma;
+  double dalpha, dsigma;
+  /** gamma * dgamma/dt, which stays finite where dgamma does not. */
+  double gamma_dgamma;
+  /** log(alpha), and its derivative: the drift f of the forward SDE. */
+  double log_alpha, dlog_alpha;
+  /** log(alpha/sigma), half the log-SNR. */
+  double lambda;
+  /** The forward SDE's squared diffusion g^2 = 2 sigma^2 |dlambda/dt|. */
+  double diffusion2;
+} nwr_coeffs;
+
+/** Returns 0, or a negative value to fail. */
+typedef int32_t (*nwr_coeffs_fn)(void* user, double t, nwr_coeffs* out);
+typedef void (*nwr_release_fn)(void* user);
+
+typedef struct nwr_schedule_options {
+  uint32_t struct_size;
+  uint32_t flags;
+  /** Used when name is NULL. */
+  nwr_schedule_kind kind;
+  uint32_t param_count;
+  /** "cosine", or with settings "cosine(s=0.008)". */
+  const char* name;
+  const nwr_param* params;
+  /** Custom: the ends of time. Both 0 is 0 and 1. */
+  double t_noise, t_data;
+  /** Table: alpha_bar of each index of a discrete schedule, copied. */
+  const double* table;
+  size_t table_count;
+  /** Custom: kept, and called on threads that call the library. */
+  nwr_coeffs_fn coeffs;
+  /** Called once with user when the schedule is gone. */
+  nwr_release_fn release;
+  void* user;
+} nwr_schedule_options;
+
+typedef struct nwr_schedule_info {
+  uint32_t struct_size;
+  nwr_schedule_kind kind;
+  /** Recreates this schedule when passed as options.name. */
+  const char* spec;
+  /** Sampling goes from the first to the second. */
+  double t_noise, t_data;
+} nwr_schedule_info;
+
+NWR_API nwr_status nwr_schedule_create(const nwr_schedule_options* options,
+                                             nwr_schedule** out);
+NWR_API void nwr_schedule_destroy(nwr_schedule* schedule);
+NWR_API nwr_status nwr_schedule_get_info(const nwr_schedule* schedule,
+                                               nwr_schedule_info* out);
+NWR_API nwr_status nwr_schedule_eval(const nwr_schedule* schedule, const double* times,
+                                  size_t count, nwr_coeffs* out);
+/** The times at which log(alpha/sigma) has given values. out may be lambdas. */
+NWR_API nwr_status nwr_schedule_invert(const nwr_schedule* schedule, const double* lambdas,
+                                    size_t count, double* out);
+
+typedef enum nwr_grid_kind NWR_INT32 {
+  /** Even in t. */
+  NWR_GRID_UNIFORM = 0,
+  /** Even in log(alpha/sigma). */
+  NWR_GRID_LOGSNR = 1,
+  /** Even in (sigma/alpha)^(1/rho). */
+  NWR_GRID_KARRAS = 2,
+  /** Even in log(sigma/alpha) between two noise levels. */
+  NWR_GRID_EXPONENTIAL = 3,
+  /** Discrete schedules: every (T/n)-th index from 0 up. */
+  NWR_GRID_LEADING = 4,
+  /** Discrete schedules: every (T/n)-th index from T-1 down. */
+  NWR_GRID_TRAILING = 5,
+  /** Discrete schedules: n indices from T-1 to 0. */
+  NWR_GRID_LINSPACE = 6,
+  NWR_GRID_KIND_INT32_ = INT32_MIN
+} nwr_grid_kind;
+
+typedef struct nwr_grid_options {
+  uint32_t struct_size;
+  uint32_t flags;
+  nwr_grid_kind kind;
+  uint32_t param_count;
+  const char* name;
+  const nwr_param* params;
+  /** Both 0 is the schedule's own ends. */
+  double t_begin, t_end;
+} nwr_grid_options;
+
+/** Writes count times, first to last. A grid is just an array: make your own if you like. */
+NWR_API nwr_status nwr_grid_fill(const nwr_schedule* schedule,
+                                       const nwr_grid_options* options, double* times,
+                                       size_t count);
+
+/* ---- transforms --------------------------------------------------------------------------- */
+
+/** Everything a model can predict or a solver can need, at one time t. */
+typedef enum nwr_quantity NWR_INT32 {
+  /** x_t itself. */
+  NWR_STATE = 0,
+  /** The clean end. */
+  NWR_DATA = 1,
+  /** The other end: epsilon, or the base sample. */
+  NWR_NOISE = 2,
+  /** The third leg, where gamma is not 0. */
+  NWR_LATENT = 3,
+  /** dx_t/dt. */
+  NWR_VELOCITY = 4,
+  /** Gradient of log density; needs a Gaussian noise or latent. */
+  NWR_SCORE = 5,
+  /** alpha*noise - sigma*data, known as v. */
+  NWR_ANGULAR = 6,
+  /** Velocity plus the diffusion's share of the score. */
+  NWR_DRIFT = 7,
+  NWR_QUANTITY_INT32_ = INT32_MIN
+} nwr_quantity;
+
+typedef struct nwr_operand {
+  nwr_quantity quantity;
+  uint32_t reserved;
+  const nwr_tensor* tensor;
+} nwr_operand;
+
+/** From inputs known at times t, writes outputs. Outputs may be inputs. t: scalar or one a sample.
+ *  Every quantity is a fixed combination of data, noise and latent, so any inputs that determine an
+ *  output will do: {data, noise} to {state, velocity} corrupts a training batch and makes its
+ *  target; {state, velocity} to {score} converts a prediction. diffusion is w(t)^2, for
+ *  NWR_DRIFT: scalar or one a sample; NULL is 0. */
+NWR_API nwr_status nwr_transform_apply(const nwr_context* context,
+                                             const nwr_schedule* schedule, const nwr_tensor* t,
+                                             const nwr_tensor* diffusion,
+                                             const nwr_operand* inputs, size_t input_count,
+                                             const nwr_operand* outputs, size_t output_count);
+
+/** The same as numbers: out[i] is the factor of inputs[i]. For hosts that differentiate. */
+NWR_API nwr_status nwr_transform_coeffs(const nwr_schedule* schedule, double t,
+                                              double diffusion, const nwr_quantity* inputs,
+                                              size_t input_count, nwr_quantity output,
+                                              double* out);
+
+/** out = sum of factors[i] * inputs[i]. Guidance, averaging, scaling. out may be an input. */
+NWR_API nwr_status nwr_tensor_combine(const nwr_context* context, const double* factors,
+                                            const nwr_tensor* const* inputs, size_t input_count,
+                                            const nwr_tensor* out);
+
+/* ---- samplers ----------------------------------------------------------------------------- */
+
+typedef struct nwr_sampler nwr_sampler;
+
+typedef enum nwr_sampler_kind NWR_INT32 {
+  NWR_SAMPLER_EULER = 0,
+  NWR_SAMPLER_HEUN = 1,
+  /** eta: 0 deterministic, 1 ancestral. */
+  NWR_SAMPLER_DDIM = 2,
+  NWR_SAMPLER_DPMPP_2M = 3,
+  /** Ancestral sampling with the posterior's variance. */
+  NWR_SAMPLER_DDPM = 4,
+  NWR_SAMPLER_KIND_INT32_ = INT32_MIN
+} nwr_sampler_kind;
+
+typedef enum nwr_sampler_flags NWR_INT32 {
+  /** Keep each evaluation's estimate of the clean sample for nwr_sampler_denoised. */
+  NWR_SAMPLER_KEEP_DENOISED = 1,
+  NWR_SAMPLER_FLAGS_INT32_ = INT32_MIN
+} nwr_sampler_flags;
+
+/** Writes unit normals for draw number draw of this run. Returns 0, or a negative value to fail. */
+typedef int32_t (*nwr_noise_fn)(void* user, uint64_t draw, const nwr_tensor* out);
+
+/** The clock that a model was trained to read. */
+typedef enum nwr_clock NWR_INT32 {
+  /** The schedule's own t. */
+  NWR_CLOCK_T = 0,
+  /** The step number of a discrete schedule. */
+  NWR_CLOCK_INDEX = 1,
+  /** sigma/alpha. */
+  NWR_CLOCK_SIGMA = 2,
+  NWR_CLOCK_LOGSNR = 3,
+  NWR_CLOCK_INT32_ = INT32_MIN
+} nwr_clock;
+
+typedef struct nwr_sampler_options {
+  uint32_t struct_size;
+  uint32_t flags;
+  /** Used when name is NULL. */
+  nwr_sampler_kind kind;
+  /** What the model returns; 0 is velocity. */
+  nwr_quantity prediction;
+  /** "ddim(eta=0.5)". */
+  const char* name;
+  const nwr_param* params;
+  uint32_t param_count;
+  /** With times NULL: a default grid of this many steps. */
+  uint32_t steps;
+  /** time_rows rows of time_count times. */
+  const double* times;
+  uint32_t time_count;
+  /** 0 or 1: shared by the batch. Else one row a sample. */
+  uint32_t time_rows;
+  /** One, or one a sample so that results ignore batching. */
+  const nwr_rng* rngs;
+  uint32_t rng_count;
+  /** In which eval.clock is told. */
+  nwr_clock clock;
+  /** Draws the noise in place of rngs: kept, called where the sampler needs noise. May be NULL. */
+  nwr_noise_fn noise;
+  /** Called once with user when the sampler is gone. */
+  nwr_release_fn release;
+  void* user;
+} nwr_sampler_options;
+
+typedef enum nwr_start NWR_INT32 {
+  /** Fill x with the schedule's noise. */
+  NWR_START_PRIOR = 0,
+  /** x is already a state at the first time. */
+  NWR_START_STATE = 1,
+  /** x is clean: noise it to the first time. */
+  NWR_START_DATA = 2,
+  NWR_START_INT32_ = INT32_MIN
+} nwr_start;
+
+/** The evaluation that a sampler waits for. */
+typedef struct nwr_eval {
+  uint32_t struct_size;
+  /** Evaluations done. */
+  uint32_t index;
+  /** Evaluations in all; 0 if not known. */
+  uint32_t count;
+  /** 1, or the batch size when samples have times of their own. */
+  uint32_t row_count;
+  /** The time of row 0. */
+  double t;
+  /** The same on the model's clock. */
+  double clock;
+  /** What to multiply x by before the model sees it. */
+  double input_scale;
+  /** All rows. Valid until the sampler moves. */
+  const double* t_rows;
+  const double* clock_rows;
+  const double* input_scale_rows;
+} nwr_eval;
+
+NWR_API nwr_status nwr_sampler_create(const nwr_context* context,
+                                            const nwr_schedule* schedule,
+                                            const nwr_sampler_options* options,
+                                            nwr_sampler** out);
+NWR_API void nwr_sampler_destroy(nwr_sampler* sampler);
+/** Begins, or begins again. Fixes the shape, dtype and device of x for this run. */
+NWR_API nwr_status nwr_sampler_start(nwr_sampler* sampler, const nwr_tensor* x,
+                                           nwr_start start);
+/** NWR_OK and what to evaluate, or NWR_DONE and the end's time. Changes nothing. */
+NWR_API nwr_status nwr_sampler_next(const nwr_sampler* sampler, nwr_eval* out);
+/** Takes the model's outputs at (x, eval) and writes the next point to evaluate into x. One output,
+ *  or, where the sampler was made with guidance, the conditional one and then the unconditional. */
+NWR_API nwr_status nwr_sampler_step(nwr_sampler* sampler, const nwr_tensor* x,
+                                 const nwr_tensor* outputs, size_t output_count);
+/** Writes the present estimate of the clean sample: a preview, or the last step's x0. */
+NWR_API nwr_status nwr_sampler_denoised(const nwr_sampler* sampler, const nwr_tensor* out);
+
+/** Writes the model's output for x into output. Returns 0 to go on, positive to cancel. */
+typedef int32_t (*nwr_model_fn)(void* user, const nwr_eval* eval, const nwr_tensor* x,
+                                  const nwr_tensor* output);
+/** Called after each step, with the state so far. Returns 0 to go on, positive to cancel. */
+typedef int32_t (*nwr_progress_fn)(void* user, const nwr_eval* eval, const nwr_tensor* x);
+
+typedef struct nwr_callbacks {
+  uint32_t struct_size;
+  uint32_t flags;
+  nwr_model_fn model;
+  /** May be NULL. */
+  nwr_progress_fn progress;
+  void* user;
+} nwr_callbacks;
+
+/** The loop of next, model, step, from the sampler's present point to the end. */
+NWR_API nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
+                                         const nwr_callbacks* callbacks);
+/** Makes a run on another thread return NWR_CANCELLED at its next evaluation. */
+NWR_API void nwr_sampler_cancel(const nwr_sampler* sampler);
+
+/** Writes all but x, portably. Always sets *size; with capacity 0 it only does that. */
+NWR_API nwr_status nwr_sampler_save(const nwr_sampler* sampler, void* buffer,
+                                          size_t capacity, size_t* size);
+NWR_API nwr_status nwr_sampler_load(const nwr_context* context,
+                                          const nwr_schedule* schedule, const void* buffer,
+                                          size_t size, nwr_sampler** out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* NWR_H */

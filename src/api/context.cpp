@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the C side of contexts, memory and copies. Must not know backends beyond their choice.
+#include "core/context.hpp"
+
+#include "api/guard.hpp"
+#include "api/handles.hpp"
+#include "api/options.hpp"
+#include "api/tensor.hpp"
+#include "core/catalog.hpp"
+
+using namespace noisewright;
+
+namespace {
+
+constexpr uint32_t kMostThreads = 1024;
+
+}  // namespace
+
+nwr_status nwr_context_create(const nwr_context_options* options, nwr_context** out) {
+  return guard([&] {
+    require(out, "out");
+    const nwr_context_options given = take(options, "options");
+    const int32_t device = given.device == 0 ? int32_t{NWR_CPU} : int32_t{given.device};
+    find_by_value(NWR_DOMAIN_DEVICE, device, {"options.device"});
+    if (given.flags != 0) {
+      fail(NWR_ERROR_UNSUPPORTED, "options.flags is ", given.flags, ", but none are defined");
+    }
+    if (device != NWR_CPU) {
+      fail(NWR_ERROR_BACKEND, "options.device is ", name_of(NWR_DOMAIN_DEVICE, device),
+           ", but this version of noisewright has no plugin for it");
+    }
+    if (given.device_id != 0) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, "options.device_id is ", given.device_id,
+           ", but there is one cpu, 0");
+    }
+    if (given.threads > kMostThreads) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, "options.threads is ", given.threads, ", above ",
+           kMostThreads);
+    }
+    if (!given.alloc != !given.free) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, given.alloc ? "options.free" : "options.alloc",
+           " is NULL, but its partner is not");
+    }
+    QueueOptions queue;
+    queue.device = device;
+    queue.stream = given.stream;
+    queue.threads = given.threads;
+    queue.user = given.user;
+    queue.alloc = given.alloc;
+    queue.free = given.free;
+    *out = wrap(new Context(cpu_backend(), queue));
+    return NWR_OK;
+  });
+}
+
+void nwr_context_destroy(nwr_context* context) { Ref<Context>::release(unwrap(context)); }
+
+nwr_status nwr_context_synchronize(const nwr_context* context) {
+  return guard([&] {
+    require(context, "context");
+    unwrap(context)->synchronize();
+    return NWR_OK;
+  });
+}
+
+nwr_status nwr_memory_alloc(const nwr_context* context, size_t bytes, void** out) {
+  return guard([&] {
+    require(context, "context");
+    require(out, "out");
+    if (bytes == 0) fail(NWR_ERROR_INVALID_ARGUMENT, "bytes is 0");
+    *out = unwrap(context)->lend(bytes);
+    return NWR_OK;
+  });
+}
+
+void nwr_memory_free(const nwr_context* context, void* memory) {
+  if (context && memory) unwrap(context)->take_back(memory);
+}
+
+nwr_status nwr_tensor_copy(const nwr_context* context, const nwr_tensor* from,
+                           const nwr_tensor* to) {
+  return guard([&] {
+    require(context, "context");
+    const Context& c = *unwrap(context);
+    copy_array(c, take_tensor(from, {"from"}, c.device(), Use::read), {"from"}, to, {"to"});
+    return NWR_OK;
+  });
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the border that no exception crosses: the only catch (...) of the library.
+// Must not know what the calls do.
+#pragma once
+
+#include <exception>
+#include <new>
+#include <string_view>
+
+#include "core/error.hpp"
+
+namespace noisewright {
+
+// Keeps a message for nwr_last_error, cut to a fixed length: reporting must not fail.
+void set_last_error(std::string_view message) noexcept;
+
+template <class F>
+nwr_status guard(F&& f) noexcept {
+  try {
+    return f();
+  } catch (const Error& error) {
+    set_last_error(error.message);
+    return error.status;
+  } catch (const std::bad_alloc&) {
+    set_last_error("out of memory");
+    return NWR_ERROR_OUT_OF_MEMORY;
+  } catch (const std::exception& error) {
+    set_last_error(error.what());
+    return NWR_ERROR_INTERNAL;
+  } catch (...) {
+    set_last_error("an unknown exception");
+    return NWR_ERROR_INTERNAL;
+  }
+}
+
+template <class T>
+void require(const T* pointer, const char* name) {
+  if (!pointer) fail(NWR_ERROR_INVALID_ARGUMENT, name, " is NULL");
+}
+
+}  // namespace noisewright

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the C side of samplers. Must not know any one sampler.
+#include "core/sampler.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "api/guard.hpp"
+#include "api/handles.hpp"
+#include "api/options.hpp"
+#include "api/rngs.hpp"
+#include "api/tensor.hpp"
+#include "core/grid.hpp"
+#include "core/state.hpp"
+
+using namespace noisewright;
+
+namespace {
+
+constexpr uint32_t kDefaultSteps = 50;
+constexpr uint32_t kMostSteps = 1000000;
+constexpr uint32_t kMostRows = 1u << 20;
+
+// Calls release(user) once, when the last sampler that holds it is gone.
+struct Released {
+  nwr_release_fn release;
+  void* user;
+  ~Released() {
+    if (release) release(user);
+  }
+};
+
+std::vector<double> take_times(const nwr_sampler_options& o, const Schedule& schedule, int rows) {
+  if (o.times) {
+    if (o.steps != 0) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, "options.steps is ", o.steps,
+           ", but options.times gives the grid");
+    }
+    return {o.times, o.times + size_t{o.time_count} * static_cast<size_t>(rows)};
+  }
+  if (o.time_count != 0 || o.time_rows > 1) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "options.times is NULL, but options.time_count is ",
+         o.time_count, " and options.time_rows ", o.time_rows);
+  }
+  if (o.steps > kMostSteps) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "options.steps is ", o.steps, ", above ", kMostSteps);
+  }
+  std::vector<double> times((o.steps == 0 ? kDefaultSteps : o.steps) + size_t{1});
+  const bool blind = o.prediction == NWR_NOISE || o.prediction == NWR_SCORE;
+  fill_default_grid(schedule, blind, times.data(), times.size());
+  return times;
+}
+
+SamplerSetup take_setup(const nwr_sampler_options& o, const Schedule& schedule) {
+  if ((o.flags & ~uint32_t{NWR_SAMPLER_KEEP_DENOISED}) != 0) {
+    fail(NWR_ERROR_UNSUPPORTED, "options.flags is ", o.flags,
+         ", but only NWR_SAMPLER_KEEP_DENOISED is defined");
+  }
+  Spec spec;
+  const Entry* kind = nullptr;
+  if (o.name) {
+    spec = parse_spec(o.name, "options.name");
+    kind = &find_by_name(NWR_DOMAIN_SAMPLER, spec.name, "options.name");
+  } else {
+    kind = &find_by_value(NWR_DOMAIN_SAMPLER, o.kind, {"options.kind"});
+  }
+  SamplerSetup setup;
+  setup.spec = Settings(*kind, spec, o.params, o.param_count).spec();
+  setup.prediction = o.prediction == 0 ? NWR_VELOCITY : o.prediction;
+  find_by_value(NWR_DOMAIN_QUANTITY, setup.prediction, {"options.prediction"});
+  setup.clock = o.clock;
+  find_by_value(NWR_DOMAIN_CLOCK, setup.clock, {"options.clock"});
+  setup.keep_denoised = (o.flags & NWR_SAMPLER_KEEP_DENOISED) != 0;
+  if (o.time_rows > kMostRows) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "options.time_rows is ", o.time_rows, ", above ", kMostRows);
+  }
+  setup.rows = o.time_rows == 0 ? 1 : static_cast<int>(o.time_rows);
+  setup.times = take_times(o, schedule, setup.rows);
+  if (o.rng_count > 0) {
+    require(o.rngs, "options.rngs");
+    setup.rngs = take_rngs(o.rngs, o.rng_count);
+  } else if (o.rngs) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "options.rngs is given, but options.rng_count is 0");
+  }
+  return setup;
+}
+
+nwr_eval describe(const Sampler& s, size_t evaluation) {
+  const RunTable& table = s.table();
+  nwr_eval e{};
+  e.index = static_cast<uint32_t>(evaluation);
+  e.count = static_cast<uint32_t>(table.size());
+  e.row_count = static_cast<uint32_t>(table.rows());
+  e.t_rows = table.t(evaluation);
+  e.clock_rows = table.clock(evaluation);
+  e.input_scale_rows = table.input_scale(evaluation);
+  e.t = e.t_rows[0];
+  e.clock = e.clock_rows[0];
+  e.input_scale = e.input_scale_rows[0];
+  return e;
+}
+
+void require_started(const Sampler& s) {
+  if (!s.started()) fail(NWR_ERROR_INVALID_STATE, "the sampler has not been started");
+}
+
+// x as this run knows it.
+Array take_state(const Sampler& s, const nwr_tensor* x) {
+  Array array = take_numbers(x, {"x"}, s.context().device(), Use::write);
+  if (array.view.dtype != s.dtype()) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "x.dtype is ",
+         name_of(NWR_DOMAIN_DTYPE, static_cast<int32_t>(array.view.dtype)), ", but the run has ",
+         name_of(NWR_DOMAIN_DTYPE, static_cast<int32_t>(s.dtype())));
+  }
+  Array begun;
+  begun.shape = s.shape();
+  match_shape(begun, {"the run"}, array, {"x"}, false);
+  return array;
+}
+
+void step(Sampler& s, const Array& x, const nwr_tensor* outputs, size_t output_count) {
+  if (s.done()) fail(NWR_ERROR_INVALID_STATE, "the run is over");
+  const auto wanted = static_cast<size_t>(s.table().model_outputs());
+  if (output_count != wanted) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "output_count is ", output_count, ", but this sampler takes ",
+         wanted);
+  }
+  require(outputs, "outputs");
+  Array taken[2];
+  for (size_t i = 0; i < output_count; ++i) {
+    const Name name{"outputs", static_cast<int64_t>(i)};
+    taken[i] = take_numbers(&outputs[i], name, s.context().device(), Use::read);
+    match_shape(x, {"x"}, taken[i], name, false);
+    refuse_overlap(taken[i], name, x, {"x"});
+  }
+  s.step(x, taken);
+}
+
+// The answer of a callback: true to go on, false to cancel.
+bool goes_on(const char* name, int32_t result) {
+  if (result < 0) fail(NWR_ERROR_CALLBACK, name, " returned ", result);
+  return result == 0;
+}
+
+}  // namespace
+
+nwr_status nwr_sampler_create(const nwr_context* context, const nwr_schedule* schedule,
+                              const nwr_sampler_options* options, nwr_sampler** out) {
+  return guard([&] {
+    require(context, "context");
+    require(schedule, "schedule");
+    require(out, "out");
+    const nwr_sampler_options given = take(options, "options");
+    const Schedule& path = *unwrap(schedule);
+    SamplerSetup setup = take_setup(given, path);
+    // Released only once the sampler exists: a refused user stays with the caller.
+    auto owner = std::make_shared<Released>(Released{nullptr, given.user});
+    Sampler::NoiseSource noise;
+    if (given.noise) {
+      const nwr_noise_fn call = given.noise;
+      const int32_t device = unwrap(context)->device();
+      noise = [owner, call, device](uint64_t draw, const Array& array) {
+        const nwr_tensor tensor = to_tensor(array, device);
+        const int32_t result = call(owner->user, draw, &tensor);
+        if (result < 0) {
+          fail(NWR_ERROR_CALLBACK, "options.noise returned ", result, " for draw ", draw);
+        }
+      };
+    }
+    auto sampler = std::make_unique<Sampler>(Ref<const Context>::share(unwrap(context)),
+                                             Ref<const Schedule>::share(&path), std::move(setup),
+                                             std::move(noise));
+    sampler->hold(owner);
+    owner->release = given.release;
+    *out = wrap(sampler.release());
+    return NWR_OK;
+  });
+}
+
+void nwr_sampler_destroy(nwr_sampler* sampler) { delete unwrap(sampler); }
+
+nwr_status nwr_sampler_start(nwr_sampler* sampler, const nwr_tensor* x, nwr_start start) {
+  return guard([&] {
+    require(sampler, "sampler");
+    Sampler& s = *unwrap(sampler);
+    find_by_value(NWR_DOMAIN_START, start, {"start"});
+    s.start(take_numbers(x, {"x"}, s.context().device(), Use::write), start);
+    return NWR_OK;
+  });
+}
+
+nwr_status nwr_sampler_next(const nwr_sampler* sampler, nwr_eval* out) {
+  return guard([&] {
+    require(sampler, "sampler");
+    require(out, "out");
+    check_struct_size(out, "out");
+    const Sampler& s = *unwrap(sampler);
+    require_started(s);
+    give(out, describe(s, s.evaluation()));
+    return s.done() ? NWR_DONE : NWR_OK;
+  });
+}
+
+nwr_status nwr_sampler_step(nwr_sampler* sampler, const nwr_tensor* x, const nwr_tensor* outputs,
+                            size_t output_count) {
+  return guard([&] {
+    require(sampler, "sampler");
+    Sampler& s = *unwrap(sampler);
+    require_started(s);
+    step(s, take_state(s, x), outputs, output_count);
+    return NWR_OK;
+  });
+}
+
+nwr_status nwr_sampler_denoised(const nwr_sampler* sampler, const nwr_tensor* out) {
+  return guard([&] {
+    require(sampler, "sampler");
+    const Sampler& s = *unwrap(sampler);
+    copy_array(s.context(), s.denoised(), {"the run"}, out, {"out"});
+    return NWR_OK;
+  });
+}
+
+nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
+                           const nwr_callbacks* callbacks) {
+  return guard([&] {
+    require(sampler, "sampler");
+    require(callbacks, "callbacks");
+    Sampler& s = *unwrap(sampler);
+    const nwr_callbacks given = take(callbacks, "callbacks");
+    if (given.flags != 0) {
+      fail(NWR_ERROR_UNSUPPORTED, "callbacks.flags is ", given.flags, ", but none are defined");
+    }
+    if (!given.model) fail(NWR_ERROR_INVALID_ARGUMENT, "callbacks.model is NULL");
+    require_started(s);
+    const Array state = take_state(s, x);
+    nwr_tensor outputs[2];
+    Array arrays[2];
+    const int output_count = s.table().model_outputs();
+    for (int i = 0; i < output_count; ++i) {
+      arrays[i] = s.scratch_output(i);
+      outputs[i] = to_tensor(arrays[i], s.context().device());
+    }
+    while (!s.done()) {
+      if (s.take_cancel()) return NWR_CANCELLED;
+      nwr_eval eval = describe(s, s.evaluation());
+      eval.struct_size = sizeof eval;
+      if (!goes_on("callbacks.model", given.model(given.user, &eval, x, outputs))) {
+        return NWR_CANCELLED;
+      }
+      step(s, state, outputs, static_cast<size_t>(output_count));
+      if (given.progress &&
+          !goes_on("callbacks.progress", given.progress(given.user, &eval, x))) {
+        return NWR_CANCELLED;
+      }
+    }
+    return NWR_OK;
+  });
+}
+
+void nwr_sampler_cancel(const nwr_sampler* sampler) {
+  if (sampler) unwrap(sampler)->cancel();
+}
+
+nwr_status nwr_sampler_save(const nwr_sampler* sampler, void* buffer, size_t capacity,
+                            size_t* size) {
+  return guard([&] {
+    require(sampler, "sampler");
+    require(size, "size");
+    if (capacity > 0) require(buffer, "buffer");
+    const std::string bytes = SavedState::write(*unwrap(sampler));
+    *size = bytes.size();
+    if (capacity == 0) return NWR_OK;
+    if (capacity < bytes.size()) {
+      fail(NWR_ERROR_BUFFER_TOO_SMALL, "capacity is ", capacity, ", but the sampler needs ",
+           bytes.size());
+    }
+    std::memcpy(buffer, bytes.data(), bytes.size());
+    return NWR_OK;
+  });
+}
+
+nwr_status nwr_sampler_load(const nwr_context* context, const nwr_schedule* schedule,
+                            const void* buffer, size_t size, nwr_sampler** out) {
+  return guard([&] {
+    require(context, "context");
+    require(schedule, "schedule");
+    require(buffer, "buffer");
+    require(out, "out");
+    *out = wrap(SavedState::read(Ref<const Context>::share(unwrap(context)),
+                                 Ref<const Schedule>::share(unwrap(schedule)), buffer, size)
+                    .release());
+    return NWR_OK;
+  });
+}

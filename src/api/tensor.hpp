@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns every check of a caller's array: nwr_tensor in, Array out.
+// Must not know which call the array belongs to.
+#pragma once
+
+#include "core/error.hpp"
+#include "core/sampler.hpp"
+#include "noisewright.h"
+
+namespace noisewright {
+
+enum class Use { read, write };
+
+// Fails unless the tensor is well formed, lies on the device and, if it is written, has no two
+// elements in one place.
+Array take_tensor(const nwr_tensor* tensor, const Name& name, int32_t device, Use use);
+// As take_tensor, for arrays that are computed with: integers are refused.
+Array take_numbers(const nwr_tensor* tensor, const Name& name, int32_t device, Use use);
+
+// Fails unless b has a's shape. With scalar_too a rank-0 b is stretched over a's shape.
+void match_shape(const Array& a, const Name& a_name, Array& b, const Name& b_name,
+                 bool scalar_too);
+
+// Whether two arrays share an element, as far as can be told; exact for slices of one dense array.
+bool overlapping(const Array& a, const Array& b);
+// Fails if the arrays overlap without being exactly the same view.
+void refuse_overlap(const Array& a, const Name& a_name, const Array& b, const Name& b_name);
+
+// Copies between dtypes and strides; to must have from's shape.
+void copy_array(const Context& context, Array from, const Name& from_name, const nwr_tensor* to,
+                const Name& to_name);
+
+// The values of a host tensor of times or diffusions: one, or one a sample. Fails on a number that
+// is not finite.
+std::vector<double> take_values(const nwr_tensor* tensor, const char* name, int64_t batch);
+
+nwr_tensor to_tensor(const Array& array, int32_t device);
+
+}  // namespace noisewright

@@ -1,0 +1,786 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the element loops of the CPU, compiled once per instruction set into a namespace of its name.
+// Must not know shapes, threads or schedules, and must not call inline functions that other files
+// share: the linker could keep this file's copy, with instructions that the machine lacks.
+
+#include "backend/cpu_kernels.hpp"
+
+#include <cstring>
+
+#include "math/half.hpp"
+#include "math/mix.hpp"
+#include "math/normal.hpp"
+
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
+#define NWR_HAS_AVX512 1
+#else
+#define NWR_HAS_AVX512 0
+#endif
+#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+#define NWR_HAS_AVX2 1
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12 warns of its own header (bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#include <immintrin.h>
+#pragma GCC diagnostic pop
+#else
+#include <immintrin.h>
+#endif
+#else
+#define NWR_HAS_AVX2 0
+#endif
+
+#define NWR_UNROLL _Pragma("GCC unroll 16")
+#define NWR_INLINE_LAMBDA __attribute__((always_inline))
+
+#define NWR_TEXT_OF(x) #x
+#define NWR_TEXT(x) NWR_TEXT_OF(x)
+
+namespace noisewright {
+namespace NWR_ISA {
+
+const Kernels& kernels();
+
+namespace {
+
+using Byte = unsigned char;
+
+// 256 bits serve AVX-512 too: linear work is bound by memory, and wider streams were no faster.
+constexpr int kVectorBytes = NWR_HAS_AVX2 ? 32 : 16;
+constexpr int kFloats = kVectorBytes / 4;
+constexpr int kDoubles = kVectorBytes / 8;
+typedef float F32 __attribute__((vector_size(kVectorBytes)));
+typedef int32_t I32 __attribute__((vector_size(kVectorBytes)));
+typedef uint32_t U32 __attribute__((vector_size(kVectorBytes)));
+typedef uint16_t U16 __attribute__((vector_size(kVectorBytes / 2)));
+typedef double F64 __attribute__((vector_size(kVectorBytes)));
+typedef float HalfF32 __attribute__((vector_size(kVectorBytes / 2)));
+typedef uint32_t HalfU32 __attribute__((vector_size(kVectorBytes / 2)));
+
+// Elements are computed in groups of this many vectors, whose sums stay in registers.
+constexpr int kGroup = 8;
+constexpr int kGroupBytes = kGroup * kVectorBytes;
+
+// Random numbers are made this many at a time.
+constexpr int kWindow = 128;
+
+template <class Vector>
+NWR_INLINE Vector load_raw(const Byte* p) {
+  Vector x;
+  std::memcpy(&x, p, sizeof x);
+  return x;
+}
+
+template <class Vector>
+NWR_INLINE void store_raw(Byte* p, Vector x) {
+  std::memcpy(p, &x, sizeof x);
+}
+
+NWR_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// ---- random numbers ---------------------------------------------------------------------------
+
+enum class Make { normals, words };
+
+// One stream with what its blocks share: while the upper half of the block number stays, half of the
+// first two rounds of Philox is constant.
+struct Source {
+  uint64_t seed;
+  uint64_t stream;
+#if NWR_HAS_AVX2
+  uint32_t high;
+  uint32_t key0[kPhiloxRounds];
+  uint32_t key1[kPhiloxRounds];
+  uint32_t z1;  // xor of round 1 into z
+  uint32_t x2;  // xor of round 2 into x
+  uint32_t z2;  // xor of round 2 into z
+  uint32_t w2;  // w after round 2
+#endif
+};
+
+NWR_INLINE void prepare(Source& s, uint32_t high) {
+#if NWR_HAS_AVX2
+  s.high = high;
+  for (uint32_t r = 0; r < kPhiloxRounds; ++r) {
+    s.key0[r] = static_cast<uint32_t>(s.seed) + r * kPhiloxWeyl0;
+    s.key1[r] = static_cast<uint32_t>(s.seed >> 32) + r * kPhiloxWeyl1;
+  }
+  const uint32_t stream0 = static_cast<uint32_t>(s.stream);
+  const uint32_t x1 = mul_high(kPhiloxMul1, stream0) ^ high ^ s.key0[0];
+  s.z1 = static_cast<uint32_t>(s.stream >> 32) ^ s.key1[0];
+  s.x2 = kPhiloxMul1 * stream0 ^ s.key0[1];
+  s.z2 = mul_high(kPhiloxMul0, x1) ^ s.key1[1];
+  s.w2 = kPhiloxMul0 * x1;
+#else
+  static_cast<void>(s);
+  static_cast<void>(high);
+#endif
+}
+
+template <Make kMake>
+NWR_INLINE void make_block(const Source& s, uint64_t block, Byte* out) {
+  if (kMake == Make::normals) {
+    float z[4];
+    normal_block(s.seed, s.stream, block, z);
+    std::memcpy(out, z, sizeof z);
+  } else {
+    const PhiloxBlock p = philox_block(s.seed, s.stream, block);
+    std::memcpy(out, p.word, sizeof p.word);
+  }
+}
+
+#if NWR_HAS_AVX512
+
+// Blocks that one vector register works on.
+constexpr int kUnit = 8;
+
+NWR_INLINE __m512i same(uint32_t x) { return _mm512_set1_epi32(static_cast<int>(x)); }
+
+// box_muller of normal.hpp, 16 pairs of words at once.
+NWR_INLINE void box_muller_vector(__m512i x, __m512i y, __m512* z0, __m512* z1) {
+  const __m512i one = same(1u);
+  const __m512 c = _mm512_cvtepi32_ps(_mm512_or_si512(x, one));
+  const __mmask16 upper = _mm512_movepi32_mask(x);
+  __m512 f = _mm512_castsi512_ps(_mm512_ternarylogic_epi32(
+      _mm512_castps_si512(c), same(0x7FFFFFu), same(0x3F000000u), 0xEA));  // a & b | c
+  f = _mm512_add_ps(f, _mm512_set1_ps(-1.0f));
+  f = _mm512_mask_mul_ps(f, upper, c, _mm512_set1_ps(kTwoToMinus32));
+  const __m512 k = _mm512_maskz_sub_ps(static_cast<__mmask16>(~upper), _mm512_set1_ps(31.0f),
+                                       _mm512_getexp_ps(c));
+  __m512 p = _mm512_set1_ps(kLog8);
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kLog7));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kLog6));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kLog5));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kLog4));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kLog3));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kLog2));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kLog1));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kLog0));
+  const __m512 radius =
+      _mm512_sqrt_ps(_mm512_fmadd_ps(f, p, _mm512_mul_ps(k, _mm512_set1_ps(kTwoLn2))));
+
+  const __m512i odd = _mm512_ternarylogic_epi32(y, same(0x1FFFFFFFu), one, 0xEA);
+  const __m512 a = _mm512_mul_ps(_mm512_cvtepi32_ps(odd), _mm512_set1_ps(kTwoToMinus30));
+  const __m512 q = _mm512_mul_ps(a, a);
+  __m512 sine = _mm512_fmadd_ps(_mm512_set1_ps(kSin3), q, _mm512_set1_ps(kSin2));
+  sine = _mm512_fmadd_ps(sine, q, _mm512_set1_ps(kSin1));
+  sine = _mm512_fmadd_ps(sine, q, _mm512_set1_ps(kSin0));
+  __m512 cosine = _mm512_fmadd_ps(_mm512_set1_ps(kCos4), q, _mm512_set1_ps(kCos3));
+  cosine = _mm512_fmadd_ps(cosine, q, _mm512_set1_ps(kCos2));
+  cosine = _mm512_fmadd_ps(cosine, q, _mm512_set1_ps(kCos1));
+  cosine = _mm512_fmadd_ps(cosine, q, _mm512_set1_ps(1.0f));
+  const __m512 r_sine = _mm512_mul_ps(_mm512_mul_ps(radius, a), sine);
+  const __m512 r_cosine = _mm512_mul_ps(radius, cosine);
+
+  const __mmask16 swap = _mm512_test_epi32_mask(y, same(0x20000000u));
+  const __m512 r0 = _mm512_mask_blend_ps(swap, r_cosine, r_sine);
+  const __m512 r1 = _mm512_mask_blend_ps(swap, r_sine, r_cosine);
+  const __m512i sign = same(0x80000000u);
+  const __m512i twice = _mm512_add_epi32(y, y);
+  *z0 = _mm512_castsi512_ps(  // a ^ b & c
+      _mm512_ternarylogic_epi32(_mm512_castps_si512(r0), y, sign, 0x78));
+  *z1 = _mm512_castsi512_ps(
+      _mm512_ternarylogic_epi32(_mm512_castps_si512(r1), twice, sign, 0x78));
+}
+
+// Blocks low to low + 8*kUnroll - 1, none of which may pass 2^32. Each 64-bit lane carries one block;
+// its upper half holds what a product left there, which the next product ignores. The blocks are
+// dealt to the lanes such that two unpacks bring the numbers into their natural order.
+template <Make kMake, int kUnroll>
+NWR_INLINE void make_vectors(const Source& s, uint32_t low, Byte* out) {
+  const __m512i mul0 = same(kPhiloxMul0), mul1 = same(kPhiloxMul1);
+  const __m512i lane = _mm512_setr_epi32(0, 0, 4, 0, 1, 0, 5, 0, 2, 0, 6, 0, 3, 0, 7, 0);
+  __m512i x[kUnroll], y[kUnroll], z[kUnroll], w[kUnroll];
+  NWR_UNROLL
+  for (int u = 0; u < kUnroll; ++u) {
+    const __m512i block = _mm512_add_epi32(same(low + 8u * static_cast<uint32_t>(u)), lane);
+    const __m512i product0 = _mm512_mul_epu32(mul0, block);
+    const __m512i z1 = _mm512_xor_si512(_mm512_srli_epi64(product0, 32), same(s.z1));
+    const __m512i product1 = _mm512_mul_epu32(mul1, z1);
+    x[u] = _mm512_xor_si512(_mm512_srli_epi64(product1, 32), same(s.x2));
+    y[u] = product1;
+    z[u] = _mm512_xor_si512(product0, same(s.z2));
+    w[u] = same(s.w2);
+  }
+  NWR_UNROLL
+  for (int r = 2; r < kPhiloxRounds; ++r) {
+    const __m512i key0 = same(s.key0[r]), key1 = same(s.key1[r]);
+    NWR_UNROLL
+    for (int u = 0; u < kUnroll; ++u) {
+      const __m512i product0 = _mm512_mul_epu32(mul0, x[u]);
+      const __m512i product1 = _mm512_mul_epu32(mul1, z[u]);
+      x[u] = _mm512_ternarylogic_epi64(_mm512_srli_epi64(product1, 32), y[u], key0, 0x96);
+      y[u] = product1;
+      z[u] = _mm512_ternarylogic_epi64(_mm512_srli_epi64(product0, 32), w[u], key1, 0x96);
+      w[u] = product0;
+    }
+  }
+  NWR_UNROLL
+  for (int u = 0; u < kUnroll; ++u) {
+    const __m512i first = _mm512_mask_shuffle_epi32(x[u], 0xAAAA, z[u], _MM_PERM_CCAA);
+    const __m512i second = _mm512_mask_shuffle_epi32(y[u], 0xAAAA, w[u], _MM_PERM_CCAA);
+    __m512 a = _mm512_castsi512_ps(first), b = _mm512_castsi512_ps(second);
+    if (kMake == Make::normals) box_muller_vector(first, second, &a, &b);
+    store_raw(out + 128 * u, _mm512_unpacklo_ps(a, b));
+    store_raw(out + 128 * u + 64, _mm512_unpackhi_ps(a, b));
+  }
+}
+
+#elif NWR_HAS_AVX2
+
+// Blocks that one vector register works on.
+constexpr int kUnit = 4;
+
+NWR_INLINE __m256i same(uint32_t x) { return _mm256_set1_epi32(static_cast<int>(x)); }
+
+// box_muller of normal.hpp, 8 pairs of words at once.
+NWR_INLINE void box_muller_vector(__m256i x, __m256i y, __m256* z0, __m256* z1) {
+  const __m256i one = same(1u);
+  const __m256 c = _mm256_cvtepi32_ps(_mm256_or_si256(x, one));
+  const __m256i b = _mm256_castps_si256(c);
+  __m256 f = _mm256_castsi256_ps(
+      _mm256_or_si256(_mm256_and_si256(b, same(0x7FFFFFu)), same(0x3F000000u)));
+  f = _mm256_add_ps(f, _mm256_set1_ps(-1.0f));
+  f = _mm256_blendv_ps(f, _mm256_mul_ps(c, _mm256_set1_ps(kTwoToMinus32)), c);
+  const __m256i exponent = _mm256_max_epi32(  // below 0 just where c is, and there it has to be 0
+      _mm256_sub_epi32(same(158u), _mm256_srli_epi32(b, 23)), _mm256_setzero_si256());
+  const __m256 k = _mm256_cvtepi32_ps(exponent);
+  __m256 p = _mm256_set1_ps(kLog8);
+  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kLog7));
+  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kLog6));
+  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kLog5));
+  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kLog4));
+  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kLog3));
+  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kLog2));
+  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kLog1));
+  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kLog0));
+  const __m256 radius =
+      _mm256_sqrt_ps(_mm256_fmadd_ps(f, p, _mm256_mul_ps(k, _mm256_set1_ps(kTwoLn2))));
+
+  const __m256i odd = _mm256_or_si256(_mm256_and_si256(y, same(0x1FFFFFFFu)), one);
+  const __m256 a = _mm256_mul_ps(_mm256_cvtepi32_ps(odd), _mm256_set1_ps(kTwoToMinus30));
+  const __m256 q = _mm256_mul_ps(a, a);
+  __m256 sine = _mm256_fmadd_ps(_mm256_set1_ps(kSin3), q, _mm256_set1_ps(kSin2));
+  sine = _mm256_fmadd_ps(sine, q, _mm256_set1_ps(kSin1));
+  sine = _mm256_fmadd_ps(sine, q, _mm256_set1_ps(kSin0));
+  __m256 cosine = _mm256_fmadd_ps(_mm256_set1_ps(kCos4), q, _mm256_set1_ps(kCos3));
+  cosine = _mm256_fmadd_ps(cosine, q, _mm256_set1_ps(kCos2));
+  cosine = _mm256_fmadd_ps(cosine, q, _mm256_set1_ps(kCos1));
+  cosine = _mm256_fmadd_ps(cosine, q, _mm256_set1_ps(1.0f));
+  const __m256 r_sine = _mm256_mul_ps(_mm256_mul_ps(radius, a), sine);
+  const __m256 r_cosine = _mm256_mul_ps(radius, cosine);
+
+  const __m256i twice = _mm256_add_epi32(y, y);
+  const __m256 swap = _mm256_castsi256_ps(_mm256_add_epi32(twice, twice));  // bit 29 as the sign
+  const __m256 r0 = _mm256_blendv_ps(r_cosine, r_sine, swap);
+  const __m256 r1 = _mm256_blendv_ps(r_sine, r_cosine, swap);
+  const __m256 sign = _mm256_castsi256_ps(same(0x80000000u));
+  *z0 = _mm256_xor_ps(r0, _mm256_and_ps(_mm256_castsi256_ps(y), sign));
+  *z1 = _mm256_xor_ps(r1, _mm256_and_ps(_mm256_castsi256_ps(twice), sign));
+}
+
+// Blocks low to low + 4*kUnroll - 1, none of which may pass 2^32. Each 64-bit lane carries one block;
+// its upper half holds what a product left there, which the next product ignores. The blocks are
+// dealt to the lanes such that two unpacks bring the numbers into their natural order.
+template <Make kMake, int kUnroll>
+NWR_INLINE void make_vectors(const Source& s, uint32_t low, Byte* out) {
+  const __m256i mul0 = same(kPhiloxMul0), mul1 = same(kPhiloxMul1);
+  const __m256i lane = _mm256_setr_epi32(0, 0, 2, 0, 1, 0, 3, 0);
+  __m256i x[kUnroll], y[kUnroll], z[kUnroll], w[kUnroll];
+  NWR_UNROLL
+  for (int u = 0; u < kUnroll; ++u) {
+    const __m256i block = _mm256_add_epi32(same(low + 4u * static_cast<uint32_t>(u)), lane);
+    const __m256i product0 = _mm256_mul_epu32(mul0, block);
+    const __m256i z1 = _mm256_xor_si256(_mm256_srli_epi64(product0, 32), same(s.z1));
+    const __m256i product1 = _mm256_mul_epu32(mul1, z1);
+    x[u] = _mm256_xor_si256(_mm256_srli_epi64(product1, 32), same(s.x2));
+    y[u] = product1;
+    z[u] = _mm256_xor_si256(product0, same(s.z2));
+    w[u] = same(s.w2);
+  }
+  NWR_UNROLL
+  for (int r = 2; r < kPhiloxRounds; ++r) {
+    const __m256i key0 = same(s.key0[r]), key1 = same(s.key1[r]);
+    NWR_UNROLL
+    for (int u = 0; u < kUnroll; ++u) {
+      const __m256i product0 = _mm256_mul_epu32(mul0, x[u]);
+      const __m256i product1 = _mm256_mul_epu32(mul1, z[u]);
+      x[u] = _mm256_xor_si256(_mm256_srli_epi64(product1, 32), _mm256_xor_si256(y[u], key0));
+      y[u] = product1;
+      z[u] = _mm256_xor_si256(_mm256_srli_epi64(product0, 32), _mm256_xor_si256(w[u], key1));
+      w[u] = product0;
+    }
+  }
+  NWR_UNROLL
+  for (int u = 0; u < kUnroll; ++u) {
+    const __m256i first = _mm256_blend_epi32(x[u], _mm256_slli_epi64(z[u], 32), 0xAA);
+    const __m256i second = _mm256_blend_epi32(y[u], _mm256_slli_epi64(w[u], 32), 0xAA);
+    __m256 a = _mm256_castsi256_ps(first), b = _mm256_castsi256_ps(second);
+    if (kMake == Make::normals) box_muller_vector(first, second, &a, &b);
+    store_raw(out + 64 * u, _mm256_unpacklo_ps(a, b));
+    store_raw(out + 64 * u + 32, _mm256_unpackhi_ps(a, b));
+  }
+}
+
+#else
+
+constexpr int kUnit = 1;
+
+#endif
+
+constexpr int kUnroll = 4;
+
+// Writes 16 bytes for each of count blocks, rounded up to a multiple of kUnit.
+template <Make kMake>
+__attribute__((noinline)) void make(Source& s, uint64_t block, int64_t count, Byte* out) {
+  while (count > 0) {
+    const int step = count >= kUnit * kUnroll ? kUnit * kUnroll : kUnit;
+#if NWR_HAS_AVX2
+    const uint32_t low = static_cast<uint32_t>(block);
+    if (low <= UINT32_MAX - static_cast<uint32_t>(step - 1)) {
+      if (s.high != block >> 32) prepare(s, static_cast<uint32_t>(block >> 32));
+      if (step == kUnit) {
+        make_vectors<kMake, 1>(s, low, out);
+      } else {
+        make_vectors<kMake, kUnroll>(s, low, out);
+      }
+    } else
+#endif
+    {
+      for (int b = 0; b < step; ++b) {
+        make_block<kMake>(s, block + static_cast<uint64_t>(b), out + 16 * b);
+      }
+    }
+    block += static_cast<uint64_t>(step);
+    out += 16 * step;
+    count -= step;
+  }
+}
+
+// Numbers of a stream around a position, made as a run proceeds.
+struct Window {
+  Source source;
+  int64_t end = 0;  // elements of the run that have been made
+  const Byte* next = nullptr;
+  // Beyond the numbers: room for one vector, read past a start within a block.
+  alignas(64) Byte bytes[kWindow * 4 + kVectorBytes];
+
+  Window(uint64_t seed, uint64_t stream, uint64_t position) {
+    source.seed = seed;
+    source.stream = stream;
+    prepare(source, static_cast<uint32_t>(position >> 34));
+    std::memset(bytes + kWindow * 4, 0, kVectorBytes);
+  }
+
+  // Makes what follows element done of the run, of which left remain, and sets next and end.
+  template <Make kMake>
+  NWR_INLINE void refill(uint64_t position, int64_t done, int64_t left) {
+    const int64_t phase = static_cast<int64_t>(position & 3u);
+    const int64_t blocks = smaller(kWindow, left + phase + 3) / 4;
+    // A start within a block gets this block alone: what follows is aligned.
+    const int64_t count = phase == 0 ? blocks : 1;
+    make<kMake>(source, position >> 2, count, bytes);
+    next = bytes + 4 * phase;
+    end = done + 4 * count - phase;
+  }
+};
+
+// ---- elements ---------------------------------------------------------------------------------
+
+NWR_INLINE U32 widen(U16 x) { return __builtin_convertvector(x, U32); }
+NWR_INLINE U16 narrow(U32 x) { return __builtin_convertvector(x, U16); }
+
+// One vector of elements from memory. kDtype is the dtype in memory.
+template <class Vector, Dtype kDtype>
+struct Load;
+
+template <>
+struct Load<F32, Dtype::f32> {
+  static constexpr int kBytes = kVectorBytes;
+  static NWR_INLINE F32 at(const Byte* p) { return load_raw<F32>(p); }
+};
+
+template <>
+struct Load<F32, Dtype::bf16> {
+  static constexpr int kBytes = kVectorBytes / 2;
+  static NWR_INLINE F32 at(const Byte* p) {
+    return reinterpret_cast<F32>(widen(load_raw<U16>(p)) << 16);
+  }
+};
+
+template <>
+struct Load<F32, Dtype::f16> {
+  static constexpr int kBytes = kVectorBytes / 2;
+  static NWR_INLINE F32 at(const Byte* p) {
+#if NWR_HAS_AVX2
+    return _mm256_cvtph_ps(load_raw<__m128i>(p));
+#else
+    F32 x;
+    for (int i = 0; i < kFloats; ++i) x[i] = f16_to_f32(load_raw<uint16_t>(p + 2 * i));
+    return x;
+#endif
+  }
+};
+
+template <>
+struct Load<F64, Dtype::f64> {
+  static constexpr int kBytes = kVectorBytes;
+  static NWR_INLINE F64 at(const Byte* p) { return load_raw<F64>(p); }
+};
+
+template <>
+struct Load<F64, Dtype::f32> {
+  static constexpr int kBytes = kVectorBytes / 2;
+  static NWR_INLINE F64 at(const Byte* p) {
+    return __builtin_convertvector(load_raw<HalfF32>(p), F64);
+  }
+};
+
+template <>
+struct Load<F64, Dtype::f16> {
+  static constexpr int kBytes = kVectorBytes / 4;
+  static NWR_INLINE F64 at(const Byte* p) {
+    F64 x;
+    for (int i = 0; i < kDoubles; ++i) x[i] = f16_to_f32(load_raw<uint16_t>(p + 2 * i));
+    return x;
+  }
+};
+
+template <>
+struct Load<F64, Dtype::bf16> {
+  static constexpr int kBytes = kVectorBytes / 4;
+  static NWR_INLINE F64 at(const Byte* p) {
+    F64 x;
+    for (int i = 0; i < kDoubles; ++i) x[i] = bf16_to_f32(load_raw<uint16_t>(p + 2 * i));
+    return x;
+  }
+};
+
+// One vector of elements to memory, rounded to nearest even.
+template <class Vector, Dtype kDtype>
+struct Store;
+
+template <>
+struct Store<F32, Dtype::f32> {
+  static constexpr int kBytes = kVectorBytes;
+  static NWR_INLINE void at(Byte* p, F32 x) { store_raw(p, x); }
+};
+
+template <>
+struct Store<F32, Dtype::bf16> {
+  static constexpr int kBytes = kVectorBytes / 2;
+  static NWR_INLINE void at(Byte* p, F32 x) {  // f32_to_bf16 of half.hpp
+    const U32 u = reinterpret_cast<U32>(x);
+    const U32 rounded = (u + (((u >> 16) & 1u) + 0x7FFFu)) >> 16;
+    const U32 nan = reinterpret_cast<U32>(x != x);
+    store_raw(p, narrow((rounded & ~nan) | (nan & kNanBf16)));
+  }
+};
+
+template <>
+struct Store<F32, Dtype::f16> {
+  static constexpr int kBytes = kVectorBytes / 2;
+  static NWR_INLINE void at(Byte* p, F32 x) {
+#if NWR_HAS_AVX2
+    // A NaN is replaced before the instruction can carry its sign and payload over.
+    const U32 nan = reinterpret_cast<U32>(x != x);
+    const U32 u = (reinterpret_cast<U32>(x) & ~nan) | (nan & 0x7FC00000u);
+    store_raw(p, _mm256_cvtps_ph(reinterpret_cast<F32>(u), _MM_FROUND_TO_NEAREST_INT));
+#else
+    for (int i = 0; i < kFloats; ++i) store_raw(p + 2 * i, f32_to_f16(x[i]));
+#endif
+  }
+};
+
+template <>
+struct Store<F64, Dtype::f64> {
+  static constexpr int kBytes = kVectorBytes;
+  static NWR_INLINE void at(Byte* p, F64 x) { store_raw(p, x); }
+};
+
+template <>
+struct Store<F64, Dtype::f32> {
+  static constexpr int kBytes = kVectorBytes / 2;
+  static NWR_INLINE void at(Byte* p, F64 x) { store_raw(p, __builtin_convertvector(x, HalfF32)); }
+};
+
+template <>
+struct Store<F64, Dtype::f16> {
+  static constexpr int kBytes = kVectorBytes / 4;
+  static NWR_INLINE void at(Byte* p, F64 x) {
+    for (int i = 0; i < kDoubles; ++i) store_raw(p + 2 * i, f64_to_f16(x[i]));
+  }
+};
+
+template <>
+struct Store<F64, Dtype::bf16> {
+  static constexpr int kBytes = kVectorBytes / 4;
+  static NWR_INLINE void at(Byte* p, F64 x) {
+    for (int i = 0; i < kDoubles; ++i) store_raw(p + 2 * i, f64_to_bf16(x[i]));
+  }
+};
+
+// Calls f with a Tag of the dtype. Vector is F32 where no view is f64.
+template <Dtype kDtype>
+struct Tag {
+  static constexpr Dtype dtype = kDtype;
+};
+
+template <class Vector, class F>
+NWR_INLINE void with_dtype(Dtype dtype, const F& f) {
+  if (dtype == Dtype::f32) {
+    f(Tag<Dtype::f32>());
+  } else if (dtype == Dtype::bf16) {
+    f(Tag<Dtype::bf16>());
+  } else if constexpr (sizeof(Vector{}[0]) == 4) {
+    f(Tag<Dtype::f16>());
+  } else if (dtype == Dtype::f64) {
+    f(Tag<Dtype::f64>());
+  } else {
+    f(Tag<Dtype::f16>());
+  }
+}
+
+template <class Vector, Dtype kDtype, int kVectors>
+NWR_INLINE void store_vectors(Byte* p, const Vector (&x)[kVectors]) {
+  using S = Store<Vector, kDtype>;
+  NWR_UNROLL
+  for (int v = 0; v < kVectors; ++v) S::at(p + v * S::kBytes, x[v]);
+}
+
+NWR_INLINE F32 factor_of(const MixTerm& term, F32) { return term.narrow - F32{}; }
+NWR_INLINE F64 factor_of(const MixTerm& term, F64) { return term.wide - F64{}; }
+
+// Computes and stores kVectors vectors of every output; at and to hold the operands' addresses.
+template <class Vector, int kVectors>
+NWR_INLINE void mix_vectors(const MixLayout& layout, const MixRecipe& recipe, const Byte* const* at,
+                            Byte* const* to) {
+  const MixTerm* term = recipe.term;
+  for (int i = 0; i < layout.output_count; ++i) {
+    const int j = recipe.order[i];
+    const MixTerm* const end = recipe.term + recipe.end[i];
+    Vector sum[kVectors];
+    if (term == end) {
+      NWR_UNROLL
+      for (int v = 0; v < kVectors; ++v) sum[v] = Vector{};
+    } else {
+      with_dtype<Vector>(term->dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+        using L = Load<Vector, decltype(tag)::dtype>;
+        const Byte* const p = at[term->operand];
+        const Vector factor = factor_of(*term, Vector{});
+        NWR_UNROLL
+        for (int v = 0; v < kVectors; ++v) sum[v] = mix_first(factor, L::at(p + v * L::kBytes));
+      });
+      while (++term != end) {
+        with_dtype<Vector>(term->dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+          using L = Load<Vector, decltype(tag)::dtype>;
+          const Byte* const p = at[term->operand];
+          const Vector factor = factor_of(*term, Vector{});
+          NWR_UNROLL
+          for (int v = 0; v < kVectors; ++v) {
+            sum[v] = mix_next(sum[v], factor, L::at(p + v * L::kBytes));
+          }
+        });
+      }
+    }
+    with_dtype<Vector>(layout.output[j].dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+      store_vectors<Vector, decltype(tag)::dtype, kVectors>(to[j], sum);
+    });
+  }
+}
+
+template <int kSize>
+NWR_INLINE void move_elements(Byte* to, int64_t to_stride, const Byte* from, int64_t from_stride,
+                              int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    std::memcpy(to, from, kSize);
+    to += to_stride;
+    from += from_stride;
+  }
+}
+
+// Moves a few elements between views; at most one of the strides is other than the size.
+NWR_INLINE void move(Byte* to, int64_t to_stride, const Byte* from, int64_t from_stride,
+                     int32_t size, int64_t count) {
+  if (to_stride == size && from_stride == size) {
+    std::memcpy(to, from, static_cast<size_t>(count * size));
+  } else if (size == 4) {
+    move_elements<4>(to, to_stride, from, from_stride, count);
+  } else if (size == 2) {
+    move_elements<2>(to, to_stride, from, from_stride, count);
+  } else {
+    move_elements<8>(to, to_stride, from, from_stride, count);
+  }
+}
+
+template <class Vector>
+void mix_run(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run, Window* window) {
+  constexpr int64_t kLanes = kVectorBytes / static_cast<int>(sizeof(Vector{}[0]));
+  alignas(64) Byte stage[kMaxInputs + 1 + kMaxOutputs][kGroupBytes];
+  const Byte* at[kMaxInputs + 1];
+  Byte* to[kMaxOutputs];
+  int64_t done = 0;
+  while (done < run.count) {
+    int64_t count = run.count - done;
+    if (window != nullptr) {
+      if (done == window->end) {
+        window->refill<Make::normals>(run.position + static_cast<uint64_t>(done), done, count);
+      }
+      count = smaller(count, window->end - done);
+    }
+    const bool group = count >= kGroup * kLanes;
+    const bool whole = count >= kLanes;
+    count = group ? kGroup * kLanes : whole ? kLanes : count;
+
+    for (int i = 0; i < recipe.used_count; ++i) {
+      const int k = recipe.used[i];
+      const Lane& lane = layout.input[k];
+      const Byte* const from = run.input[k] + done * lane.stride;
+      if (whole && lane.stride == lane.size) {
+        at[k] = from;
+      } else {
+        if (!whole) std::memset(stage[k], 0, kVectorBytes);
+        move(stage[k], lane.size, from, lane.stride, lane.size, count);
+        at[k] = stage[k];
+      }
+    }
+    if (window != nullptr) {
+      at[kNoiseOperand] = window->next;
+      if (!whole) {
+        std::memset(stage[kNoiseOperand], 0, kVectorBytes);
+        std::memcpy(stage[kNoiseOperand], window->next, static_cast<size_t>(4 * count));
+        at[kNoiseOperand] = stage[kNoiseOperand];
+      }
+      window->next += 4 * count;
+    }
+    const bool direct = whole && !recipe.staged;
+    for (int j = 0; j < layout.output_count; ++j) {
+      const Lane& lane = layout.output[j];
+      const bool here = direct && lane.stride == lane.size;
+      to[j] = here ? run.output[j] + done * lane.stride : stage[kMaxInputs + 1 + j];
+    }
+
+    if (group) {
+      mix_vectors<Vector, kGroup>(layout, recipe, at, to);
+    } else {
+      mix_vectors<Vector, 1>(layout, recipe, at, to);
+    }
+
+    for (int j = 0; j < layout.output_count; ++j) {
+      const Lane& lane = layout.output[j];
+      if (direct && lane.stride == lane.size) continue;
+      move(run.output[j] + done * lane.stride, lane.stride, to[j], lane.size, lane.size, count);
+    }
+    done += count;
+  }
+}
+
+void mix(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run) {
+  if (recipe.noise) {
+    Window window(recipe.seed, recipe.stream, run.position);
+    if (layout.wide) {
+      mix_run<F64>(layout, recipe, run, &window);
+    } else {
+      mix_run<F32>(layout, recipe, run, &window);
+    }
+  } else if (layout.wide) {
+    mix_run<F64>(layout, recipe, run, nullptr);
+  } else {
+    mix_run<F32>(layout, recipe, run, nullptr);
+  }
+}
+
+// ---- filling ----------------------------------------------------------------------------------
+
+// Words to uniform numbers, uniform32 and uniform64 of normal.hpp.
+NWR_INLINE F32 uniform_of(const Byte* words, F32) {
+  const U32 w = load_raw<U32>(words) >> 9;
+  const F32 x = __builtin_convertvector(reinterpret_cast<I32>(w), F32);
+  return (x + 0.5f) * 1.1920928955078125e-07f;
+}
+
+NWR_INLINE F64 uniform_of(const Byte* words, F64) {
+  const F64 x = __builtin_convertvector(load_raw<HalfU32>(words), F64);
+  return (x + 0.5) * 2.3283064365386962890625e-10;
+}
+
+NWR_INLINE void store_uniform_f16(Byte* p, F32 x) {
+#if NWR_HAS_AVX2
+  store_raw(p, _mm256_cvtps_ph(x, _MM_FROUND_TO_ZERO));
+#else
+  for (int i = 0; i < kFloats; ++i) store_raw(p + 2 * i, uniform_to_f16(x[i]));
+#endif
+}
+
+NWR_INLINE void store_uniform_bf16(Byte* p, F32 x) {
+  store_raw(p, narrow(reinterpret_cast<U32>(x) >> 16));
+}
+
+// Turns vectors of made numbers into elements, side by side.
+void convert(const Byte* made, Distribution what, Dtype dtype, int64_t count, Byte* out) {
+  if (dtype == Dtype::f64) {
+    for (int64_t i = 0; i < count; i += kDoubles) {
+      const Byte* const from = made + 4 * i;
+      store_raw(out + 8 * i, what == Distribution::normal ? Load<F64, Dtype::f32>::at(from)
+                                                          : uniform_of(from, F64{}));
+    }
+  } else if (what == Distribution::normal) {
+    with_dtype<F32>(dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+      using S = Store<F32, decltype(tag)::dtype>;
+      for (int64_t i = 0; i < count; i += kFloats) {
+        S::at(out + S::kBytes / kFloats * i, load_raw<F32>(made + 4 * i));
+      }
+    });
+  } else {
+    for (int64_t i = 0; i < count; i += kFloats) {
+      const F32 x = uniform_of(made + 4 * i, F32{});
+      if (dtype == Dtype::f32) {
+        store_raw(out + 4 * i, x);
+      } else if (dtype == Dtype::f16) {
+        store_uniform_f16(out + 2 * i, x);
+      } else {
+        store_uniform_bf16(out + 2 * i, x);
+      }
+    }
+  }
+}
+
+void fill(const Lane& lane, Distribution what, const FillRun& run) {
+  const bool ready = what == Distribution::normal && lane.dtype == Dtype::f32 && lane.stride == 4;
+  Window window(run.seed, run.stream, run.position);
+  // The last vector of a conversion may be partial, or start beside a vector's place.
+  alignas(64) Byte out[kWindow * 8 + kVectorBytes];
+  int64_t done = 0;
+  while (done < run.count) {
+    const uint64_t position = run.position + static_cast<uint64_t>(done);
+    const int64_t left = run.count - done;
+    if (ready && position % 4 == 0 && left >= kUnit * 4) {
+      const int64_t blocks = left / 4 / kUnit * kUnit;
+      make<Make::normals>(window.source, position >> 2, blocks, run.output + 4 * done);
+      done += 4 * blocks;
+      continue;
+    }
+    if (what == Distribution::normal) {
+      window.refill<Make::normals>(position, done, left);
+    } else {
+      window.refill<Make::words>(position, done, left);
+    }
+    const int64_t count = smaller(left, window.end - done);
+    convert(window.next, what, lane.dtype, count, out);
+    move(run.output + done * lane.stride, lane.stride, out, lane.size, lane.size, count);
+    done += count;
+  }
+}
+
+}  // namespace
+
+const Kernels& kernels() {
+  static const Kernels table = {NWR_TEXT(NWR_ISA), NWR_HAS_AVX512 ? 0.6 : NWR_HAS_AVX2 ? 1.0 : 12.0,
+                                mix, fill};
+  return table;
+}
+
+}  // namespace NWR_ISA
+}  // namespace noisewright

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the border between the CPU backend and its element loops, which exist once per instruction
+// set. Must not know shapes, threads or how work is cut.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "backend/backend.hpp"
+#include "core/plan.hpp"
+
+namespace noisewright {
+
+// The number of the operand that stands for the unit normal, behind the inputs.
+inline constexpr int kNoiseOperand = kMaxInputs;
+
+// A view along the innermost axis.
+struct Lane {
+  Dtype dtype;
+  int32_t size;    // bytes of one element
+  int64_t stride;  // bytes from one element to the next
+};
+
+// What holds for all of a plan.
+struct MixLayout {
+  int input_count;
+  int output_count;
+  bool wide;  // arithmetic in double
+  Lane input[kMaxInputs];
+  Lane output[kMaxOutputs];
+};
+
+struct MixTerm {
+  double wide;   // the factor, for arithmetic in double
+  float narrow;  // the same rounded to float, for arithmetic in float
+  int32_t operand;
+  Dtype dtype;  // of the operand
+};
+
+// What holds for one sample: its factors without the zeros. Output order[i] is the sum of
+// term[end[i-1]..end[i]), where end[-1] is 0.
+struct MixRecipe {
+  int used_count;                 // inputs that some term reads
+  int32_t used[kMaxInputs];
+  bool noise;                     // some term reads the noise
+  bool staged;                    // no order keeps an output from spoiling what a later one reads
+  int32_t order[kMaxOutputs];
+  int32_t end[kMaxOutputs];
+  MixTerm term[kMaxOutputs * (kMaxInputs + 1)];
+  uint64_t seed;
+  uint64_t stream;
+};
+
+// Consecutive elements of one sample.
+struct MixRun {
+  int64_t count;
+  uint64_t position;  // of the first element in the random stream
+  const unsigned char* input[kMaxInputs];
+  unsigned char* output[kMaxOutputs];
+};
+
+struct FillRun {
+  int64_t count;
+  uint64_t seed;
+  uint64_t stream;
+  uint64_t position;  // of the first element in the random stream
+  unsigned char* output;
+};
+
+// The table of one instruction set. Functions expect the default floating-point environment.
+struct Kernels {
+  const char* name;
+  double normal_ns;  // rough time of one normal, to judge what is worth a thread
+  void (*mix)(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run);
+  void (*fill)(const Lane& lane, Distribution what, const FillRun& run);
+};
+
+// "baseline", "avx2" or "avx512"; nullptr where the machine or the build lacks it.
+const Kernels* kernels_for(const char* isa);
+
+// The best that the machine has, or what NWR_ISA in the environment names.
+const Kernels& best_kernels();
+
+// A queue that runs the given kernels; cpu_backend().open runs the best. Throws std::bad_alloc.
+Queue* open_cpu_queue(const QueueOptions& options, const Kernels& kernels);
+
+}  // namespace noisewright

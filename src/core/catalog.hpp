@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the one table of names: what can be listed, found by name, and set.
+// Must not know how an entry works; its kind (schedule, grid, sampler) extends Entry.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "core/error.hpp"
+#include "noisewright.h"
+
+namespace noisewright {
+
+struct Param {
+  const char* name;
+  const char* summary;
+  double default_value;
+  double min;
+  double max;
+  const char* choices = nullptr;  // "small,large": names of the values 0, 1
+};
+
+struct Entry {
+  int32_t value;
+  const char* name;
+  const char* aliases;  // comma-separated, or ""
+  const char* summary;
+  uint32_t flags = 0;  // NWR_ENTRY_STOCHASTIC, NWR_ENTRY_ADAPTIVE
+  uint32_t order = 0;
+  uint32_t evals_per_step = 0;
+  const Param* params = nullptr;
+  size_t param_count = 0;
+};
+
+size_t catalog_size(int32_t domain);
+const Entry& catalog_entry(int32_t domain, size_t index);
+
+// By name or alias; fails with NWR_ERROR_NOT_FOUND and the list of what exists.
+const Entry& find_by_name(int32_t domain, std::string_view name, const char* argument);
+// By enum constant; fails with NWR_ERROR_INVALID_ARGUMENT and the number.
+const Entry& find_by_value(int32_t domain, int32_t value, const Name& argument);
+// The name of an enum constant, for messages and saved states.
+const char* name_of(int32_t domain, int32_t value);
+
+// Calls f with each piece of a comma-separated list.
+template <class F>
+void for_each_name(std::string_view list, F&& f) {
+  while (!list.empty()) {
+    const size_t comma = list.find(',');
+    f(list.substr(0, comma));
+    list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
+  }
+}
+
+}  // namespace noisewright

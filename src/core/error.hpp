@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the one exception of the library and the building of its message.
+// Must not know what the messages are about.
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "noisewright.h"
+
+namespace noisewright {
+
+struct Error {
+  nwr_status status;
+  std::string message;
+};
+
+// Numbers are written by to_chars, so that no locale can change a message or a spec string.
+inline void append(std::string& out, std::string_view text) { out += text; }
+inline void append(std::string& out, const char* text) { out += text; }
+inline void append(std::string& out, const std::string& text) { out += text; }
+template <class T, std::enable_if_t<std::is_arithmetic_v<T>, int> = 0>
+void append(std::string& out, T number) {
+  char buffer[32];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, number);
+  out.append(buffer, end.ptr);
+}
+
+template <class... Parts>
+std::string concat(const Parts&... parts) {
+  std::string out;
+  (append(out, parts), ...);
+  return out;
+}
+
+template <class... Parts>
+[[noreturn]] void fail(nwr_status status, const Parts&... parts) {
+  throw Error{status, concat(parts...)};
+}
+
+// The name of an argument, put together only when a message needs it.
+struct Name {
+  const char* base;
+  int64_t index = -1;
+  const char* field = "";
+
+  Name with(const char* member) const { return {base, index, member}; }
+};
+inline void append(std::string& out, const Name& name) {
+  out += name.base;
+  if (name.index >= 0) append(out, "["), append(out, name.index), append(out, "]");
+  out += name.field;
+}
+
+}  // namespace noisewright

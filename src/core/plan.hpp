@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the orders that the core gives to a backend: pure data, complete and already checked.
+// Must not know the C API, schedules or samplers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace noisewright {
+
+inline constexpr int kMaxDims = 16;
+inline constexpr int kMaxInputs = 8;
+inline constexpr int kMaxOutputs = 8;
+
+enum class Dtype : int32_t { f16 = 0x00011002, f32 = 0x00012002, f64 = 0x00014002,
+                             bf16 = 0x00011004, i64 = 0x00014000 };
+
+inline size_t size_of(Dtype t) {
+  switch (t) {
+    case Dtype::f16:
+    case Dtype::bf16: return 2;
+    case Dtype::f32: return 4;
+    case Dtype::f64:
+    case Dtype::i64: return 8;
+  }
+  return 0;
+}
+
+// The element space of one order: axis 0 is the batch, the last axis runs fastest.
+struct Shape {
+  int ndim = 0;
+  int64_t extent[kMaxDims] = {};
+  int64_t batch() const { return ndim > 0 ? extent[0] : 1; }
+  int64_t inner() const {
+    int64_t n = 1;
+    for (int i = 1; i < ndim; ++i) n *= extent[i];
+    return n;
+  }
+  int64_t count() const { return batch() * inner(); }
+};
+
+// A caller's array seen through the order's shape. Strides are in elements and may be negative;
+// a stride of 0 repeats an input (never an output).
+struct View {
+  void* data = nullptr;  // element [0, 0, ...]; need not be aligned to the element size
+  Dtype dtype = Dtype::f32;
+  int64_t stride[kMaxDims] = {};
+};
+
+// Position in a Philox4x32-10 stream, in elements.
+struct Rng {
+  uint64_t seed = 0;
+  uint64_t stream = 0;
+  uint64_t offset = 0;
+};
+
+enum class Distribution : int32_t { normal = 0, uniform = 1 };
+
+// y_j = sum_k C_jk x_k + s_j xi, element by element.
+//
+// Arithmetic runs in double if any view is f64, else in float (factors are rounded to it once);
+// products are added in input order, each product and each sum rounded (never fused), the noise
+// term last, one rounding at the store. A factor of exactly 0 leaves its input out, so that a NaN
+// there does not spread; a row of zeros writes +0.
+//
+// An output may be exactly the same view as an input; every group of elements is read before any of
+// it is written. Otherwise outputs do not overlap anything.
+struct MixPlan {
+  Shape shape;
+  int input_count = 0;
+  int output_count = 0;
+  View input[kMaxInputs];
+  View output[kMaxOutputs];
+  // factors[row * row_size + j * (input_count + 1) + k]; k == input_count is s_j.
+  // row is the sample (axis 0) if factor_rows > 1, else 0.
+  const double* factors = nullptr;
+  int64_t factor_rows = 1;
+  // rng_count is 0 (no noise: every s_j is 0), 1 (numbers all elements in row-major order), or
+  // shape.batch() (each numbers the elements of its own sample).
+  const Rng* rngs = nullptr;
+  int64_t rng_count = 0;
+};
+
+// Writes random numbers. Element numbering as in MixPlan.
+struct FillPlan {
+  Shape shape;
+  View output;
+  Distribution what = Distribution::normal;
+  const Rng* rngs = nullptr;
+  int64_t rng_count = 0;
+};
+
+// Moves elements bit by bit; both views have the same dtype.
+struct CopyPlan {
+  Shape shape;
+  View from;
+  View to;
+};
+
+}  // namespace noisewright

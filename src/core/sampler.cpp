@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/sampler.hpp"
+
+#include <algorithm>
+
+namespace noisewright {
+namespace {
+
+void check_times(const SamplerSetup& setup) {
+  const size_t rows = static_cast<size_t>(setup.rows);
+  const size_t count = setup.times.size() / rows;
+  if (count < 2 || count > 1000001) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "options.time_count is ", count, ", outside 2 to 1000001");
+  }
+  for (size_t row = 0; row < rows; ++row) {
+    const double* t = setup.times.data() + row * count;
+    double direction = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const Name name{"options.times", static_cast<int64_t>(row * count + i)};
+      if (!std::isfinite(t[i])) fail(NWR_ERROR_INVALID_ARGUMENT, name, " is ", t[i]);
+      const double move = i > 0 ? t[i] - t[i - 1] : 0;
+      if (move * direction < 0) {
+        fail(NWR_ERROR_INVALID_ARGUMENT, name, " is ", t[i], ", after ", t[i - 1],
+             ": the times turn back");
+      }
+      if (move != 0) direction = move;
+    }
+  }
+}
+
+void check_model(const Schedule& schedule, const SamplerSetup& setup) {
+  switch (setup.prediction) {
+    case NWR_DATA:
+    case NWR_NOISE:
+    case NWR_VELOCITY:
+    case NWR_ANGULAR:
+    case NWR_SCORE: break;
+    default:
+      fail(NWR_ERROR_INVALID_ARGUMENT, "options.prediction is ",
+           name_of(NWR_DOMAIN_QUANTITY, setup.prediction),
+           ", but a model predicts data, noise, velocity, angular or score");
+  }
+  if (setup.clock == NWR_CLOCK_INDEX && schedule.index_count() == 0) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "options.clock is index, but ", schedule.spec(),
+         " is not discrete");
+  }
+}
+
+RunTable make_table(const Schedule& schedule, const SamplerSetup& setup, bool noise_is_input) {
+  check_model(schedule, setup);
+  check_times(setup);
+  const Spec spec = parse_spec(setup.spec, "options.name");
+  const auto& kind =
+      static_cast<const SamplerKind&>(find_by_name(NWR_DOMAIN_SAMPLER, spec.name, "options.name"));
+  const Settings settings(kind, spec, nullptr, 0);
+  return RunTable({kind, settings, schedule, setup.prediction, setup.clock, setup.keep_denoised,
+                   noise_is_input, setup.times, setup.rows});
+}
+
+bool same_shape(const Shape& a, const Shape& b) {
+  return a.ndim == b.ndim && std::equal(a.extent, a.extent + a.ndim, b.extent);
+}
+
+Array dense(const Shape& shape, Dtype dtype, const Buffer& buffer) {
+  Array array{shape, {}};
+  array.view.data = buffer.data();
+  array.view.dtype = dtype;
+  int64_t stride = 1;
+  for (int i = shape.ndim - 1; i >= 0; --i) {
+    array.view.stride[i] = stride;
+    stride *= shape.extent[i];
+  }
+  return array;
+}
+
+}  // namespace
+
+Sampler::Sampler(Ref<const Context> context, Ref<const Schedule> schedule, SamplerSetup setup,
+                 NoiseSource noise)
+    : context_(std::move(context)),
+      schedule_(std::move(schedule)),
+      setup_(std::move(setup)),
+      noise_(std::move(noise)),
+      table_(make_table(*schedule_, setup_, has_noise_source())),
+      rngs_(setup_.rngs) {
+  if (table_.draws() && !noise_ && rngs_.empty()) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "options.rngs is NULL, but ", setup_.spec, " draws noise");
+  }
+}
+
+Sampler::Memory Sampler::prepare(const Shape& shape, Dtype dtype) const {
+  const auto batch = static_cast<size_t>(shape.batch());
+  if (table_.rows() > 1 && static_cast<size_t>(table_.rows()) != batch) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "x has a batch of ", batch, ", but the sampler has ",
+         table_.rows(), " rows of times");
+  }
+  if (setup_.rngs.size() > 1 && setup_.rngs.size() != batch) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "x has a batch of ", batch, ", but the sampler has ",
+         setup_.rngs.size(), " rngs");
+  }
+  const size_t bytes = static_cast<size_t>(shape.count()) * size_of(dtype);
+  Memory memory;
+  for (int i = 0; i <= kMaxSlots; ++i) {
+    if (table_.slots() >> i & 1) memory.slots[i] = Buffer(context_, bytes);
+  }
+  if (noise_) memory.drawn = Buffer(context_, bytes);
+  return memory;
+}
+
+Array Sampler::own(const Buffer& buffer) const { return dense(shape_, dtype_, buffer); }
+
+void Sampler::add_noise(MixPlan& plan) const {
+  if (noise_) {
+    plan.input[plan.input_count++] = own(memory_.drawn).view;
+  } else {
+    plan.rngs = rngs_.data();
+    plan.rng_count = static_cast<int64_t>(rngs_.size());
+  }
+}
+
+void Sampler::advance_noise() {
+  ++draw_;
+  const auto used = static_cast<uint64_t>(rngs_.size() == 1 ? shape_.count() : shape_.inner());
+  for (Rng& rng : rngs_) rng.offset += used;
+}
+
+void Sampler::start(const Array& x, nwr_start start) {
+  const bool noisy = start != NWR_START_STATE;
+  if (noisy && !noise_ && setup_.rngs.empty()) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "options.rngs is NULL, but this start draws noise");
+  }
+  std::vector<double> factors;
+  for (const nwr_coeffs& c : table_.begin()) {
+    if (start == NWR_START_DATA) factors.push_back(c.alpha);
+    factors.push_back(c.gamma > 0 ? std::hypot(c.sigma, c.gamma) : c.sigma);
+    if (noise_) factors.push_back(0);
+  }
+  const Dtype dtype = x.view.dtype;
+  const bool fits = same_shape(x.shape, shape_) && dtype == dtype_ && fitted_;
+  Memory memory = fits ? Memory() : prepare(x.shape, dtype);
+  if (noisy && noise_) noise_(0, dense(x.shape, dtype, (fits ? memory_ : memory).drawn));
+  // Nothing of the run before is lost until here.
+  if (!fits) memory_ = std::move(memory);
+  fitted_ = true;
+  shape_ = x.shape;
+  dtype_ = dtype;
+  started_ = true;
+  evaluation_ = 0;
+  draw_ = 0;
+  rngs_ = setup_.rngs;
+  cancel_.store(false, std::memory_order_relaxed);
+  if (!noisy) return;
+  MixPlan plan;
+  plan.shape = x.shape;
+  plan.output[plan.output_count++] = x.view;
+  if (start == NWR_START_DATA) plan.input[plan.input_count++] = x.view;
+  add_noise(plan);
+  plan.factors = factors.data();
+  plan.factor_rows = table_.rows();
+  context_->mix(plan);
+  advance_noise();
+}
+
+void Sampler::step(const Array& x, const Array* outputs) {
+  const RunTable::Line& line = table_.line(evaluation_);
+  MixPlan plan;
+  plan.shape = shape_;
+  plan.input[plan.input_count++] = x.view;
+  for (int i = 0; i < table_.model_outputs(); ++i) plan.input[plan.input_count++] = outputs[i].view;
+  for (int i = 0; i <= kMaxSlots; ++i) {
+    const View slot = own(memory_.slots[i]).view;
+    if (line.reads >> i & 1) plan.input[plan.input_count++] = slot;
+    if (line.writes >> i & 1) plan.output[plan.output_count++] = slot;
+  }
+  plan.output[plan.output_count++] = x.view;
+  plan.factors = table_.factors(line);
+  plan.factor_rows = table_.rows();
+  if (line.draws) {
+    if (noise_) noise_(draw_, own(memory_.drawn));
+    add_noise(plan);
+  }
+  context_->mix(plan);
+  if (line.draws) advance_noise();
+  ++evaluation_;
+}
+
+Array Sampler::denoised() const {
+  if (!setup_.keep_denoised) {
+    fail(NWR_ERROR_INVALID_STATE,
+         "the sampler was made without NWR_SAMPLER_KEEP_DENOISED and has no estimate");
+  }
+  if (!started_ || evaluation_ == 0) {
+    fail(NWR_ERROR_INVALID_STATE, "the sampler has taken no evaluation yet");
+  }
+  return own(memory_.slots[table_.line(evaluation_ - 1).denoised_slot]);
+}
+
+Array Sampler::scratch_output(int index) {
+  Buffer& buffer = memory_.outputs[index];
+  if (!buffer.data()) {
+    buffer = Buffer(context_, static_cast<size_t>(shape_.count()) * size_of(dtype_));
+  }
+  return own(buffer);
+}
+
+}  // namespace noisewright

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns what a sampler's file is written in: combinations of what an evaluation has at hand, and the
+// view of one evaluation. Must not know memory, devices or tensors.
+#pragma once
+
+#include <array>
+#include <cmath>
+
+#include "core/schedule.hpp"
+#include "math/rows.hpp"
+
+namespace noisewright {
+
+inline constexpr int kMaxSlots = 4;
+
+// A linear combination of the state x handed to the model, the model's output, kept arrays, and
+// fresh unit normals.
+struct Combo {
+  double state = 0, output = 0, noise = 0;
+  std::array<double, kMaxSlots> kept = {};
+};
+
+inline Combo operator*(double factor, Combo c) {
+  c.state *= factor;
+  c.output *= factor;
+  c.noise *= factor;
+  for (double& k : c.kept) k *= factor;
+  return c;
+}
+inline Combo operator+(Combo a, const Combo& b) {
+  a.state += b.state;
+  a.output += b.output;
+  a.noise += b.noise;
+  for (int i = 0; i < kMaxSlots; ++i) a.kept[i] += b.kept[i];
+  return a;
+}
+inline Combo operator-(const Combo& a, const Combo& b) { return a + -1.0 * b; }
+
+// One evaluation of one step, for one row of times. A sampler's plan() reads it and calls next() or
+// again() once.
+class Stage {
+ public:
+  struct Point {
+    double t;
+    nwr_coeffs at;
+  };
+  // points[0 .. steps] is the row of times; at is where the model was evaluated.
+  Stage(const Schedule& schedule, const Settings& settings, nwr_quantity prediction,
+        const Point* points, int steps, int step, int stage, const Point& at)
+      : schedule_(schedule),
+        settings_(settings),
+        prediction_(prediction),
+        points_(points),
+        steps_(steps),
+        step_(step),
+        stage_(stage),
+        at_(at) {}
+
+  int stage() const { return stage_; }
+  bool first() const { return step_ == 0; }
+  bool last() const { return step_ + 1 == steps_; }
+  double setting(const char* name) const { return settings_[name]; }
+
+  // The step goes from one point of the grid to the next.
+  const nwr_coeffs& from() const { return points_[step_].at; }
+  const nwr_coeffs& to() const { return points_[step_ + 1].at; }
+  double dt() const { return points_[step_ + 1].t - points_[step_].t; }
+  double to_time() const { return points_[step_ + 1].t; }
+  // Whether the step ends at clean data.
+  bool to_data() const { return to().sigma == 0 && to().gamma == 0; }
+  // Growth of lambda over this step, and over the one before.
+  double h() const { return growth(step_); }
+  double h_before() const { return growth(step_ - 1); }
+
+  // What the state and the model's output say at the evaluation's time; each fails with
+  // NWR_ERROR_SINGULAR where they do not determine it.
+  Combo state() const { return {1, 0, 0, {}}; }
+  Combo data() const { return express_row({1, 0, 0}, "data"); }
+  Combo velocity() const;
+  // data and noise with the given weights, without dividing by alpha or sigma where that can be
+  // avoided.
+  Combo blend(double data, double noise) const {
+    return express_row({data, noise, 0}, "the next state");
+  }
+  Combo fresh_noise() const { return {0, 0, 1, {}}; }
+  Combo kept(int slot) const {
+    Combo c;
+    c.kept[slot] = 1;
+    return c;
+  }
+
+  void keep(int slot, const Combo& value) {
+    keeps_[slot] = true;
+    kept_[slot] = value;
+  }
+  // The step is done; x becomes value.
+  void next(const Combo& value) { x_ = value; }
+  // The step needs another evaluation, of value at time t.
+  void again(const Combo& value, double t) {
+    x_ = value;
+    again_ = true;
+    again_time_ = t;
+  }
+
+  const Combo& x() const { return x_; }
+  bool needs_again() const { return again_; }
+  double again_time() const { return again_time_; }
+  bool keeps(int slot) const { return keeps_[slot]; }
+  const Combo& kept_value(int slot) const { return kept_[slot]; }
+
+ private:
+  Combo express_row(const Row& want, const char* what) const;
+  double growth(int step) const {
+    const double a = points_[step].at.lambda, b = points_[step + 1].at.lambda;
+    return a == b ? 0 : b - a;  // both may be infinite
+  }
+
+  const Schedule& schedule_;
+  const Settings& settings_;
+  nwr_quantity prediction_;
+  const Point* points_;
+  int steps_, step_, stage_;
+  Point at_;
+  Combo x_;
+  bool again_ = false;
+  double again_time_ = 0;
+  std::array<bool, kMaxSlots> keeps_ = {};
+  std::array<Combo, kMaxSlots> kept_ = {};
+};
+
+// One entry of the catalogue: a pure function of coefficients.
+struct SamplerKind : Entry {
+  void (*plan)(Stage& stage);
+  int slots = 0;
+};
+
+// Settings that every sampler has, after its own.
+inline constexpr Param kCommonParams[] = {
+    {"guidance", "classifier-free guidance: weight of the conditional output; 1 takes one output", 1,
+     -1e6, 1e6},
+    {"unit_input", "whether the model reads x/sqrt(alpha^2+sigma^2)", 0, 0, 1, "no,yes"}};
+
+template <size_t N>
+constexpr auto with_common(const std::array<Param, N>& own) {
+  std::array<Param, N + std::size(kCommonParams)> all{};
+  for (size_t i = 0; i < N; ++i) all[i] = own[i];
+  for (size_t i = 0; i < std::size(kCommonParams); ++i) all[N + i] = kCommonParams[i];
+  return all;
+}
+
+}  // namespace noisewright

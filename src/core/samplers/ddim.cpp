@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns DDIM (Song et al. 2010.02502, eq. 12) and DDPM's ancestral sampling (Ho et al. 2006.11239,
+// eq. 6-7), on any schedule: x' = alpha' data + sigma' sqrt(1-kappa) noise + amount * fresh noise.
+#include "core/sampler_kind.hpp"
+
+namespace noisewright {
+namespace {
+
+// The share of the next noise level's variance that the forward process adds between the two times;
+// 0 for a step away from data.
+double posterior_share(const Stage& s) { return std::fmax(-std::expm1(-2 * s.h()), 0); }
+
+constexpr auto kDdimParams = with_common<1>(
+    {{{"eta", "share of fresh noise: 0 is deterministic, 1 is ancestral", 0, 0, 1e6}}});
+
+void plan_ddim(Stage& s) {
+  const double eta = s.setting("eta");
+  const double kappa = std::fmin(eta * eta * posterior_share(s), 1);
+  s.next(s.blend(s.to().alpha, s.to().sigma * std::sqrt(1 - kappa)) +
+         s.to().sigma * std::sqrt(kappa) * s.fresh_noise());
+}
+
+constexpr auto kDdpmParams = with_common<1>(
+    {{{"variance", "of the fresh noise: the posterior's, or the forward step's", 0, 0, 1,
+       "small,large"}}});
+
+void plan_ddpm(Stage& s) {
+  const double kappa = posterior_share(s);
+  const double scale = s.setting("variance") == 0 || s.to_data() ? s.to().sigma : s.from().sigma;
+  s.next(s.blend(s.to().alpha, s.to().sigma * std::sqrt(1 - kappa)) +
+         scale * std::sqrt(kappa) * s.fresh_noise());
+}
+
+}  // namespace
+
+extern const SamplerKind kDdim;
+const SamplerKind kDdim = {{NWR_SAMPLER_DDIM, "ddim", "",
+                            "exact for a constant data prediction; eta adds fresh noise",
+                            NWR_ENTRY_STOCHASTIC, 1, 1, kDdimParams.data(), kDdimParams.size()},
+                           plan_ddim};
+
+extern const SamplerKind kDdpmSampler;
+const SamplerKind kDdpmSampler = {
+    {NWR_SAMPLER_DDPM, "ddpm", "ancestral", "ancestral sampling", NWR_ENTRY_STOCHASTIC, 1, 1,
+     kDdpmParams.data(), kDdpmParams.size()},
+    plan_ddpm};
+
+}  // namespace noisewright

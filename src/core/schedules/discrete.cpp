@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the discrete schedules: a table of alpha_bar, given or made from a formula for beta.
+// Must not know how the table is used.
+//
+// t is the index, from count-1, noise, to -1, where alpha_bar is 1: the end that peers reach through
+// a "previous timestep" below 0. Between two indices lambda is linear in t; between -1 and 0, where
+// lambda is infinite, alpha_bar is.
+#include <algorithm>
+#include <vector>
+
+#include "core/schedule.hpp"
+
+namespace noisewright {
+namespace {
+
+class Discrete : public Schedule {
+ public:
+  Discrete(int32_t kind, std::string spec, std::vector<double> log_alpha_bars)
+      : Schedule(kind, std::move(spec), ends_of(log_alpha_bars)),
+        log_alpha_bars_(std::move(log_alpha_bars)) {
+    lambdas_.reserve(log_alpha_bars_.size());
+    for (const double value : log_alpha_bars_) {
+      lambdas_.push_back((value - std::log(-std::expm1(value))) / 2);
+    }
+  }
+
+  Spacing spacing() const override { return Spacing::index; }
+  int64_t index_count() const override { return static_cast<int64_t>(lambdas_.size()); }
+  double sigma_floor() const override { return std::exp(-lambdas_.front()); }
+
+ protected:
+  nwr_coeffs coeffs(double t) const override {
+    const double floor = std::floor(t);
+    if (t < 0) return clean_end(t);
+    const auto index = static_cast<size_t>(floor);
+    if (floor == t) return at_index(index);
+    const double low = lambdas_[index], high = lambdas_[index + 1];
+    if (!std::isfinite(high)) return towards_pure_noise(t, index);
+    return to_coeffs(path::variance_preserving(low + (t - floor) * (high - low), high - low));
+  }
+
+  double solve(double lambda) const override {
+    // lambdas_ falls with the index.
+    const auto after = std::partition_point(lambdas_.begin(), lambdas_.end(),
+                                            [=](double value) { return value > lambda; });
+    const auto index = static_cast<size_t>(after - lambdas_.begin());
+    const double variance = 1 / (1 + std::exp(2 * lambda));
+    if (index == 0) return -1 + variance / -std::expm1(log_alpha_bars_.front());
+    const double low = lambdas_[index - 1], high = lambdas_[index];
+    const double base = static_cast<double>(index - 1);
+    if (std::isfinite(high)) return base + (lambda - low) / (high - low);
+    return base + 1 - (1 - variance) / std::exp(log_alpha_bars_[index - 1]);
+  }
+
+ private:
+  static Ends ends_of(const std::vector<double>& table) {
+    const double last = static_cast<double>(table.size()) - 1;
+    return {last, -1, -1, last};
+  }
+
+  nwr_coeffs at_index(size_t index) const {
+    // The slope is that of the side towards data, where a sampler goes.
+    const double slope =
+        index > 0 ? lambdas_[index] - lambdas_[index - 1] : -lambda_slope_at_zero();
+    path::Point<double> p = path::variance_preserving(lambdas_[index], slope);
+    p.log_alpha = log_alpha_bars_[index] / 2;
+    p.alpha = std::exp(p.log_alpha);
+    p.sigma = std::sqrt(-std::expm1(log_alpha_bars_[index]));
+    return to_coeffs(p);
+  }
+  // d(lambda)/d(alpha_bar) * d(alpha_bar)/dt on the last stretch, from above.
+  double lambda_slope_at_zero() const {
+    const double alpha_bar = std::exp(log_alpha_bars_.front());
+    return 1 / (2 * alpha_bar);
+  }
+
+  // alpha_bar linear in t.
+  static nwr_coeffs from_alpha_bar(double alpha_bar, double variance, double slope) {
+    path::Point<double> p;
+    p.alpha = std::sqrt(alpha_bar);
+    p.sigma = std::sqrt(variance);
+    p.dalpha = slope / (2 * p.alpha);
+    p.dsigma = -slope / (2 * p.sigma);
+    p.log_alpha = variance < 0.5 ? std::log1p(-variance) / 2 : std::log(alpha_bar) / 2;
+    p.dlog_alpha = slope / (2 * alpha_bar);
+    p.lambda = p.log_alpha - std::log(variance) / 2;
+    p.diffusion2 = -slope / alpha_bar;
+    return to_coeffs(p);
+  }
+  nwr_coeffs clean_end(double t) const {
+    const double reach = -std::expm1(log_alpha_bars_.front());
+    const double variance = (t + 1) * reach;
+    return from_alpha_bar(1 - variance, variance, -reach);
+  }
+  nwr_coeffs towards_pure_noise(double t, size_t index) const {
+    const double reach = std::exp(log_alpha_bars_[index]);
+    const double alpha_bar = (static_cast<double>(index) + 1 - t) * reach;
+    return from_alpha_bar(alpha_bar, 1 - alpha_bar, -reach);
+  }
+
+  std::vector<double> log_alpha_bars_;
+  std::vector<double> lambdas_;
+};
+
+std::vector<double> accumulate_betas(const std::vector<double>& betas) {
+  std::vector<double> table;
+  table.reserve(betas.size());
+  double sum = 0;
+  for (const double beta : betas) table.push_back(sum += std::log1p(-beta));
+  return table;
+}
+
+// Ho et al. 2006.11239 (linear), Rombach et al. 2112.10752 (scaled_linear), Nichol and Dhariwal
+// 2102.09672 (squaredcos_cap_v2, whose betas are capped at 0.999).
+std::vector<double> make_betas(int formula, double start, double end, size_t count) {
+  const auto cosine = [](double u) {
+    const double c = std::cos((u + 0.008) / 1.008 * path::kHalfPi);
+    return c * c;
+  };
+  std::vector<double> betas(count);
+  const double steps = static_cast<double>(count);
+  for (size_t i = 0; i < count; ++i) {
+    const double place = static_cast<double>(i);
+    const double u = count > 1 ? place / (steps - 1) : 0;
+    if (formula == 0) {
+      betas[i] = start + (end - start) * u;
+    } else if (formula == 1) {
+      const double root = std::sqrt(start) + (std::sqrt(end) - std::sqrt(start)) * u;
+      betas[i] = root * root;
+    } else {
+      betas[i] = std::min(1 - cosine((place + 1) / steps) / cosine(place / steps), 0.999);
+    }
+  }
+  return betas;
+}
+
+constexpr Param kDdpmParams[] = {
+    {"beta", "formula of beta", 0, 0, 2, "linear,scaled_linear,squaredcos_cap_v2"},
+    {"beta_start", "beta of index 0 (linear, scaled_linear)", 1e-4, 1e-12, 0.999999},
+    {"beta_end", "beta of the last index (linear, scaled_linear)", 0.02, 1e-12, 0.999999},
+    {"count", "number of indices", 1000, 2, 1e6}};
+
+constexpr Param kTableParams[] = {
+    {"betas", "whether options.table holds betas in place of alpha_bar", 0, 0, 1, "no,yes"}};
+
+Schedule* make_ddpm(const Settings& settings, const nwr_schedule_options&) {
+  const double count = settings["count"];
+  if (count != std::floor(count)) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "ddpm: count is ", count, ", which is not whole");
+  }
+  const auto betas = make_betas(static_cast<int>(settings["beta"]), settings["beta_start"],
+                                settings["beta_end"], static_cast<size_t>(count));
+  return new Discrete(NWR_SCHEDULE_DDPM, settings.spec(), accumulate_betas(betas));
+}
+
+Schedule* make_table(const Settings& settings, const nwr_schedule_options& options) {
+  if (!options.table) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "options.table is NULL, but a table schedule needs values");
+  }
+  if (options.table_count < 2 || options.table_count > 1000000) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "options.table_count is ", options.table_count,
+         ", outside 2 to 1000000");
+  }
+  const std::vector<double> values(options.table, options.table + options.table_count);
+  const bool betas = settings["betas"] == 1;
+  double before = 1;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Name name{"options.table", static_cast<int64_t>(i)};
+    const bool last = i + 1 == values.size();
+    if (betas ? !(values[i] > 0 && (values[i] < 1 || (last && values[i] == 1)))
+              : !(values[i] < before && (values[i] > 0 || (last && values[i] == 0)))) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, name, " is ", values[i],
+           betas ? ", not a beta between 0 and 1" : ", not an alpha_bar between 0 and the one before");
+    }
+    before = values[i];
+  }
+  std::vector<double> table;
+  if (betas) {
+    table = accumulate_betas(values);
+  } else {
+    for (const double value : values) table.push_back(std::log(value));
+  }
+  return new Discrete(NWR_SCHEDULE_TABLE, settings.spec(), std::move(table));
+}
+
+}  // namespace
+
+extern const ScheduleKind kDdpm;
+const ScheduleKind kDdpm = {
+    {NWR_SCHEDULE_DDPM, "ddpm", "",
+     "discrete, from a formula for beta; t is the index, from count-1, noise, to -1, data", 0, 0, 0,
+     kDdpmParams, std::size(kDdpmParams)},
+    make_ddpm};
+
+extern const ScheduleKind kTable;
+const ScheduleKind kTable = {
+    {NWR_SCHEDULE_TABLE, "table", "",
+     "discrete, from options.table; t is the index, from table_count-1, noise, to -1, data", 0, 0,
+     0, kTableParams, std::size(kTableParams)},
+    make_table};
+
+}  // namespace noisewright

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns spec strings, "name(key=value,...)", and the settings that they and parameter lists give.
+// Must not know which names exist: the catalogue hands in the entry.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/catalog.hpp"
+#include "noisewright.h"
+
+namespace noisewright {
+
+struct Spec {
+  struct Item {
+    std::string_view key;
+    std::string_view value;
+  };
+  std::string_view name;
+  std::vector<Item> items;
+};
+
+// Views into text, which must outlive the result. argument names the text in messages.
+Spec parse_spec(std::string_view text, const char* argument);
+
+// The settings of one entry, resolved: one value for each of its parameters, in their order.
+class Settings {
+ public:
+  Settings(const Entry& entry, const Spec& spec, const nwr_param* params, uint32_t param_count);
+
+  double operator[](std::string_view name) const;
+  // Recreates entry and settings when parsed; every parameter is written out.
+  std::string spec() const;
+
+ private:
+  void set(std::string_view key, double value, std::vector<bool>& seen);
+
+  const Entry* entry_;
+  std::vector<double> values_;
+};
+
+}  // namespace noisewright

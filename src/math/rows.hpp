@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the algebra under everything: each quantity as a row over (data, noise, latent), and the
+// expression of one row by others. Must not know schedules, samplers or memory.
+#pragma once
+
+#include <cmath>
+
+#include "math/hd.hpp"
+#include "noisewright.h"
+
+namespace noisewright {
+
+struct Row {
+  double data = 0, noise = 0, latent = 0;
+};
+
+inline constexpr int kMaxKnown = 8;
+
+// The row of a quantity where the schedule's coefficients are c. drift is velocity plus
+// direction/2 * diffusion2 * score, direction +1 where data lies at later times, else -1
+// (Song et al. 2011.13456; Albergo et al. 2303.08797). False where it has no finite row.
+NWR_HD inline bool quantity_row(const nwr_coeffs& c, int quantity, double diffusion2,
+                                double direction, Row* out) {
+  const bool latent = c.gamma > 0;
+  const double spread = latent ? c.gamma : c.sigma;
+  Row row;
+  switch (quantity) {
+    case NWR_STATE: row = {c.alpha, c.sigma, c.gamma}; break;
+    case NWR_DATA: row = {1, 0, 0}; break;
+    case NWR_NOISE: row = {0, 1, 0}; break;
+    case NWR_LATENT: row = {0, 0, 1}; break;
+    case NWR_ANGULAR: row = {-c.sigma, c.alpha, 0}; break;
+    case NWR_SCORE: row = {0, latent ? 0 : -1 / spread, latent ? -1 / spread : 0}; break;
+    case NWR_VELOCITY:
+    case NWR_DRIFT: {
+      // gamma' is infinite where gamma is 0 and gamma*gamma' is not; latent has no weight there.
+      row = {c.dalpha, c.dsigma, c.gamma_dgamma == 0 ? 0 : c.gamma_dgamma / c.gamma};
+      if (quantity == NWR_VELOCITY || diffusion2 == 0) break;
+      const double share = direction * diffusion2 / 2;
+      (latent ? row.latent : row.noise) -= share / spread;
+      break;
+    }
+    default: return false;
+  }
+  *out = row;
+  return std::isfinite(row.data) && std::isfinite(row.noise) && std::isfinite(row.latent);
+}
+
+// Writes factors with sum of factors[i] * known[i] == want; factors of rows not needed are 0.
+// False where the known rows do not determine it. Gaussian elimination with full pivoting on at
+// most 3 equations; each entry carries a bound of its rounding error, so that an entry that
+// cancelled to noise counts as the zero that it is.
+NWR_HD inline bool express(const Row* known, int count, const Row& want, double* factors) {
+  double a[3][kMaxKnown + 1], error[3][kMaxKnown + 1], scale[kMaxKnown];
+  const double unit = 4 * 2.220446049250313e-16;
+  for (int k = 0; k <= count; ++k) {
+    const Row& row = k < count ? known[k] : want;
+    const double value[3] = {row.data, row.noise, row.latent};
+    double largest = 0;
+    for (const double v : value) largest = std::fmax(largest, std::fabs(v));
+    // Columns are scaled by powers of two, exactly, so that pivots compare.
+    const double power = k < count && largest > 0 ? std::ldexp(1.0, -std::ilogb(largest)) : 1;
+    if (k < count) scale[k] = power, factors[k] = 0;
+    for (int i = 0; i < 3; ++i) {
+      a[i][k] = value[i] * power;
+      error[i][k] = 0;
+    }
+  }
+  int pivot_row[3], pivot_column[3], rank = 0;
+  bool row_used[3] = {}, column_used[kMaxKnown] = {};
+  for (; rank < 3; ++rank) {
+    double best = 0;
+    int r = -1, c = -1;
+    for (int k = 0; k < count; ++k) {
+      for (int i = 0; i < 3; ++i) {
+        if (row_used[i] || column_used[k]) continue;
+        if (std::fabs(a[i][k]) > best && std::fabs(a[i][k]) > error[i][k]) {
+          best = std::fabs(a[i][k]);
+          r = i, c = k;
+        }
+      }
+    }
+    if (r < 0) break;
+    row_used[r] = true;
+    column_used[c] = true;
+    pivot_row[rank] = r;
+    pivot_column[rank] = c;
+    for (int i = 0; i < 3; ++i) {
+      if (row_used[i] || a[i][c] == 0) continue;
+      const double ratio = a[i][c] / a[r][c];
+      for (int k = 0; k <= count; ++k) {
+        if (k < count && column_used[k]) continue;
+        const double product = ratio * a[r][k];
+        error[i][k] += unit * (std::fabs(a[i][k]) + std::fabs(product)) +
+                       std::fabs(ratio) * error[r][k];
+        a[i][k] -= product;
+      }
+      a[i][c] = 0;
+    }
+  }
+  for (int i = 0; i < 3; ++i) {
+    if (!row_used[i] && std::fabs(a[i][count]) > error[i][count]) return false;
+  }
+  for (int step = rank - 1; step >= 0; --step) {
+    double rest = a[pivot_row[step]][count];
+    for (int later = step + 1; later < rank; ++later) {
+      rest -= a[pivot_row[step]][pivot_column[later]] * factors[pivot_column[later]];
+    }
+    factors[pivot_column[step]] = rest / a[pivot_row[step]][pivot_column[step]];
+  }
+  bool finite = true;
+  for (int k = 0; k < count; ++k) {
+    factors[k] *= scale[k];
+    finite = finite && std::isfinite(factors[k]);
+  }
+  return finite;
+}
+
+}  // namespace noisewright

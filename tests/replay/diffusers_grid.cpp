@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the timesteps and noise levels that a configuration of diffusers asks for, by our grids where
+// one of ours is the same. Must not know runs.
+#include "diffusers_grid.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "paths.hpp"
+
+namespace replay {
+namespace {
+
+size_t run_length(const Recording& recording) {
+  const double n = to_number(member(recording.file(), "num_inference_steps"));
+  if (!(n >= 1 && n <= 1e6) || n != std::floor(n)) {
+    throw Malformed("num_inference_steps is not a count");
+  }
+  return static_cast<size_t>(n);
+}
+
+const Json& arguments(const Recording& recording) {
+  return member(recording.file(), "set_timesteps_kwargs");
+}
+
+// Rounds halves to even.
+double rounded(double value) { return std::nearbyint(value); }
+
+Numbers linspace(double first, double last, size_t count) {
+  Numbers out(count, first);
+  for (size_t i = 1; i < count; ++i) {
+    out[i] = first + (last - first) * static_cast<double>(i) / static_cast<double>(count - 1);
+  }
+  return out;
+}
+
+Numbers reversed(Numbers values) {
+  std::reverse(values.begin(), values.end());
+  return values;
+}
+
+template <class F>
+Numbers mapped(Numbers values, F&& f) {
+  for (double& v : values) v = f(v);
+  return values;
+}
+
+// Levels from first to last by one of our grids in noise levels; all of them above 0.
+Numbers levels(const std::string& kind, double first, double last, size_t count, double rho = 7) {
+  const Schedule edm = make_schedule(spec("edm", {{"sigma_max", text(first)}}));
+  std::vector<std::pair<std::string, std::string>> settings = {{"sigma_max", text(first)},
+                                                               {"sigma_min", text(last)}};
+  if (kind == "karras") settings.push_back({"rho", text(rho)});
+  // The last time of such a grid on edm is sigma = 0.
+  Numbers out = grid(edm, spec(kind, settings), count + 1);
+  out.pop_back();
+  return out;
+}
+
+// Noise levels of a table at times that may lie between two indices: linear in the level.
+double interpolated(const Schedule& table, double t) {
+  const double low = std::floor(t), part = t - low;
+  const double level = ratio(table, low);
+  return part == 0 ? level : level + part * (ratio(table, low + 1) - level);
+}
+
+// The time of a level, clamped to the table.
+double table_time(const Schedule& table, double level, double last) {
+  if (level >= ratio(table, last)) return last;
+  if (level <= ratio(table, 0)) return 0;
+  return time_of_ratio(table, level);
+}
+
+// Stretches so that the last level but the appended one is 1 - ... = terminal.
+void stretch_to(double terminal, Numbers& sigmas) {
+  const double scale = (1 - sigmas.back()) / (1 - terminal);
+  for (double& s : sigmas) s = 1 - (1 - s) / scale;
+}
+
+}  // namespace
+
+ExpectedGrid ancestral_grid(const Recording& recording, const Schedule& table) {
+  if (has(arguments(recording), "timesteps")) {
+    return {to_numbers(arguments(recording)["timesteps"]), {}};
+  }
+  const std::string spacing = text_or(recording.config(), "timestep_spacing", "leading");
+  std::string ours = spacing;
+  if (spacing == "leading") {
+    const double offset = number_or(recording.config(), "steps_offset", 0);
+    ours = spec("leading", {{"offset", text(offset)}});
+  } else if (spacing != "trailing" && spacing != "linspace") {
+    return {};
+  }
+  // The last time of such a grid is -1, clean data.
+  Numbers times = grid(table, ours, run_length(recording) + 1);
+  times.pop_back();
+  return {times, {}};
+}
+
+ExpectedGrid euler_grid(const Recording& recording, const Schedule& table) {
+  const Json& config = recording.config();
+  const size_t n = run_length(recording), count = discrete_count(config);
+  const double last = static_cast<double>(count - 1);
+  const Json& given = arguments(recording);
+  const std::string spacing = text_or(config, "timestep_spacing", "linspace");
+  const double tail =
+      text_or(config, "final_sigmas_type", "zero") == "sigma_min" ? ratio(table, 0) : 0;
+  ExpectedGrid out;
+  Numbers times;
+  if (has(given, "timesteps")) {
+    times = to_numbers(given["timesteps"]);
+  } else if (spacing == "linspace") {
+    times = reversed(linspace(0, last, n));
+  } else {
+    times = *ancestral_grid(recording, table).timesteps;
+  }
+  Numbers sigmas = mapped(times, [&](double t) { return interpolated(table, t); });
+  bool by_level = true;
+  const double first_level = number_or(config, "sigma_max", sigmas.front());
+  const double last_level = number_or(config, "sigma_min", sigmas.back());
+  if (has(given, "sigmas")) {
+    out.sigmas = to_numbers(given["sigmas"]);
+    sigmas.assign(out.sigmas->begin(), out.sigmas->end() - 1);
+  } else if (flag_or(config, "use_karras_sigmas", false)) {
+    sigmas = levels("karras", first_level, last_level, n);
+  } else if (flag_or(config, "use_exponential_sigmas", false)) {
+    sigmas = levels("exponential", first_level, last_level, n);
+  } else if (flag_or(config, "use_beta_sigmas", false)) {
+    // Quantiles of the beta distribution: no rule, but the times still follow from the levels.
+    sigmas = recording.numbers("sigmas");
+    sigmas.pop_back();
+    out.sigmas = recording.numbers("sigmas");
+  } else {
+    by_level = false;
+    if (text_or(config, "interpolation_type", "linear") == "log_linear") {
+      sigmas = levels("exponential", ratio(table, last), ratio(table, 0), n + 1);
+    }
+  }
+  if (!out.sigmas) {
+    out.sigmas = sigmas;
+    out.sigmas->push_back(tail);
+  }
+  const bool continuous = text_or(config, "timestep_type", "discrete") == "continuous" &&
+                          text_or(config, "prediction_type", "") == "v_prediction";
+  if (continuous) {
+    times = mapped(sigmas, [](double s) { return std::log(s) / 4; });
+  } else if (by_level) {
+    times = mapped(sigmas, [&](double s) { return table_time(table, s, last); });
+  }
+  out.timesteps = times;
+  return out;
+}
+
+ExpectedGrid multistep_grid(const Recording& recording, const Schedule& table) {
+  const Json& config = recording.config();
+  const size_t n = run_length(recording), count = discrete_count(config);
+  const double last_index = static_cast<double>(count - 1);
+  const std::string spacing = text_or(config, "timestep_spacing", "linspace");
+  // The table is cut where lambda falls below lambda_min_clipped.
+  const double least = number_or(config, "lambda_min_clipped", -INFINITY);
+  double last = static_cast<double>(count);
+  while (last > 1 && -std::log(ratio(table, last - 1)) < least) --last;
+  Numbers times;
+  if (has(arguments(recording), "timesteps")) {
+    times = to_numbers(arguments(recording)["timesteps"]);
+  } else if (spacing == "linspace") {
+    times = mapped(reversed(linspace(0, last - 1, n + 1)), rounded);
+    times.pop_back();
+  } else if (spacing == "leading") {
+    const double width = std::floor(last / static_cast<double>(n + 1));
+    const double offset = number_or(config, "steps_offset", 0);
+    for (size_t i = n; i > 0; --i) times.push_back(width * static_cast<double>(i) + offset);
+  } else if (spacing == "trailing") {
+    const double width = static_cast<double>(count) / static_cast<double>(n);
+    for (size_t i = 0; i < n; ++i) times.push_back(rounded(last - width * static_cast<double>(i)) - 1);
+  } else {
+    return {};
+  }
+  Numbers sigmas;
+  const double first_level = ratio(table, last_index), last_level = ratio(table, 0);
+  const auto whole = [&](double s) { return rounded(table_time(table, s, last_index)); };
+  const auto cut = [&](double s) {
+    // Just below an index by rounding alone is that index.
+    return std::floor(table_time(table, s, last_index) + 1e-9);
+  };
+  const bool keeps_fractions = text_or(config, "beta_schedule", "") == "squaredcos_cap_v2";
+  if (flag_or(config, "use_karras_sigmas", false)) {
+    sigmas = levels("karras", first_level, last_level, n);
+    times = keeps_fractions ? mapped(sigmas, cut) : mapped(sigmas, whole);
+  } else if (flag_or(config, "use_lu_lambdas", false)) {
+    sigmas = levels("exponential", first_level, last_level, n);
+    times = mapped(sigmas, whole);
+  } else if (flag_or(config, "use_exponential_sigmas", false)) {
+    sigmas = levels("exponential", first_level, last_level, n);
+    times = mapped(sigmas, cut);
+  } else if (flag_or(config, "use_beta_sigmas", false)) {
+    return {};
+  } else {
+    sigmas = mapped(times, [&](double t) { return interpolated(table, t); });
+  }
+  const bool ends_at_zero = text_or(config, "final_sigmas_type", "zero") == "zero";
+  sigmas.push_back(ends_at_zero ? 0 : last_level);
+  return {times, sigmas};
+}
+
+ExpectedGrid multistep_flow_grid(const Recording& recording) {
+  const Json& config = recording.config();
+  for (const char* other : {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"}) {
+    if (flag_or(config, other, false)) return {};
+  }
+  const double count = static_cast<double>(discrete_count(config));
+  Numbers sigmas = mapped(linspace(1, 1 / count, run_length(recording) + 1),
+                          [](double alpha) { return 1 - alpha; });
+  sigmas = reversed(sigmas);
+  sigmas.pop_back();
+  if (flag_or(config, "use_dynamic_shifting", false)) {
+    const double mu = to_number(member(arguments(recording), "mu"));
+    if (text_or(config, "time_shift_type", "exponential") != "exponential") return {};
+    const double e = std::exp(mu);
+    sigmas = mapped(sigmas, [=](double s) { return e / (e + (1 / s - 1)); });
+  } else {
+    const double shift = number_or(config, "flow_shift", 1);
+    sigmas = mapped(sigmas, [=](double s) { return shift * s / (1 + (shift - 1) * s); });
+  }
+  Numbers times = mapped(sigmas, [=](double s) { return std::floor(s * count); });
+  if (text_or(config, "final_sigmas_type", "zero") != "zero") return {times, {}};
+  sigmas.push_back(0);
+  return {times, sigmas};
+}
+
+ExpectedGrid edm_grid(const Recording& recording) {
+  const Json& config = recording.config();
+  const std::string kind = text_or(config, "sigma_schedule", "karras");
+  if (kind != "karras" && kind != "exponential") return {};
+  Numbers sigmas =
+      levels(kind, to_number(member(config, "sigma_max")), to_number(member(config, "sigma_min")),
+             run_length(recording), number_or(config, "rho", 7));
+  Numbers times = mapped(sigmas, [](double s) { return std::log(s) / 4; });
+  const bool ends_at_zero = text_or(config, "final_sigmas_type", "zero") == "zero";
+  sigmas.push_back(ends_at_zero ? 0 : sigmas.back());
+  return {times, sigmas};
+}
+
+ExpectedGrid flow_grid(const Recording& recording) {
+  const Json& config = recording.config();
+  const Json& given = arguments(recording);
+  const double count = static_cast<double>(discrete_count(config));
+  const double fixed = number_or(config, "shift", 1);
+  const auto shifted = [=](double s) { return fixed * s / (1 + (fixed - 1) * s); };
+  const bool dynamic = flag_or(config, "use_dynamic_shifting", false);
+  Numbers sigmas;
+  if (has(given, "sigmas")) {
+    sigmas = to_numbers(given["sigmas"]);
+  } else if (has(given, "timesteps")) {
+    sigmas = mapped(to_numbers(given["timesteps"]), [=](double t) { return t / count; });
+  } else {
+    // The least level is shifted here and again below, as the peer does.
+    const double least = dynamic ? 1 / count : shifted(1 / count);
+    sigmas = linspace(1, least, run_length(recording));
+  }
+  if (dynamic) {
+    const double mu = to_number(member(given, "mu"));
+    const bool exponential =
+        text_or(config, "time_shift_type", "exponential") == "exponential";
+    const double e = exponential ? std::exp(mu) : mu;
+    sigmas = mapped(sigmas, [=](double s) { return e / (e + (1 / s - 1)); });
+  } else {
+    sigmas = mapped(sigmas, shifted);
+  }
+  if (has(config, "shift_terminal")) stretch_to(to_number(config["shift_terminal"]), sigmas);
+  for (const char* other : {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"}) {
+    if (!flag_or(config, other, false)) continue;
+    // No rule for the levels, but the times are theirs.
+    sigmas = recording.numbers("sigmas");
+    sigmas.pop_back();
+  }
+  if (flag_or(config, "invert_sigmas", false)) return {};
+  Numbers times = mapped(sigmas, [=](double s) { return s * count; });
+  sigmas.push_back(0);
+  return {times, sigmas};
+}
+
+void check_grid(Check& check, const Recording& recording, const ExpectedGrid& expected) {
+  if (expected.timesteps && recording.has_own("timesteps")) {
+    check.level("timesteps", *expected.timesteps, recording.part()["timesteps"]);
+  }
+  if (expected.sigmas && recording.has_own("sigmas")) {
+    check.level("sigmas", *expected.sigmas, recording.part()["sigmas"]);
+  }
+}
+
+}  // namespace replay

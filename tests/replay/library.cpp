@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns every call of the C API: schedules, grids, transforms, random words and runs of a sampler.
+// Must not know recordings or their formats.
+#include "library.hpp"
+
+#include <cmath>
+#include <cstdio>
+
+namespace replay {
+namespace {
+
+void expect(nwr_status status, const char* call) {
+  if (status != NWR_OK) throw LibraryError(std::string(call) + ": " + nwr_last_error());
+}
+
+template <class T>
+T options() {
+  T out{};
+  out.struct_size = sizeof out;
+  return out;
+}
+
+const nwr_context* context() {
+  static const std::unique_ptr<nwr_context, void (*)(nwr_context*)> the_context = [] {
+    auto how = options<nwr_context_options>();
+    how.threads = 1;
+    nwr_context* made = nullptr;
+    expect(nwr_context_create(&how, &made), "nwr_context_create");
+    return std::unique_ptr<nwr_context, void (*)(nwr_context*)>(made, nwr_context_destroy);
+  }();
+  return the_context.get();
+}
+
+Schedule create(const nwr_schedule_options& how) {
+  nwr_schedule* made = nullptr;
+  expect(nwr_schedule_create(&how, &made), "nwr_schedule_create");
+  return Schedule(made, [](const nwr_schedule* s) {
+    nwr_schedule_destroy(const_cast<nwr_schedule*>(s));
+  });
+}
+
+// Numbers in the type that the library works on.
+class Tensor {
+ public:
+  Tensor(nwr_dtype dtype, std::vector<int64_t> shape) : dtype_(dtype), shape_(std::move(shape)) {
+    size_t size = 1;
+    for (const int64_t extent : shape_) size *= static_cast<size_t>(extent);
+    if (dtype_ == NWR_F32) {
+      singles_.resize(size);
+    } else {
+      doubles_.resize(size);
+    }
+  }
+  Tensor(nwr_dtype dtype, const Array& values) : Tensor(dtype, values.shape) {
+    write(values.data);
+  }
+
+  size_t size() const { return dtype_ == NWR_F32 ? singles_.size() : doubles_.size(); }
+
+  void write(const Numbers& values) {
+    if (values.size() != size()) throw Malformed("an array has another shape than the state");
+    if (dtype_ == NWR_F32) {
+      for (size_t i = 0; i < values.size(); ++i) singles_[i] = static_cast<float>(values[i]);
+    } else {
+      doubles_ = values;
+    }
+  }
+  Numbers read() const {
+    return dtype_ == NWR_F32 ? Numbers(singles_.begin(), singles_.end()) : doubles_;
+  }
+
+  nwr_tensor view() {
+    nwr_tensor out{};
+    out.data = dtype_ == NWR_F32 ? static_cast<void*>(singles_.data())
+                                 : static_cast<void*>(doubles_.data());
+    out.device = NWR_CPU;
+    out.ndim = static_cast<int32_t>(shape_.size());
+    out.dtype = dtype_;
+    out.shape = shape_.data();
+    return out;
+  }
+
+ private:
+  nwr_dtype dtype_;
+  std::vector<int64_t> shape_;
+  std::vector<float> singles_;
+  Numbers doubles_;
+};
+
+Numbers scaled(double factor, Numbers values) {
+  for (double& v : values) v *= factor;
+  return values;
+}
+
+// The noise callback's view of a run: which recorded noise the present step may use, and how often
+// the sampler has asked.
+struct Draws {
+  const Run* run = nullptr;
+  nwr_dtype dtype = NWR_F64;
+  int noise = -1;
+  uint64_t made = 0;
+  std::string wrong;
+};
+
+int32_t hand_out(void* user, uint64_t draw, const nwr_tensor* out) {
+  auto& draws = *static_cast<Draws*>(user);
+  if (draw != draws.made++) {
+    draws.wrong = "draw number " + std::to_string(draw) + " after " +
+                  std::to_string(draws.made - 1) + " draws";
+  } else if (draws.noise < 0) {
+    draws.wrong = "a draw where the recording has none";
+  } else if (static_cast<size_t>(draws.noise) >= draws.run->noises.size()) {
+    draws.wrong = "a draw beyond the recorded noises";
+  } else {
+    Tensor noise(draws.dtype, draws.run->noises[static_cast<size_t>(draws.noise)]);
+    const nwr_tensor from = noise.view();
+    if (nwr_tensor_copy(context(), &from, out) == NWR_OK) return 0;
+    draws.wrong = std::string("nwr_tensor_copy: ") + nwr_last_error();
+  }
+  return -1;
+}
+
+std::unique_ptr<nwr_sampler, void (*)(nwr_sampler*)> make_sampler(const Run& run,
+                                                                  const Numbers& times,
+                                                                  Draws& draws) {
+  auto how = options<nwr_sampler_options>();
+  how.flags = run.keep_denoised ? NWR_SAMPLER_KEEP_DENOISED : 0;
+  how.prediction = run.prediction;
+  how.name = run.sampler.c_str();
+  how.times = times.data();
+  how.time_count = static_cast<uint32_t>(times.size());
+  how.noise = hand_out;
+  how.user = &draws;
+  nwr_sampler* made = nullptr;
+  expect(nwr_sampler_create(context(), run.schedule.get(), &how, &made), "nwr_sampler_create");
+  return {made, nwr_sampler_destroy};
+}
+
+}  // namespace
+
+Schedule make_schedule(const std::string& name) {
+  auto how = options<nwr_schedule_options>();
+  how.name = name.c_str();
+  return create(how);
+}
+
+Schedule make_table(const Numbers& alpha_bars) {
+  auto how = options<nwr_schedule_options>();
+  how.name = "table";
+  how.table = alpha_bars.data();
+  how.table_count = alpha_bars.size();
+  return create(how);
+}
+
+Schedule make_custom(double t_noise, double t_data, Coefficients coefficients) {
+  auto how = options<nwr_schedule_options>();
+  how.name = "custom";
+  how.t_noise = t_noise;
+  how.t_data = t_data;
+  how.coeffs = [](void* user, double t, nwr_coeffs* out) -> int32_t {
+    (*static_cast<const Coefficients*>(user))(t, *out);
+    return 0;
+  };
+  how.release = [](void* user) { delete static_cast<const Coefficients*>(user); };
+  auto owned = std::make_unique<Coefficients>(std::move(coefficients));
+  how.user = owned.get();
+  Schedule made = create(how);
+  owned.release();
+  return made;
+}
+
+std::string spec(const std::string& name,
+                 const std::vector<std::pair<std::string, std::string>>& settings) {
+  std::string out = name + "(";
+  for (const auto& [key, value] : settings) {
+    out += (out.back() == '(' ? "" : ",") + key + "=" + value;
+  }
+  return out + ")";
+}
+
+std::string text(double value) {
+  char digits[40];
+  std::snprintf(digits, sizeof digits, "%.17g", value);
+  return digits;
+}
+
+nwr_coeffs coefficients(const Schedule& schedule, double t) {
+  nwr_coeffs out{};
+  expect(nwr_schedule_eval(schedule.get(), &t, 1, &out), "nwr_schedule_eval");
+  return out;
+}
+
+double ratio(const Schedule& schedule, double t) {
+  const nwr_coeffs c = coefficients(schedule, t);
+  return c.sigma / c.alpha;
+}
+
+double time_of_ratio(const Schedule& schedule, double ratio) {
+  const double lambda = -std::log(ratio);
+  double out = 0;
+  expect(nwr_schedule_invert(schedule.get(), &lambda, 1, &out), "nwr_schedule_invert");
+  return out;
+}
+
+Numbers grid(const Schedule& schedule, const std::string& name, size_t count) {
+  auto how = options<nwr_grid_options>();
+  how.name = name.c_str();
+  Numbers out(count);
+  expect(nwr_grid_fill(schedule.get(), &how, out.data(), count), "nwr_grid_fill");
+  return out;
+}
+
+std::vector<Numbers> transform(const Schedule& schedule, const Array& times,
+                               const std::vector<Quantity>& inputs,
+                               const std::vector<nwr_quantity>& outputs) {
+  Tensor t(NWR_F64, times);
+  std::vector<Tensor> in, out;
+  for (const Quantity& q : inputs) in.emplace_back(NWR_F64, *q.array);
+  for (size_t i = 0; i < outputs.size(); ++i) out.emplace_back(NWR_F64, inputs.at(0).array->shape);
+  std::vector<nwr_tensor> views;
+  for (Tensor& tensor : in) views.push_back(tensor.view());
+  for (Tensor& tensor : out) views.push_back(tensor.view());
+  std::vector<nwr_operand> operands;
+  for (size_t i = 0; i < views.size(); ++i) {
+    nwr_operand operand{};
+    operand.quantity = i < in.size() ? inputs[i].quantity : outputs[i - in.size()];
+    operand.tensor = &views[i];
+    operands.push_back(operand);
+  }
+  const nwr_tensor when = t.view();
+  expect(nwr_transform_apply(context(), schedule.get(), &when, nullptr, operands.data(), in.size(),
+                             operands.data() + in.size(), out.size()),
+         "nwr_transform_apply");
+  std::vector<Numbers> results;
+  for (const Tensor& tensor : out) results.push_back(tensor.read());
+  return results;
+}
+
+Numbers random_uniforms(const nwr_rng& rng, size_t count) {
+  Tensor out(NWR_F64, {static_cast<int64_t>(count)});
+  const nwr_tensor view = out.view();
+  expect(nwr_random_fill(context(), NWR_UNIFORM, &rng, 1, &view), "nwr_random_fill");
+  return out.read();
+}
+
+std::vector<Event> execute(const Run& run, nwr_dtype dtype) {
+  std::vector<Event> events;
+  Draws draws;
+  draws.run = &run;
+  draws.dtype = dtype;
+  Tensor x(dtype, run.start), output(dtype, run.start.shape), denoised(dtype, run.start.shape);
+  const nwr_tensor x_view = x.view(), output_view = output.view(), denoised_view = denoised.view();
+  for (const Numbers& times : run.times) {
+    draws.made = 0;
+    const auto sampler = make_sampler(run, times, draws);
+    expect(nwr_sampler_start(sampler.get(), &x_view, NWR_START_STATE), "nwr_sampler_start");
+    const size_t first = events.size();
+    auto eval = options<nwr_eval>();
+    nwr_status status;
+    while ((status = nwr_sampler_next(sampler.get(), &eval)) == NWR_OK) {
+      const size_t here = events.size();
+      if (here == run.requests.size()) throw LibraryError("more evaluations than were recorded");
+      const Request& request = run.requests[here];
+      if (eval.t != request.time || eval.index != here - first || eval.row_count != 1) {
+        throw LibraryError("evaluation " + std::to_string(here) + " is at t = " +
+                           std::to_string(eval.t) + ", not " + std::to_string(request.time));
+      }
+      Event event;
+      event.before = scaled(request.scale, x.read());
+      event.input_scale = eval.input_scale;
+      output.write(run.model(here, event.before));
+      event.output = output.read();
+      if (request.feed_state != 0 || request.feed_output != 1) {
+        const double factors[] = {request.feed_state, request.feed_output};
+        const nwr_tensor* terms[] = {&x_view, &output_view};
+        expect(nwr_tensor_combine(context(), factors, terms, 2, &output_view),
+               "nwr_tensor_combine");
+      }
+      draws.noise = request.noise;
+      status = nwr_sampler_step(sampler.get(), &x_view, &output_view, 1);
+      if (!draws.wrong.empty()) throw LibraryError(draws.wrong);
+      expect(status, "nwr_sampler_step");
+      const double scale_after =
+          here + 1 < run.requests.size() ? run.requests[here + 1].scale : run.final_scale;
+      event.after = scaled(scale_after, x.read());
+      if (run.keep_denoised) {
+        expect(nwr_sampler_denoised(sampler.get(), &denoised_view), "nwr_sampler_denoised");
+        event.denoised = denoised.read();
+      }
+      events.push_back(std::move(event));
+    }
+    if (status != NWR_DONE) expect(status, "nwr_sampler_next");
+    if (eval.t != times.back()) throw LibraryError("the run did not end at its last time");
+    if (eval.count != events.size() - first) throw LibraryError("eval.count is not the count");
+  }
+  if (events.size() != run.requests.size()) {
+    throw LibraryError("fewer evaluations than were recorded");
+  }
+  return events;
+}
+
+}  // namespace replay

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns every call of the C API: schedules, grids, transforms, random words and runs of a sampler.
+// Must not know recordings or their formats.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "json.hpp"
+#include "noisewright.h"
+
+namespace replay {
+
+// The library refused or broke a rule of its header.
+struct LibraryError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+using Schedule = std::shared_ptr<const nwr_schedule>;
+
+Schedule make_schedule(const std::string& spec);
+// alpha_bar of each index.
+Schedule make_table(const Numbers& alpha_bars);
+// Fills alpha, sigma, dalpha and dsigma at t.
+using Coefficients = std::function<void(double t, nwr_coeffs& out)>;
+Schedule make_custom(double t_noise, double t_data, Coefficients coefficients);
+
+// "name(key=value,...)"
+std::string spec(const std::string& name,
+                 const std::vector<std::pair<std::string, std::string>>& settings);
+// Every digit.
+std::string text(double value);
+
+nwr_coeffs coefficients(const Schedule& schedule, double t);
+// sigma/alpha
+double ratio(const Schedule& schedule, double t);
+double time_of_ratio(const Schedule& schedule, double ratio);
+Numbers grid(const Schedule& schedule, const std::string& spec, size_t count);
+
+struct Quantity {
+  nwr_quantity quantity;
+  const Array* array;
+};
+// The outputs of inputs, all of the shape of the first input; times is a scalar or one a sample.
+std::vector<Numbers> transform(const Schedule& schedule, const Array& times,
+                               const std::vector<Quantity>& inputs,
+                               const std::vector<nwr_quantity>& outputs);
+
+// Uniforms of a float64 tensor.
+Numbers random_uniforms(const nwr_rng& rng, size_t count);
+
+// One evaluation of the model: where, and what to hand the sampler of what it answers.
+struct Request {
+  double time = 0;
+  // The recording's states are scale times ours.
+  double scale = 1;
+  // The sampler gets feed_state*x + feed_output*output, x in our scale.
+  double feed_state = 0;
+  double feed_output = 1;
+  // Index of the recorded noise that this step adds, or -1.
+  int noise = -1;
+};
+
+struct Run {
+  Schedule schedule;
+  std::string sampler;
+  nwr_quantity prediction = NWR_DATA;
+  bool keep_denoised = false;
+  // Runs one after the other, each from the state where the one before ended.
+  std::vector<Numbers> times;
+  std::vector<Request> requests;
+  double final_scale = 1;
+  Array start;
+  std::vector<Array> noises;
+  // The model's output for a state in the recording's scale, at one of the requests.
+  std::function<Numbers(size_t request, const Numbers& x)> model;
+};
+
+// What happened at one request, in the recording's scale.
+struct Event {
+  Numbers before, output, after, denoised;
+  double input_scale = 1;  // eval.input_scale
+};
+
+std::vector<Event> execute(const Run& run, nwr_dtype dtype);
+
+}  // namespace replay

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the schedules of the recordings that are none of ours by name, as callbacks and tables.
+// Must not know samplers or how a file is laid out.
+#pragma once
+
+#include <string>
+
+#include "library.hpp"
+
+namespace replay {
+
+// Variance preserving, with sigma/alpha as its clock.
+Schedule ratio_schedule(double highest);
+
+// The same times, with sigma never 0: samplers then take the step to the data end as any other.
+Schedule with_floor(const Schedule& schedule, double t_noise, double t_data);
+
+// The discrete schedule of a configuration of diffusers: ours by name where it has one, else a table.
+// patched: the zero of a table rescaled to zero SNR is replaced by 2^-24, as some classes do.
+Schedule discrete_schedule(const Json& config, bool patched);
+size_t discrete_count(const Json& config);
+
+// azula, by the name of its schedule; time runs from 1, noise, to 0.
+Schedule azula_schedule(const std::string& name, const Json& params);
+
+// Flow matching, SiT and torchebm: time runs from 0, noise, to 1.
+Schedule linear_to_data();
+Schedule trigonometric_to_data();
+Schedule power_to_data(double exponent);
+// variance_floor: the least sigma^2.
+Schedule vp_to_data(double beta_min, double beta_max, double variance_floor);
+
+}  // namespace replay

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the peers' recorded trajectories: what their fields mean, and the comparison of a run with
+// one. Must not know which peer's sampler is which of ours.
+#include "trajectory.hpp"
+
+namespace replay {
+namespace {
+
+Numbers scaled(double factor, Numbers values) {
+  for (double& v : values) v *= factor;
+  return values;
+}
+
+Numbers answer(const Model& model, Form form, const Evaluation& at, const Numbers& x) {
+  // Peers scale the input so that it is x of the model's own alpha and sigma; a preconditioned model
+  // is defined by what is made of the unscaled state.
+  const bool unscaled = form == Form::preconditioned;
+  const auto [data, noise] =
+      model.answer(unscaled ? x : scaled(at.input_scale, x), at.alpha, at.sigma);
+  Numbers out(x.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    switch (form) {
+      case Form::denoised: out[i] = data[i]; break;
+      case Form::noise: out[i] = noise[i]; break;
+      case Form::angular: out[i] = at.alpha * noise[i] - at.sigma * data[i]; break;
+      case Form::flow: out[i] = noise[i] - data[i]; break;
+      case Form::velocity: out[i] = at.dalpha * data[i] + at.dsigma * noise[i]; break;
+      case Form::preconditioned:
+        out[i] = (data[i] - at.request.feed_state * x[i]) / at.request.feed_output;
+        break;
+    }
+  }
+  return out;
+}
+
+const char* call_output(Form form) {
+  switch (form) {
+    case Form::noise: return "eps";
+    case Form::velocity: return "velocity";
+    default: return "denoised";
+  }
+}
+
+class Comparison {
+ public:
+  Comparison(Check& check, const Recording& recording, const Plan& plan,
+             const std::vector<Event>& events)
+      : check_(check), recording_(recording), plan_(plan), events_(events) {}
+
+  void calls() {
+    if (!recording_.has_own("model_calls")) return;
+    const Json& calls = recording_.part()["model_calls"];
+    check_.require(calls.size() == events_.size(), "count of model_calls");
+    for (size_t i = 0; i < calls.size() && i < events_.size(); ++i) {
+      const Evaluation& at = plan_.evaluations[i];
+      place_ = indexed("model_calls", i) + ".";
+      level(calls[i], "t", at.model_time.value_or(at.request.time));
+      level(calls[i], "alpha", at.alpha);
+      level(calls[i], "sigma", at.sigma);
+      state(calls[i], "x", events_[i].before);
+      state(calls[i], call_output(plan_.form), events_[i].output);
+    }
+  }
+
+  void steps() {
+    if (!recording_.has_own("steps")) return;
+    const Json& steps = recording_.part()["steps"];
+    // Some recorders count evaluations as steps.
+    const bool by_evaluation = steps.size() == events_.size();
+    const size_t count = by_evaluation ? events_.size() : plan_.step_starts.size();
+    check_.require(steps.size() == count, "count of steps");
+    for (size_t i = 0; i < steps.size() && i < count; ++i) {
+      place_ = indexed("steps", i) + ".";
+      if (by_evaluation) {
+        step(steps[i], i, i, i);
+      } else {
+        const size_t end = i + 1 < count ? plan_.step_starts[i + 1] : events_.size();
+        step(steps[i], i, plan_.step_starts[i], end - 1);
+      }
+    }
+  }
+
+  void final() {
+    check_.state("final", events_.back().after, member(recording_.part(), "final"));
+  }
+
+ private:
+  void level(const Json& object, const char* name, double ours) {
+    if (has(object, name)) check_.level(place_ + name, ours, object[name]);
+  }
+  void state(const Json& object, const char* name, const Numbers& ours) {
+    if (has(object, name)) check_.state(place_ + name, ours, object[name]);
+  }
+
+  void step(const Json& step, size_t index, size_t first, size_t last) {
+    const Evaluation& at = plan_.evaluations[first];
+    const Event& event = events_[first];
+    if (has(step, "i")) check_.equal(place_ + "i", static_cast<double>(index), step["i"]);
+    level(step, "t", at.model_time.value_or(at.request.time));
+    level(step, "sigma", at.sigma);
+    level(step, "sigma_hat", at.sigma);
+    state(step, "x", event.before);
+    const double input_scale = at.library_scale ? event.input_scale : at.input_scale;
+    state(step, "model_in", scaled(input_scale, event.before));
+    state(step, "model_out", event.output);
+    if (plan_.form == Form::denoised) state(step, "denoised", event.output);
+    state(step, "x_next", events_[last].after);
+    state(step, "pred_original_sample", event.denoised);
+  }
+
+  Check& check_;
+  const Recording& recording_;
+  const Plan& plan_;
+  const std::vector<Event>& events_;
+  std::string place_;
+};
+
+void replay_part(Check& check, const Recording& recording, const Planner& planner) {
+  const Plan plan = planner(check, recording);
+  const Model model = Model::mixture(member(member(recording.file(), "model_doc"), "gm"));
+  if (plan.start.row_size() != model.dimension()) throw Malformed("init does not fit the model");
+  Run run;
+  run.schedule = plan.schedule;
+  run.sampler = plan.sampler;
+  run.prediction = plan.prediction;
+  const Json& steps = member(recording.file(), "steps");
+  run.keep_denoised =
+      !recording.native_part() && !steps.empty() && has(steps[0], "pred_original_sample");
+  run.times = plan.times;
+  for (const Evaluation& at : plan.evaluations) run.requests.push_back(at.request);
+  run.final_scale = plan.final_scale;
+  run.start = plan.start;
+  run.start.data = scaled(1 / plan.evaluations.at(0).request.scale, run.start.data);
+  if (recording.has_any("noises")) {
+    for (const Json& noise : recording.at("noises")) run.noises.push_back(to_array(noise));
+  }
+  run.model = [&](size_t i, const Numbers& x) {
+    return answer(model, plan.form, plan.evaluations[i], x);
+  };
+  const auto events = execute(run, recording.single() ? NWR_F32 : NWR_F64);
+  Comparison comparison(check, recording, plan, events);
+  comparison.calls();
+  comparison.steps();
+  comparison.final();
+}
+
+}  // namespace
+
+const Json& Recording::settings() const {
+  static const Json empty = Json::object();
+  for (const char* name : {"sampler_kwargs", "step_kwargs"}) {
+    if (has(file_, name)) return file_[name];
+  }
+  return empty;
+}
+
+const Json& Recording::at(const char* name) const {
+  return has(part_, name) ? part_[name] : member(file_, name);
+}
+
+Array checked_init(Check& check, const Recording& recording, double scale) {
+  const Array init = to_array(recording.at("init"));
+  if (recording.has_any("init_unit_noise")) {
+    check.state("init", scaled(scale, recording.numbers("init_unit_noise")), recording.at("init"));
+  }
+  return init;
+}
+
+void set_times(Plan& plan, std::vector<Numbers> times, int evaluations_per_step) {
+  plan.times = std::move(times);
+  plan.evaluations.clear();
+  plan.step_starts.clear();
+  const auto add = [&](double time) {
+    plan.evaluations.emplace_back();
+    plan.evaluations.back().request.time = time;
+  };
+  for (const Numbers& row : plan.times) {
+    for (size_t i = 0; i + 1 < row.size(); ++i) {
+      plan.step_starts.push_back(plan.evaluations.size());
+      add(row[i]);
+      const bool second =
+          evaluations_per_step == 2 && coefficients(plan.schedule, row[i + 1]).sigma != 0;
+      if (second) add(row[i + 1]);
+    }
+  }
+}
+
+void replay_trajectory(Check& check, const Json& file, const Planner& planner) {
+  const Recording whole(file);
+  if (whole.single()) {
+    check.set_tolerance(kTolerance32);
+    replay_part(check, whole, planner);
+    return;
+  }
+  replay_part(check, whole, planner);
+  if (!has(file, "native_float32") || !has(file["native_float32"], "final")) return;
+  check.in_single("native_float32.", kTolerance32, [&] {
+    replay_part(check, Recording(file, file["native_float32"]), planner);
+  });
+}
+
+}  // namespace replay
