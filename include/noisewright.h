@@ -31,6 +31,15 @@
  *   Structs     Structs that begin with struct_size can grow. Zero every byte, set struct_size to
  *               sizeof of the struct, then set what you need: zero always means the default.
  *   Enums       Every enum is exactly int32_t and open: expect values that you do not know.
+ *   Names       What an enum can choose, a name can too: a spec string, "name" or
+ *               "name(key=value,...)", as the catalogue lists them. A name wins over the enum.
+ *               Numbers are written as in C, whatever the locale; some keys take words.
+ *   Tensors     Axis 0 is the batch, whose entries are called samples. Any strides do; f16, bf16
+ *               and f32 are computed in f32, anything with f64 in f64, each result rounded once.
+ *               Outputs may be inputs if both are exactly the same view; any other overlap that
+ *               can be seen is refused, and so is a tensor without elements.
+ *   Bits        Results do not depend on threads, instruction set or strides; random numbers of
+ *               one generator a sample do not depend on how samples are batched.
  */
 #ifndef NWR_H
 #define NWR_H
@@ -199,10 +208,13 @@ typedef struct nwr_param_info {
 
 /** How many entries a domain has; 0 for a domain that this version does not know. */
 NWR_API size_t nwr_catalog_size(nwr_domain domain);
+/** Writes entry index of a domain. NWR_ERROR_NOT_FOUND past the last one. */
 NWR_API nwr_status nwr_catalog_entry(nwr_domain domain, size_t index, nwr_entry* out);
+/** Writes setting param, counted from 0, of an entry. NWR_ERROR_NOT_FOUND past the last one. */
 NWR_API nwr_status nwr_catalog_param(nwr_domain domain, size_t index, size_t param,
-                                           nwr_param_info* out);
-/** The enum constant that a name (or one of its aliases) stands for. */
+                                     nwr_param_info* out);
+/** The enum constant that a name, or one of its aliases, stands for. NWR_ERROR_NOT_FOUND lists the
+ *  names that there are. */
 NWR_API nwr_status nwr_catalog_find(nwr_domain domain, const char* name, int32_t* out);
 
 /** A named value: the extra settings of one kind of schedule, grid or sampler. */
@@ -215,11 +227,15 @@ typedef struct nwr_param {
 
 typedef struct nwr_context nwr_context;
 
+/** Returns memory, aligned as asked, or NULL. May be called from any thread that calls the library.
+ *  stream is the one that the memory will be used on, NULL on the CPU. */
 typedef void* (*nwr_alloc_fn)(void* user, size_t bytes, size_t align, nwr_device device,
-                                void* stream);
-typedef void (*nwr_free_fn)(void* user, void* memory, size_t bytes, nwr_device device,
                               void* stream);
+/** Takes back what the allocator returned, with the size that was asked for. */
+typedef void (*nwr_free_fn)(void* user, void* memory, size_t bytes, nwr_device device,
+                            void* stream);
 
+/** Where work runs. All zero: the CPU with one thread per core and the C library's allocator. */
 typedef struct nwr_context_options {
   uint32_t struct_size;
   /** Must be 0. */
@@ -240,22 +256,26 @@ typedef struct nwr_context_options {
   void* user;
 } nwr_context_options;
 
-NWR_API nwr_status nwr_context_create(const nwr_context_options* options,
-                                            nwr_context** out);
+/** Makes a context; options may be NULL. NWR_ERROR_BACKEND if the device has no plugin here.
+ * Threads are started by the first call that is large enough to share. */
+NWR_API nwr_status nwr_context_create(const nwr_context_options* options, nwr_context** out);
 NWR_API void nwr_context_destroy(nwr_context* context);
 /** Waits for all work queued through this context and reports its errors. */
 NWR_API nwr_status nwr_context_synchronize(const nwr_context* context);
 
-/** Memory on the context's device, for callers that have no other source of it. */
+/** Memory on the context's device, aligned to 64 bytes, for callers that have no other source of
+ * it. It ends with nwr_memory_free or with the context. */
 NWR_API nwr_status nwr_memory_alloc(const nwr_context* context, size_t bytes, void** out);
 NWR_API void nwr_memory_free(const nwr_context* context, void* memory);
-/** Copies between devices, dtypes and strides. Shapes must match. */
+/** Copies between devices, dtypes and strides. Shapes must match. Same dtypes are copied bit by
+ * bit; otherwise values are rounded to nearest even. i64 is only copied to i64. */
 NWR_API nwr_status nwr_tensor_copy(const nwr_context* context, const nwr_tensor* from,
-                                         const nwr_tensor* to);
+                                   const nwr_tensor* to);
 
 /* ---- random numbers ----------------------------------------------------------------------- */
 
-/** A position in a Philox4x32-10 stream: a value, not an object. Equal on every device. */
+/** A position in a Philox4x32-10 stream: a value, not an object. Equal on every device. Counters
+ * are laid out as by curand_init(seed, stream, offset). */
 typedef struct nwr_rng {
   uint64_t seed;
   uint64_t stream;
@@ -264,15 +284,18 @@ typedef struct nwr_rng {
 } nwr_rng;
 
 typedef enum nwr_distribution NWR_INT32 {
+  /** Mean 0, variance 1; the same f32 numbers whatever the dtype, rounded or widened to it. */
   NWR_NORMAL = 0,
+  /** Between 0 and 1, both excluded; 2^23 values, in f64 2^32. */
   NWR_UNIFORM = 1,
   NWR_DISTRIBUTION_INT32_ = INT32_MIN
 } nwr_distribution;
 
-/** Fills a tensor. One rng numbers all elements in order; as many as samples, each its own. */
+/** Fills a tensor. rng_count is 1, which numbers all elements in row-major order from its offset
+ * on, or the batch size, each numbering the elements of its own sample. rngs are not advanced: add
+ * what you used to offset. Philox: Salmon et al. 2011; normals by Box and Muller. */
 NWR_API nwr_status nwr_random_fill(const nwr_context* context, nwr_distribution what,
-                                         const nwr_rng* rngs, size_t rng_count,
-                                         const nwr_tensor* out);
+                                   const nwr_rng* rngs, size_t rng_count, const nwr_tensor* out);
 
 /* ---- schedules ---------------------------------------------------------------------------- */
 
@@ -297,7 +320,7 @@ typedef enum nwr_schedule_kind NWR_INT32 {
   NWR_SCHEDULE_KIND_INT32_ = INT32_MIN
 } nwr_schedule_kind;
 
-/** The interpolant's coefficients at one time, each in closed form, with derivatives in t. Frozen. */
+/** The coefficients at one time, each in closed form, with derivatives in t. Frozen. */
 typedef struct nwr_coeffs {
   double alpha, sigma, gamma;
   double dalpha, dsigma;
@@ -311,10 +334,13 @@ typedef struct nwr_coeffs {
   double diffusion2;
 } nwr_coeffs;
 
-/** Returns 0, or a negative value to fail. */
+/** Writes the coefficients at t: alpha, sigma >= 0 and finite. gamma and gamma_dgamma come in as 0,
+ *  the rest as NaN: what you leave is derived from alpha and sigma, derivatives by differences.
+ *  Returns 0, or a negative value to fail. May be called from several threads at once. */
 typedef int32_t (*nwr_coeffs_fn)(void* user, double t, nwr_coeffs* out);
 typedef void (*nwr_release_fn)(void* user);
 
+/** Which schedule. All zero: linear, the rectified flow. */
 typedef struct nwr_schedule_options {
   uint32_t struct_size;
   uint32_t flags;
@@ -326,7 +352,7 @@ typedef struct nwr_schedule_options {
   const nwr_param* params;
   /** Custom: the ends of time. Both 0 is 0 and 1. */
   double t_noise, t_data;
-  /** Table: alpha_bar of each index of a discrete schedule, copied. */
+  /** Table: alpha_bar of each index, falling, or with the setting betas=yes its betas; copied. */
   const double* table;
   size_t table_count;
   /** Custom: kept, and called on threads that call the library. */
@@ -345,16 +371,18 @@ typedef struct nwr_schedule_info {
   double t_noise, t_data;
 } nwr_schedule_info;
 
-NWR_API nwr_status nwr_schedule_create(const nwr_schedule_options* options,
-                                             nwr_schedule** out);
+/** Makes a schedule; options may be NULL. When it fails, release is not called. */
+NWR_API nwr_status nwr_schedule_create(const nwr_schedule_options* options, nwr_schedule** out);
 NWR_API void nwr_schedule_destroy(nwr_schedule* schedule);
-NWR_API nwr_status nwr_schedule_get_info(const nwr_schedule* schedule,
-                                               nwr_schedule_info* out);
+NWR_API nwr_status nwr_schedule_get_info(const nwr_schedule* schedule, nwr_schedule_info* out);
+/** Evaluates at count times, each between the ends (edm: at any sigma from 0 on). Values that are
+ *  infinite at an end, such as lambda where sigma is 0, are written as infinities. */
 NWR_API nwr_status nwr_schedule_eval(const nwr_schedule* schedule, const double* times,
-                                  size_t count, nwr_coeffs* out);
-/** The times at which log(alpha/sigma) has given values. out may be lambdas. */
+                                     size_t count, nwr_coeffs* out);
+/** The times at which log(alpha/sigma) has given values; infinities stand for ends that reach them.
+ *  out may be lambdas. NWR_ERROR_INVALID_ARGUMENT for values that the schedule never has. */
 NWR_API nwr_status nwr_schedule_invert(const nwr_schedule* schedule, const double* lambdas,
-                                    size_t count, double* out);
+                                       size_t count, double* out);
 
 typedef enum nwr_grid_kind NWR_INT32 {
   /** Even in t. */
@@ -374,6 +402,7 @@ typedef enum nwr_grid_kind NWR_INT32 {
   NWR_GRID_KIND_INT32_ = INT32_MIN
 } nwr_grid_kind;
 
+/** Which grid. All zero: even in t between the schedule's ends. */
 typedef struct nwr_grid_options {
   uint32_t struct_size;
   uint32_t flags;
@@ -385,10 +414,12 @@ typedef struct nwr_grid_options {
   double t_begin, t_end;
 } nwr_grid_options;
 
-/** Writes count times, first to last. A grid is just an array: make your own if you like. */
-NWR_API nwr_status nwr_grid_fill(const nwr_schedule* schedule,
-                                       const nwr_grid_options* options, double* times,
-                                       size_t count);
+/** Writes count times, first to last: one more than the steps, 2 or more. Grids in noise levels
+ * begin at log(alpha/sigma) = -5.1 where the schedule's is -infinity; where it ends at sigma = 0,
+ * the last time is that end and the one before it has sigma/alpha = 0.002 (discrete: index 0's). A
+ * grid is just an array: make your own if you like. Karras et al. 2206.00364, eq. 5 for karras. */
+NWR_API nwr_status nwr_grid_fill(const nwr_schedule* schedule, const nwr_grid_options* options,
+                                 double* times, size_t count);
 
 /* ---- transforms --------------------------------------------------------------------------- */
 
@@ -413,33 +444,36 @@ typedef enum nwr_quantity NWR_INT32 {
   NWR_QUANTITY_INT32_ = INT32_MIN
 } nwr_quantity;
 
+/** A quantity and where it stands. Frozen. */
 typedef struct nwr_operand {
   nwr_quantity quantity;
   uint32_t reserved;
   const nwr_tensor* tensor;
 } nwr_operand;
 
-/** From inputs known at times t, writes outputs. Outputs may be inputs. t: scalar or one a sample.
- *  Every quantity is a fixed combination of data, noise and latent, so any inputs that determine an
- *  output will do: {data, noise} to {state, velocity} corrupts a training batch and makes its
- *  target; {state, velocity} to {score} converts a prediction. diffusion is w(t)^2, for
- *  NWR_DRIFT: scalar or one a sample; NULL is 0. */
-NWR_API nwr_status nwr_transform_apply(const nwr_context* context,
-                                             const nwr_schedule* schedule, const nwr_tensor* t,
-                                             const nwr_tensor* diffusion,
-                                             const nwr_operand* inputs, size_t input_count,
-                                             const nwr_operand* outputs, size_t output_count);
+/** From inputs known at times t, writes outputs, in one pass. Every quantity is a fixed combination
+ *  of data, noise and latent, so any inputs that determine an output will do: {data, noise} to
+ *  {state, velocity} corrupts a training batch and makes its target; {state, velocity} to {score}
+ *  converts a prediction. t: f32 or f64, one number or one a sample. diffusion is w(t)^2 >= 0 for
+ *  NWR_DRIFT, likewise; NULL is 0. Up to 8 inputs and 8 outputs of one shape; a rank-0 input stands
+ *  for every element. NWR_ERROR_SINGULAR where the inputs do not determine an output, such as data
+ *  from noise where alpha is 0. */
+NWR_API nwr_status nwr_transform_apply(const nwr_context* context, const nwr_schedule* schedule,
+                                       const nwr_tensor* t, const nwr_tensor* diffusion,
+                                       const nwr_operand* inputs, size_t input_count,
+                                       const nwr_operand* outputs, size_t output_count);
 
-/** The same as numbers: out[i] is the factor of inputs[i]. For hosts that differentiate. */
-NWR_API nwr_status nwr_transform_coeffs(const nwr_schedule* schedule, double t,
-                                              double diffusion, const nwr_quantity* inputs,
-                                              size_t input_count, nwr_quantity output,
-                                              double* out);
+/** The same as numbers: out[i] is the factor of inputs[i]; 0 for one that is not needed. For hosts
+ *  that differentiate. */
+NWR_API nwr_status nwr_transform_coeffs(const nwr_schedule* schedule, double t, double diffusion,
+                                        const nwr_quantity* inputs, size_t input_count,
+                                        nwr_quantity output, double* out);
 
-/** out = sum of factors[i] * inputs[i]. Guidance, averaging, scaling. out may be an input. */
+/** out = sum of factors[i] * inputs[i], up to 8. Guidance, averaging, scaling. out may be an input,
+ *  an input may be of rank 0; a factor of 0 leaves its input out, NaN or not. */
 NWR_API nwr_status nwr_tensor_combine(const nwr_context* context, const double* factors,
-                                            const nwr_tensor* const* inputs, size_t input_count,
-                                            const nwr_tensor* out);
+                                      const nwr_tensor* const* inputs, size_t input_count,
+                                      const nwr_tensor* out);
 
 /* ---- samplers ----------------------------------------------------------------------------- */
 
@@ -456,6 +490,7 @@ typedef enum nwr_sampler_kind NWR_INT32 {
   NWR_SAMPLER_KIND_INT32_ = INT32_MIN
 } nwr_sampler_kind;
 
+/** Bits of nwr_sampler_options.flags. */
 typedef enum nwr_sampler_flags NWR_INT32 {
   /** Keep each evaluation's estimate of the clean sample for nwr_sampler_denoised. */
   NWR_SAMPLER_KEEP_DENOISED = 1,
@@ -477,25 +512,30 @@ typedef enum nwr_clock NWR_INT32 {
   NWR_CLOCK_INT32_ = INT32_MIN
 } nwr_clock;
 
+/** Which sampler, for which model, over which times, with which noise. */
 typedef struct nwr_sampler_options {
   uint32_t struct_size;
+  /** nwr_sampler_flags. */
   uint32_t flags;
   /** Used when name is NULL. */
   nwr_sampler_kind kind;
-  /** What the model returns; 0 is velocity. */
+  /** What the model returns: data, noise, velocity, angular or score; 0 is velocity. */
   nwr_quantity prediction;
   /** "ddim(eta=0.5)". */
   const char* name;
   const nwr_param* params;
   uint32_t param_count;
-  /** With times NULL: a default grid of this many steps. */
+  /** With times NULL: a default grid of this many steps; 0 is 50. Trailing indices for a discrete
+   *  schedule, karras for edm, else even in t; noise and score predictions, which say nothing about
+   *  data where alpha is 0, begin at log(alpha/sigma) = -5.1 there. */
   uint32_t steps;
-  /** time_rows rows of time_count times. */
+  /** time_rows rows of time_count times, 2 or more, that never turn back; copied. */
   const double* times;
   uint32_t time_count;
   /** 0 or 1: shared by the batch. Else one row a sample. */
   uint32_t time_rows;
-  /** One, or one a sample so that results ignore batching. */
+  /** One, or one a sample so that results ignore batching; copied. Each draw of noise moves on by
+   *  the elements that it numbers. */
   const nwr_rng* rngs;
   uint32_t rng_count;
   /** In which eval.clock is told. */
@@ -507,8 +547,9 @@ typedef struct nwr_sampler_options {
   void* user;
 } nwr_sampler_options;
 
+/** What x holds when a run begins. */
 typedef enum nwr_start NWR_INT32 {
-  /** Fill x with the schedule's noise. */
+  /** Nothing: fill it with noise of the first time's sigma. */
   NWR_START_PRIOR = 0,
   /** x is already a state at the first time. */
   NWR_START_STATE = 1,
@@ -538,29 +579,38 @@ typedef struct nwr_eval {
   const double* input_scale_rows;
 } nwr_eval;
 
-NWR_API nwr_status nwr_sampler_create(const nwr_context* context,
-                                            const nwr_schedule* schedule,
-                                            const nwr_sampler_options* options,
-                                            nwr_sampler** out);
+/** Makes a sampler and its table of coefficients. NWR_ERROR_SINGULAR if at some time the prediction
+ *  does not determine the step, such as a noise prediction where alpha is 0. When it fails, release
+ *  is not called. */
+NWR_API nwr_status nwr_sampler_create(const nwr_context* context, const nwr_schedule* schedule,
+                                      const nwr_sampler_options* options, nwr_sampler** out);
 NWR_API void nwr_sampler_destroy(nwr_sampler* sampler);
-/** Begins, or begins again. Fixes the shape, dtype and device of x for this run. */
-NWR_API nwr_status nwr_sampler_start(nwr_sampler* sampler, const nwr_tensor* x,
-                                           nwr_start start);
+/** Begins, or begins again with the noise of the first time. Fixes the shape, dtype and device of x
+ *  for this run. */
+NWR_API nwr_status nwr_sampler_start(nwr_sampler* sampler, const nwr_tensor* x, nwr_start start);
 /** NWR_OK and what to evaluate, or NWR_DONE and the end's time. Changes nothing. */
 NWR_API nwr_status nwr_sampler_next(const nwr_sampler* sampler, nwr_eval* out);
-/** Takes the model's outputs at (x, eval) and writes the next point to evaluate into x. One output,
- *  or, where the sampler was made with guidance, the conditional one and then the unconditional. */
+/** Takes the model's output at (x, eval) and writes the next point to evaluate into x, in one pass.
+ *  outputs is an array of tensors of x's shape, of any float dtype: one, or, where the sampler has
+ * a guidance other than 1, the conditional output and then the unconditional (Ho and Salimans
+ * 2207.12598). Allocates nothing on the CPU. NWR_ERROR_INVALID_STATE before start and after the
+ * end. */
 NWR_API nwr_status nwr_sampler_step(nwr_sampler* sampler, const nwr_tensor* x,
-                                 const nwr_tensor* outputs, size_t output_count);
-/** Writes the present estimate of the clean sample: a preview, or the last step's x0. */
+                                    const nwr_tensor* outputs, size_t output_count);
+/** Writes the last evaluation's estimate of the clean sample: a preview, or the last step's x0.
+ * Needs NWR_SAMPLER_KEEP_DENOISED. out has x's shape and any float dtype. */
 NWR_API nwr_status nwr_sampler_denoised(const nwr_sampler* sampler, const nwr_tensor* out);
 
-/** Writes the model's output for x into output. Returns 0 to go on, positive to cancel. */
+/** Writes the model's output for x into output, a dense tensor of x's shape and dtype; with
+ * guidance an array of two, conditional and unconditional. Returns 0 to go on, positive to cancel,
+ * negative to fail. */
 typedef int32_t (*nwr_model_fn)(void* user, const nwr_eval* eval, const nwr_tensor* x,
-                                  const nwr_tensor* output);
-/** Called after each step, with the state so far. Returns 0 to go on, positive to cancel. */
+                                const nwr_tensor* output);
+/** Called after each step with the evaluation done and the state so far. Returns 0 to go on,
+ * positive to cancel, negative to fail. */
 typedef int32_t (*nwr_progress_fn)(void* user, const nwr_eval* eval, const nwr_tensor* x);
 
+/** What nwr_sampler_run calls. */
 typedef struct nwr_callbacks {
   uint32_t struct_size;
   uint32_t flags;
@@ -570,18 +620,22 @@ typedef struct nwr_callbacks {
   void* user;
 } nwr_callbacks;
 
-/** The loop of next, model, step, from the sampler's present point to the end. */
+/** The loop of next, model, step, from the sampler's present point to the end. NWR_CANCELLED leaves
+ *  the sampler where it is: run goes on from there. */
 NWR_API nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
-                                         const nwr_callbacks* callbacks);
+                                   const nwr_callbacks* callbacks);
 /** Makes a run on another thread return NWR_CANCELLED at its next evaluation. */
 NWR_API void nwr_sampler_cancel(const nwr_sampler* sampler);
 
-/** Writes all but x, portably. Always sets *size; with capacity 0 it only does that. */
-NWR_API nwr_status nwr_sampler_save(const nwr_sampler* sampler, void* buffer,
-                                          size_t capacity, size_t* size);
-NWR_API nwr_status nwr_sampler_load(const nwr_context* context,
-                                          const nwr_schedule* schedule, const void* buffer,
-                                          size_t size, nwr_sampler** out);
+/** Writes all but x, portably. Sets *size to the bytes needed; with capacity 0 it only does that.
+ *  NWR_ERROR_BUFFER_TOO_SMALL writes *size and nothing else; NWR_ERROR_UNSUPPORTED for a sampler
+ *  whose noise comes from a callback. */
+NWR_API nwr_status nwr_sampler_save(const nwr_sampler* sampler, void* buffer, size_t capacity,
+                                    size_t* size);
+/** Makes the sampler that was saved, to go on to the same bits. schedule must be the one that it
+ * was saved on. NWR_ERROR_CORRUPT for damaged bytes or another format. */
+NWR_API nwr_status nwr_sampler_load(const nwr_context* context, const nwr_schedule* schedule,
+                                    const void* buffer, size_t size, nwr_sampler** out);
 
 #ifdef __cplusplus
 }

@@ -21,7 +21,7 @@ struct Curve {
   bool stochastic = false;
   std::vector<std::size_t> evaluations;
   std::vector<double> errors;
-  double order = 0;       // of the last doubling; 0 where none is measured
+  double order = 0;       // of the last doubling
   double agreement = 0;   // largest difference between runs by velocity, data and noise
 };
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Act 2: the network of examples/fashion, run by the library's samplers with guidance.
 // Each picture has a random stream of its own, so no picture depends on its neighbours.
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <memory>
+#include <new>
 
 #include "../fashion/net.h"
 #include "acts.hpp"
@@ -90,14 +91,13 @@ Drawing draw(const nwr_context* context, const nwr_schedule* schedule, Network& 
       sampler.get(), x, outputs,
       [&](const nwr_eval& eval) {
         if (!progress && !title.empty()) {
-          progress = std::make_unique<Progress>(title, steps, eval.count);
+          progress = std::make_unique<Progress>(title, steps, eval.count, "evaluation");
         }
         network(eval.clock, d.x, labels, labelled, guided ? &free : nullptr);
       },
       [&](const nwr_eval& eval) {
         d.evaluations = eval.index + 1;
-        const std::size_t step = 1 + steps * eval.index / std::max(eval.count, 1u);
-        if (progress) progress->show(step, d.evaluations);
+        if (progress) progress->show(d.evaluations);
       });
   if (!d.complete && d.evaluations > 0) {
     // Cut short: the sampler's estimate of the end is what there is to see.
@@ -154,7 +154,7 @@ Canvas strip_picture(const Options& o, const nwr_context* context, const nwr_sch
   const std::vector<nwr_rng> rngs{{o.seed, place, 0}};
 
   Canvas c(kLeft + kPitchX * kCount + 24 + kTile + kMargin,
-           kTop + kPitchY * static_cast<int>(std::size(kStrip)) - 12, kBackground);
+           kTop + kPitchY * static_cast<int>(std::size(kStrip)) + 4, kBackground);
   c.text(kLeft, 12, "the same noise, at most so many evaluations:", 2, kDim);
   Drawing reference = draw(context, schedule, network, "heun", kReferenceSteps, o.guidance, labels,
                            rngs, "act 2: reference");
@@ -162,17 +162,20 @@ Canvas strip_picture(const Options& o, const nwr_context* context, const nwr_sch
   const int reference_x = kLeft + kPitchX * kCount + 24;
   if (reference.complete) {
     c.text(reference_x, 38, "reference", 2, kBright);
-    c.grey(reference_x, kTop, reference.x.sample(0), FASHION_SIDE, kScale);
-    c.text(reference_x, kTop + kTile + 8, std::to_string(reference.evaluations) + " evals", 2,
-           kDim);
   }
   for (int column = 0; column < kCount; ++column) {
     c.text(kLeft + column * kPitchX, 38, std::to_string(kBudgets[column]), 2, kBright);
   }
+  Progress progress("act 2: strip", 0, std::size(kStrip) * std::size(kBudgets), "picture");
   for (int row = 0; row < static_cast<int>(std::size(kStrip)); ++row) {
     const StripRow& r = kStrip[row];
     const int y = kTop + row * kPitchY;
     c.text(kLeft - 16 - Canvas::text_width(r.title, 2), y + kTile / 2 - 8, r.title, 2, kBright);
+    if (reference.complete) {
+      c.grey(reference_x, y, reference.x.sample(0), FASHION_SIDE, kScale);
+      c.text(reference_x, y + kTile + 8, std::to_string(reference.evaluations) + " evals", 2,
+             kDim);
+    }
     for (int column = 0; column < kCount && report.complete; ++column) {
       const int x = kLeft + column * kPitchX;
       const bool two_stages = std::string(r.spec) == "heun";
@@ -188,6 +191,7 @@ Canvas strip_picture(const Options& o, const nwr_context* context, const nwr_sch
       }
       const double error = std::sqrt(squares / FASHION_PIXELS);
       report.tiles.push_back({r.spec, d.evaluations, error});
+      progress.show(report.tiles.size());
       c.grey(x, y, d.x.sample(0), FASHION_SIDE, kScale);
       c.text(x, y + kTile + 8,
              std::to_string(d.evaluations) + (d.evaluations == 1 ? " eval" : " evals"), 2, kDim);

@@ -90,8 +90,8 @@ void print_files(const Report& r) {
 
 void print_text(const Report* word, const Report* clothes) {
   if (word) {
-    std::printf("act 1: noise flows into a word (%.1f s)\n\n", word->seconds);
-    std::printf("%s", word->table.c_str());
+    std::printf("act 1: noise flows into a word (%.1f s)\n", word->seconds);
+    if (!word->table.empty()) std::printf("\n%s", word->table.c_str());
     print_files(*word);
   }
   if (clothes) {
@@ -183,7 +183,7 @@ std::string json(const Options& o, const Report* word, const Report* clothes) {
     for (const Curve& c : word->curves) {
       j.open(nullptr, '{').string("sampler", c.sampler).string("grid", c.grid);
       j.boolean("stochastic", c.stochastic);
-      if (!c.stochastic) j.number("order", c.order);
+      j.number("order", c.order);
       j.number("agreement", c.agreement).open("evaluations", '[');
       for (const std::size_t n : c.evaluations) j.whole(nullptr, n);
       j.close(']').open("errors", '[');

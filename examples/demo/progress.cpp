@@ -28,37 +28,42 @@ void catch_interrupts() {
   action.sa_handler = on_interrupt;
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
 }
 
 bool interrupted() { return g_interrupted != 0; }
 
-Progress::Progress(std::string title, std::size_t steps, std::size_t evaluations)
+Progress::Progress(std::string title, std::size_t steps, std::size_t count, const char* unit)
     : title_(std::move(title)),
       steps_(steps),
-      evaluations_(std::max<std::size_t>(evaluations, 1)),
+      count_(std::max<std::size_t>(count, 1)),
+      unit_(unit),
       terminal_(isatty(STDERR_FILENO) == 1) {
-  if (!terminal_) std::fprintf(stderr, "%s: %zu evaluations\n", title_.c_str(), evaluations);
+  if (!terminal_) std::fprintf(stderr, "%s: %zu %ss\n", title_.c_str(), count_, unit_);
 }
 
 Progress::~Progress() {
   if (drawn_) std::fprintf(stderr, "\r\033[K");
 }
 
-void Progress::show(std::size_t step, std::size_t done) {
+void Progress::show(std::size_t done) {
   const double now = clock_.seconds();
-  const bool last = done == evaluations_;
-  if (now - shown_ < (terminal_ ? kRedraw : kSayAgain) && !(last && terminal_)) return;
+  if (now - shown_ < (terminal_ ? kRedraw : kSayAgain)) return;
   shown_ = now;
+  char text[128];
+  int length = 0;
+  if (steps_ > 0) {
+    const std::size_t step = std::min(steps_, steps_ * done / count_ + 1);
+    length = std::snprintf(text, sizeof text, "step %zu of %zu, ", step, steps_);
+  }
+  std::snprintf(text + length, sizeof text - static_cast<std::size_t>(length),
+                "%s %zu of %zu, %.1f s", unit_, done, count_, now);
   if (!terminal_) {
-    std::fprintf(stderr, "%s: step %zu of %zu, evaluation %zu of %zu, %.1f s\n", title_.c_str(),
-                 step, steps_, done, evaluations_, now);
+    std::fprintf(stderr, "%s: %s\n", title_.c_str(), text);
     return;
   }
-  const std::size_t full = std::min(kBar, kBar * done / evaluations_);
+  const std::size_t full = std::min(kBar, kBar * done / count_);
   const std::string bar = std::string(full, '#') + std::string(kBar - full, '.');
-  std::fprintf(stderr, "\r\033[K%-24s [%s] step %zu/%zu  evaluation %zu/%zu  %.1f s",
-               title_.c_str(), bar.c_str(), step, steps_, done, evaluations_, now);
+  std::fprintf(stderr, "\r\033[K%-18s [%s] %s", title_.c_str(), bar.c_str(), text);
   std::fflush(stderr);
   drawn_ = true;
 }

@@ -26,17 +26,19 @@ class Stopwatch {
 // On a terminal a bar that redraws itself, else a line now and then.
 class Progress {
  public:
-  Progress(std::string title, std::size_t steps, std::size_t evaluations);
+  // count pieces of work, each of them called unit; steps is 0 where they form no steps.
+  Progress(std::string title, std::size_t steps, std::size_t count, const char* unit);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // done evaluations are over, in step number step.
-  void show(std::size_t step, std::size_t done);
+  // So many are done.
+  void show(std::size_t done);
 
  private:
   std::string title_;
-  std::size_t steps_, evaluations_;
+  std::size_t steps_, count_;
+  const char* unit_;
   Stopwatch clock_;
   double shown_ = 0;
   bool terminal_, drawn_ = false;

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <map>
+#include <iterator>
 #include <memory>
 
 #include "acts.hpp"
@@ -48,30 +48,38 @@ struct Outcome {
 };
 
 // Runs x, a state at the first time, to the last. visit(t, points) sees the points at each time;
-// where a time comes twice, the later points are the ones that count.
+// where a time comes twice, the later points are the ones that count. No title: no progress.
 template <class Visit>
 Outcome run_mixture(const Stage& stage, const Mixture& mixture, const SamplerSetup& setup,
-                    Batch<double>& x, Visit&& visit) {
+                    Batch<double>& x, const std::string& title, Visit&& visit) {
   const Sampler sampler = make_sampler(stage.context.get(), stage.schedule.get(), setup);
   const nwr_tensor state = x.tensor();
   Batch<double> output(x.samples(), 2);
   check(nwr_sampler_start(sampler.get(), &state, NWR_START_STATE));
   Outcome outcome;
+  std::unique_ptr<Progress> progress;
   outcome.complete = run(
       sampler.get(), state, {output.tensor()},
       [&](const nwr_eval& eval) {
+        if (!progress && !title.empty()) {
+          progress = std::make_unique<Progress>(title, setup.times.size() - 1, eval.count,
+                                                "evaluation");
+        }
         visit(eval.t, x.values());
         mixture.predict(setup.prediction, stage.at(eval.t), x.values().data(), x.samples(),
                         stage.options.threads, output.values().data());
       },
-      [&](const nwr_eval& eval) { outcome.evaluations = eval.index + 1; });
+      [&](const nwr_eval& eval) {
+        outcome.evaluations = eval.index + 1;
+        if (progress) progress->show(outcome.evaluations);
+      });
   if (outcome.complete) visit(setup.times.back(), x.values());
   return outcome;
 }
 
 Outcome run_mixture(const Stage& stage, const Mixture& mixture, const SamplerSetup& setup,
                     Batch<double>& x) {
-  return run_mixture(stage, mixture, setup, x, [](double, const std::vector<double>&) {});
+  return run_mixture(stage, mixture, setup, x, "", [](double, const std::vector<double>&) {});
 }
 
 Batch<double> normals(const Stage& stage, std::uint64_t stream, std::size_t count) {
@@ -84,7 +92,7 @@ Batch<double> normals(const Stage& stage, std::uint64_t stream, std::size_t coun
 
 // ---- the picture ------------------------------------------------------------------------------
 
-constexpr double kPictureWidth = 0.34;  // of a Gaussian, in pixels: strokes just close up
+constexpr double kPictureWidth = 0.31;  // of a Gaussian, in pixels: strokes just close up
 
 struct Panel {
   std::string title;
@@ -96,10 +104,9 @@ struct Flow {
   std::vector<double> times;
   std::vector<Panel> panels;  // where each sampler gets with few evaluations
   std::size_t evaluations = 0;
-  bool complete = false;
 };
 
-constexpr std::size_t kFlowSteps = 60, kFlowPoints = 2600, kPanelBudget = 12, kPanelPoints = 900;
+constexpr std::size_t kFlowSteps = 60, kFlowPoints = 4800, kPanelBudget = 12, kPanelPoints = 1500;
 
 Flow make_flow(const Stage& stage, const std::string& spec, const std::vector<Entry>& samplers,
                Report& report) {
@@ -113,22 +120,19 @@ Flow make_flow(const Stage& stage, const std::string& spec, const std::vector<En
   setup.times = make_grid(stage.schedule.get(), "uniform", kFlowSteps, 0, 0);
   setup.rngs = {{stage.options.seed, kRunStream, 0}};
   Batch<double> x = noise;
-  Progress progress("act 1: " + spec, kFlowSteps, kFlowSteps);
   const Outcome outcome = run_mixture(
-      stage, mixture, setup, x, [&](double t, const std::vector<double>& points) {
+      stage, mixture, setup, x, "act 1: " + spec, [&](double t, const std::vector<double>& points) {
         if (flow.times.empty() || flow.times.back() != t) {
           flow.times.push_back(t);
           flow.frames.emplace_back();
-          progress.show(flow.times.size(), flow.times.size());
         }
         flow.frames.back() = points;
       });
   flow.evaluations = outcome.evaluations;
-  flow.complete = outcome.complete;
 
   for (const Entry& e : samplers) {
     if (interrupted()) break;
-    // Twelve steps are too many for a sampler of two stages: halve them until they fit.
+    // That many steps are too many for a sampler of two stages: halve them until they fit.
     for (std::size_t steps = kPanelBudget; steps > 0; steps /= 2) {
       SamplerSetup small = setup;
       small.spec = e.name;
@@ -146,11 +150,22 @@ Flow make_flow(const Stage& stage, const std::string& spec, const std::vector<En
   return flow;
 }
 
-std::vector<Point> place(const std::vector<double>& points, std::size_t count, Point middle,
-                         double scale) {
+// How the plane lies on the page.
+struct View {
+  Point middle;
+  double scale;
+};
+
+Point place(const View& view, const std::vector<double>& points, std::size_t i) {
+  return {view.middle.x + view.scale * points[2 * i],
+          view.middle.y - view.scale * points[2 * i + 1]};
+}
+
+std::vector<Point> place_all(const View& view, const std::vector<double>& points,
+                             std::size_t most) {
   std::vector<Point> out;
-  for (std::size_t i = 0; i < std::min(count, points.size() / 2); ++i) {
-    out.push_back({middle.x + scale * points[2 * i], middle.y - scale * points[2 * i + 1]});
+  for (std::size_t i = 0; i < std::min(most, points.size() / 2); ++i) {
+    out.push_back(place(view, points, i));
   }
   return out;
 }
@@ -162,51 +177,48 @@ void open_page(Svg& svg, int width, int height) {
 
 std::string word_svg(const Flow& flow, const std::string& spec) {
   constexpr int kWidth = 1280, kHeight = 640;
-  constexpr double kScale = 118, kPathEvery = 7;
-  const Point from{250, 262}, to{920, 262};
+  constexpr double kLeft = 32, kRight = kWidth - 32, kRule = 492;
+  constexpr std::size_t kPathEvery = 12, kFrameEvery = 2;
   Svg svg(kWidth, kHeight);
   open_page(svg, kWidth, kHeight);
-  svg.raw("<defs><linearGradient id=\"g\" gradientUnits=\"userSpaceOnUse\" x1=\"" +
-          Svg::number(from.x - 60) + "\" x2=\"" + Svg::number(to.x - 60) +
-          "\"><stop offset=\"0\" stop-color=\"" + kNoiseColor +
-          "\"/><stop offset=\"1\" stop-color=\"" + kDataColor + "\"/></linearGradient></defs>");
+  svg.raw("<defs><linearGradient id=\"g\" gradientUnits=\"userSpaceOnUse\" x1=\"240\" x2=\"860\">"
+          "<stop offset=\"0\" stop-color=\"" + std::string(kNoiseColor) +
+          "\"/><stop offset=\"0.5\" stop-color=\"#c78bdc\"/><stop offset=\"1\" stop-color=\"" +
+          kDataColor + "\" stop-opacity=\"0.6\"/></linearGradient><clipPath id=\"c\"><rect width=\"" +
+          std::to_string(kWidth) + "\" height=\"" + Svg::number(kRule) +
+          "\"/></clipPath></defs>");
 
-  // Time moves the picture of the plane from left to right.
-  const double begin = flow.times.front();
-  const double span = 1 - begin;
-  const auto middle = [&](double t) {
-    const double u = (t - begin) / span;
-    return Point{from.x + (to.x - from.x) * u, from.y};
-  };
+  // Time moves the plane to the right, and nearer.
+  const auto view = [&](double t) { return View{{224 + 686 * t, 272}, 68 + 56 * t}; };
   std::string paths;
-  for (std::size_t i = 0; i < kFlowPoints; i += static_cast<std::size_t>(kPathEvery)) {
+  for (std::size_t i = 0; i < kFlowPoints; i += kPathEvery) {
     std::vector<Point> path;
-    for (std::size_t f = 0; f < flow.frames.size(); ++f) {
-      const Point m = middle(flow.times[f]);
-      path.push_back({m.x + kScale * flow.frames[f][2 * i],
-                      m.y - kScale * flow.frames[f][2 * i + 1]});
+    for (std::size_t f = 0; f < flow.frames.size(); f += kFrameEvery) {
+      path.push_back(place(view(flow.times[f]), flow.frames[f], i));
     }
     paths += Svg::path(path);
   }
-  svg.raw("<path d=\"" + paths +
-          "\" fill=\"none\" stroke=\"url(#g)\" stroke-width=\"0.7\" stroke-opacity=\"0.22\"/>");
-  svg.dots(place(flow.frames.front(), kFlowPoints, from, kScale), 2, kNoiseColor, 0.75);
+  svg.raw("<g clip-path=\"url(#c)\"><path d=\"" + paths +
+          "\" fill=\"none\" stroke=\"url(#g)\" stroke-width=\"0.8\" stroke-opacity=\"0.28\"/>");
+  svg.dots(place_all(view(flow.times.front()), flow.frames.front(), kFlowPoints), 1.8, kNoiseColor,
+           0.8);
   if (flow.frames.size() > 1) {
-    svg.dots(place(flow.frames.back(), kFlowPoints, middle(flow.times.back()), kScale), 2.6,
-             kDataColor, 0.9);
+    svg.dots(place_all(view(flow.times.back()), flow.frames.back(), kFlowPoints), 2.3, kDataColor,
+             0.9);
   }
-  svg.text({32, 44}, "noise flows into a word", 22, kBright);
-  svg.text({kWidth - 32, 44},
+  svg.raw("</g>");
+  svg.text({kLeft, 44}, "noise flows into a word", 22, kBright);
+  svg.text({kRight, 44},
            spec + ", " + std::to_string(flow.evaluations) + " evaluations of the exact velocity",
            14, kDim, "end");
 
   if (!flow.panels.empty()) {
-    svg.line({32, 505}, {kWidth - 32, 505}, kFaint, 1);
-    const double pitch = (kWidth - 64.0) / static_cast<double>(flow.panels.size());
+    svg.line({kLeft, kRule}, {kRight, kRule}, kFaint, 1);
+    const double pitch = (kRight - kLeft) / static_cast<double>(flow.panels.size());
     for (std::size_t i = 0; i < flow.panels.size(); ++i) {
-      const Point m{32 + pitch * (static_cast<double>(i) + 0.5), 562};
-      const double scale = std::min(42.0, (pitch - 24) / 5);
-      std::vector<Point> inside = place(flow.panels[i].points, kPanelPoints, m, scale);
+      const Point m{kLeft + pitch * (static_cast<double>(i) + 0.5), 552};
+      const View small{m, std::min(44.0, (pitch - 24) / 5)};
+      std::vector<Point> inside = place_all(small, flow.panels[i].points, kPanelPoints);
       // Strays would run into the neighbours.
       inside.erase(std::remove_if(inside.begin(), inside.end(),
                                   [&](Point p) {
@@ -214,8 +226,8 @@ std::string word_svg(const Flow& flow, const std::string& spec) {
                                            std::abs(p.y - m.y) > 48;
                                   }),
                    inside.end());
-      svg.dots(inside, 1.3, color_of(i), 0.9);
-      svg.text({m.x, 622}, flow.panels[i].title, 12.5, kDim, "middle");
+      svg.dots(inside, 1.6, color_of(i), 0.9);
+      svg.text({m.x, 618}, flow.panels[i].title, 13, kDim, "middle");
     }
   }
   return svg.finish();
@@ -229,6 +241,7 @@ constexpr double kSmoothWidth = 2, kBegin = 0.1, kEnd = 0.8;
 constexpr std::size_t kFewest = 8, kDoublings = 7;
 constexpr std::size_t kPaths = 240, kCloud = 24000, kReferenceSteps = 6000;
 constexpr std::size_t kCloudDoublings = 5;  // beyond, chance hides the error
+constexpr std::size_t kIdealClouds = 16;
 
 // Samplers that think in log(alpha/sigma) get a grid that is even in it.
 const char* grid_for(const std::string& sampler) {
@@ -282,24 +295,21 @@ Convergence measure(const Stage& stage, const std::vector<Entry>& samplers) {
   Convergence out;
   const Batch<double> paths = starts(kPaths), cloud = starts(kCloud);
   Batch<double> reference = paths;
-  {
-    Progress progress("act 1: reference", kReferenceSteps, 2 * kReferenceSteps);
-    std::size_t done = 0;
-    const Outcome o = run_mixture(stage, mixture, setup_for("heun", kReferenceSteps), reference,
-                                  [&](double, const std::vector<double>&) {
-                                    progress.show(done / 2, done);
-                                    ++done;
-                                  });
-    if (!o.complete) return out;
+  if (!run_mixture(stage, mixture, setup_for("heun", kReferenceSteps), reference,
+                   "act 1: reference", [](double, const std::vector<double>&) {})
+           .complete) {
+    return out;
   }
   const double exact = mixture.variance(end);
-  {
-    Batch<double> ideal = normals(stage, kRunStream + 1, kCloud);
+  for (std::size_t i = 0; i < kIdealClouds; ++i) {
+    Batch<double> ideal = normals(stage, kRunStream + 1 + i, kCloud);
     mixture.draw(end, ideal.values().data(), kCloud, ideal.values().data());
-    out.sampling_error = std::abs(variance(ideal.values()) / exact - 1);
+    const double error = variance(ideal.values()) / exact - 1;
+    out.sampling_error += error * error / kIdealClouds;
   }
+  out.sampling_error = std::sqrt(out.sampling_error);
 
-  Progress progress("act 1: convergence", samplers.size(), samplers.size() * kDoublings);
+  Progress progress("act 1: convergence", 0, samplers.size() * kDoublings, "run");
   for (std::size_t k = 0; k < samplers.size(); ++k) {
     Curve curve;
     curve.sampler = samplers[k].name;
@@ -333,14 +343,12 @@ Convergence measure(const Stage& stage, const std::vector<Entry>& samplers) {
       curve.evaluations.push_back(o.evaluations);
       curve.errors.push_back(curve.stochastic ? std::abs(variance(x.values()) / exact - 1)
                                               : rms(x.values(), reference.values()));
-      progress.show(k + 1, k * kDoublings + d + 1);
+      progress.show(k * kDoublings + d + 1);
     }
-    if (!curve.stochastic) {
-      const std::size_t n = curve.errors.size();
-      curve.order = std::log(curve.errors[n - 2] / curve.errors[n - 1]) /
-                    std::log(static_cast<double>(curve.evaluations[n - 1]) /
-                             static_cast<double>(curve.evaluations[n - 2]));
-    }
+    const std::size_t n = curve.errors.size();
+    curve.order = std::log(curve.errors[n - 2] / curve.errors[n - 1]) /
+                  std::log(static_cast<double>(curve.evaluations[n - 1]) /
+                           static_cast<double>(curve.evaluations[n - 2]));
     out.curves.push_back(std::move(curve));
   }
   out.complete = true;
@@ -376,21 +384,21 @@ std::string convergence_table(const Convergence& c) {
     for (std::size_t d = 0; d < kDoublings; ++d) {
       out += padded(d < curve.errors.size() ? format("%.2e", curve.errors[d]) : "", 10, true);
     }
-    out += padded(curve.stochastic ? "-" : format("%.2f", curve.order), 8, true) +
+    out += padded(format("%.2f", curve.order), 8, true) +
            padded(format("%.0e", curve.agreement), 12, true) + "\n";
     chance = chance || curve.stochastic;
   }
   if (chance) {
-    out += "\n* stochastic: no path to compare. Its error is that of the variance of " +
-           std::to_string(kCloud) + " points,\n  relative to the exact one; exact samples show " +
-           format("%.1e", c.sampling_error) + " by chance alone.\n";
+    out += "\n* stochastic: there is no path to compare. Its error is that of the variance of " +
+           std::to_string(kCloud) + "\n  points, relative to the exact one; exact samples err by " +
+           format("%.1e", c.sampling_error) + ", by chance alone.\n";
   }
   return out;
 }
 
 std::string convergence_svg(const Convergence& c) {
   constexpr int kWidth = 960, kHeight = 600;
-  constexpr double kLeft = 90, kRight = 750, kTop = 80, kBottom = 530;
+  constexpr double kLeft = 90, kRight = 750, kTop = 92, kBottom = 530;
   double low = 1, high = 1e-12;
   for (const Curve& curve : c.curves) {
     for (const double e : curve.errors) {
@@ -409,11 +417,12 @@ std::string convergence_svg(const Convergence& c) {
   Svg svg(kWidth, kHeight);
   open_page(svg, kWidth, kHeight);
   svg.text({32, 44}, "error against model evaluations", 22, kBright);
+  svg.text({kWidth - 32, 44}, "exact model, double precision", 14, kDim, "end");
+  svg.text({kLeft, kTop - 12}, "root mean square error", 13, kDim);
   for (double decade = first; decade <= last; ++decade) {
     const double y = at(kFewest, std::pow(10, decade)).y;
     svg.line({kLeft, y}, {kRight, y}, kFaint, 1);
-    const Point label{kLeft - 12, y + 5};
-    svg.text(label, "10<tspan dy=\"-6\" font-size=\"10\">" + format("%.0f", decade) + "</tspan>",
+    svg.text({kLeft - 12, y + 5}, "10<tspan dy=\"-6\" font-size=\"10\">" + format("%.0f", decade) + "</tspan>",
              14, kDim, "end");
   }
   for (std::size_t d = 0; d < kDoublings; ++d) {
@@ -422,6 +431,25 @@ std::string convergence_svg(const Convergence& c) {
     svg.text({x, kBottom + 24}, format("%.0f", n), 14, kDim, "middle");
   }
   svg.text({(kLeft + kRight) / 2, kBottom + 52}, "model evaluations", 14, kDim, "middle");
+
+  // Slopes to compare with, below the best curve of each order.
+  for (const int slope : {1, 2}) {
+    constexpr std::size_t kAnchor = 3;
+    constexpr double kBelow = 0.4, kReach = 4;
+    const double n = static_cast<double>(kFewest << kAnchor);
+    double best = INFINITY;
+    for (const Curve& curve : c.curves) {
+      if (!curve.stochastic && std::lround(curve.order) == slope) {
+        best = std::min(best, curve.errors[kAnchor]);
+      }
+    }
+    if (std::isinf(best)) continue;
+    const double e = kBelow * best, grow = std::pow(kReach, slope);
+    svg.line(at(n / kReach, e * grow), at(n * kReach, e / grow), kDim, 1,
+             "stroke-dasharray=\"5 5\"");
+    const Point foot = at(n * kReach, e / grow);
+    svg.text({foot.x + 6, foot.y + 14}, slope == 1 ? "1/n" : "1/n\u00b2", 13, kDim);
+  }
 
   // Names stand where their lines end, moved apart where they would touch.
   struct Label {
@@ -443,8 +471,8 @@ std::string convergence_svg(const Convergence& c) {
     svg.polyline(points, style.c_str());
     svg.dots(points, 8, color_of(i), 1);
     labels.push_back({points.back(), curve.sampler,
-                      curve.stochastic ? "stochastic: error of the variance"
-                                       : "order " + format("%.2f", curve.order),
+                      (curve.stochastic ? "error of the variance, order " : "order ") +
+                          format("%.2f", curve.order),
                       i});
   }
   std::sort(labels.begin(), labels.end(),
@@ -452,8 +480,8 @@ std::string convergence_svg(const Convergence& c) {
   double free = 0;
   for (const Label& l : labels) {
     const bool inside = l.at.x < kRight - 1;
-    const double y = inside ? l.at.y + 20 : std::max(l.at.y - 3, free);
-    const double x = inside ? l.at.x - 10 : kRight + 16;
+    const double y = inside ? l.at.y - 6 : std::max(l.at.y - 3, free);
+    const double x = inside ? l.at.x + 14 : kRight + 16;
     if (!inside) free = y + 40;
     svg.text({x, y}, l.name, 15, color_of(l.index), "start", "font-weight=\"600\"");
     svg.text({x, y + 17}, l.note, 12.5, kDim);
@@ -470,7 +498,9 @@ Report play_word(const Options& o) {
   const std::vector<Entry> samplers = catalogue(NWR_DOMAIN_SAMPLER);
 
   const Flow flow = make_flow(stage, o.sampler, samplers, report);
-  report.files.push_back(write_file(o, "word.svg", word_svg(flow, o.sampler)));
+  if (!flow.frames.empty()) {
+    report.files.push_back(write_file(o, "word.svg", word_svg(flow, o.sampler)));
+  }
   if (!interrupted()) {
     const Convergence c = measure(stage, samplers);
     report.complete = c.complete;

@@ -250,8 +250,7 @@ nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
         return NWR_CANCELLED;
       }
       step(s, state, outputs, static_cast<size_t>(output_count));
-      if (given.progress &&
-          !goes_on("callbacks.progress", given.progress(given.user, &eval, x))) {
+      if (given.progress && !goes_on("callbacks.progress", given.progress(given.user, &eval, x))) {
         return NWR_CANCELLED;
       }
     }

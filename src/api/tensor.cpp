@@ -120,8 +120,8 @@ Array take_tensor(const nwr_tensor* tensor, const Name& name, int32_t device, Us
   const auto size = static_cast<int64_t>(size_of(array.view.dtype));
   int64_t elements = 1, reach = size;
   const auto too_large = [&] {
-    fail(NWR_ERROR_INVALID_ARGUMENT, name, ": shape ", show(array.shape), " with its strides spans ",
-         "more bytes than memory can have");
+    fail(NWR_ERROR_INVALID_ARGUMENT, name, ": shape ", show(array.shape),
+         " with its strides spans ", "more bytes than memory can have");
   };
   std::copy(tensor->shape, tensor->shape + tensor->ndim, array.shape.extent);
   for (int i = tensor->ndim - 1; i >= 0; --i) {
@@ -149,7 +149,8 @@ Array take_tensor(const nwr_tensor* tensor, const Name& name, int32_t device, Us
 Array take_numbers(const nwr_tensor* tensor, const Name& name, int32_t device, Use use) {
   Array array = take_tensor(tensor, name, device, use);
   if (array.view.dtype == Dtype::i64) {
-    fail(NWR_ERROR_UNSUPPORTED, name, ".dtype is i64, but this call computes with f16, bf16, f32 or f64");
+    fail(NWR_ERROR_UNSUPPORTED, name,
+         ".dtype is i64, but this call computes with f16, bf16, f32 or f64");
   }
   return array;
 }

@@ -18,8 +18,7 @@ Array take_tensor(const nwr_tensor* tensor, const Name& name, int32_t device, Us
 Array take_numbers(const nwr_tensor* tensor, const Name& name, int32_t device, Use use);
 
 // Fails unless b has a's shape. With scalar_too a rank-0 b is stretched over a's shape.
-void match_shape(const Array& a, const Name& a_name, Array& b, const Name& b_name,
-                 bool scalar_too);
+void match_shape(const Array& a, const Name& a_name, Array& b, const Name& b_name, bool scalar_too);
 
 // Whether two arrays share an element, as far as can be told; exact for slices of one dense array.
 bool overlapping(const Array& a, const Array& b);

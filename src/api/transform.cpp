@@ -91,7 +91,8 @@ class Pass {
   void add_input(const nwr_tensor* tensor, const Name& name) {
     Array array = take_numbers(tensor, name, context_.device(), Use::read);
     match_shape(outputs_[0], names_[0], array, name, true);
-    for (int i = 0; i < plan_.output_count; ++i) refuse_overlap(array, name, outputs_[i], names_[i]);
+    for (int i = 0; i < plan_.output_count; ++i)
+      refuse_overlap(array, name, outputs_[i], names_[i]);
     plan_.input[plan_.input_count++] = array.view;
   }
   int64_t batch() const { return plan_.shape.batch(); }

@@ -17,7 +17,7 @@ struct QueueOptions {
   int32_t device = 0;
   int32_t device_id = 0;
   void* stream = nullptr;
-  uint32_t threads = 0;       // 0: one per core
+  uint32_t threads = 0;          // 0: one per core
   nwr_alloc_fn alloc = nullptr;  // both or neither
   nwr_free_fn free = nullptr;
   void* user = nullptr;

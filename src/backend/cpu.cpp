@@ -53,7 +53,8 @@ constexpr double kLeastTaskNs = 2500;
 constexpr int64_t kTaskGrain = 128;
 
 // Gives code the default rounding, with subnormals kept and exceptions masked, whatever the host
-// has set; other libraries do change it for the whole thread (-ffast-math start-up code, say).
+// has set; other libraries do change it for the whole thread (-ffast-math start-up code, say). Every
+// entry and every task opens one before its first floating-point operation.
 class FloatScope {
  public:
 #if defined(__x86_64__)
@@ -215,7 +216,6 @@ template <class Job>
 void run_job(Pool& pool, const Job& job, int64_t count, double element_ns) {
   const double total_ns = static_cast<double>(count) * element_ns;
   if (total_ns < kParallelNs || pool.threads() == 1) {
-    const FloatScope scope;
     job.run(0, count);
     return;
   }
@@ -341,6 +341,7 @@ void MixJob::run(int64_t begin, int64_t end) const {
 }
 
 void mix(Queue* queue, const MixPlan& plan) {
+  const FloatScope scope;
   const View* views[kMaxViews];
   int view_count = 0;
   for (int j = 0; j < plan.output_count; ++j) views[view_count++] = &plan.output[j];
@@ -395,6 +396,7 @@ struct FillJob {
 };
 
 void fill(Queue* queue, const FillPlan& plan) {
+  const FloatScope scope;
   FillJob job;
   job.kernels = &queue->kernels;
   job.plan = &plan;
@@ -436,6 +438,7 @@ struct CopyJob {
 };
 
 void copy(Queue* queue, const CopyPlan& plan) {
+  const FloatScope scope;
   CopyJob job;
   const View* const views[] = {&plan.to, &plan.from};
   make_grid(plan.shape, views, 2, false, true, &job.grid);

@@ -332,6 +332,9 @@ constexpr int kUnit = 1;
 
 constexpr int kUnroll = 4;
 
+// A stream has 2^64 elements, after which it starts again.
+constexpr uint64_t kLastBlock = UINT64_MAX / 4;
+
 // Writes 16 bytes for each of count blocks, rounded up to a multiple of kUnit.
 template <Make kMake>
 __attribute__((noinline)) void make(Source& s, uint64_t block, int64_t count, Byte* out) {
@@ -350,10 +353,10 @@ __attribute__((noinline)) void make(Source& s, uint64_t block, int64_t count, By
 #endif
     {
       for (int b = 0; b < step; ++b) {
-        make_block<kMake>(s, block + static_cast<uint64_t>(b), out + 16 * b);
+        make_block<kMake>(s, (block + static_cast<uint64_t>(b)) & kLastBlock, out + 16 * b);
       }
     }
-    block += static_cast<uint64_t>(step);
+    block = (block + static_cast<uint64_t>(step)) & kLastBlock;
     out += 16 * step;
     count -= step;
   }

@@ -18,7 +18,8 @@ extern const SamplerKind kEuler, kHeun, kDdim, kDdpmSampler, kDpmpp2m;
 
 namespace {
 
-const Entry* const kSchedules[] = {&kLinear, &kCosine, &kVp, &kVe, &kEdm, &kDdpm, &kTable, &kCustom};
+const Entry* const kSchedules[] = {&kLinear, &kCosine, &kVp,    &kVe,
+                                   &kEdm,    &kDdpm,   &kTable, &kCustom};
 const Entry* const kGrids[] = {&kUniform, &kLogsnr,   &kKarras,  &kExponential,
                                &kLeading, &kTrailing, &kLinspace};
 const Entry* const kSamplers[] = {&kEuler, &kHeun, &kDdim, &kDdpmSampler, &kDpmpp2m};
@@ -71,8 +72,8 @@ constexpr Entry kStarts[] = {
 
 struct Domain {
   const char* noun;
-  const Entry* entries;         // a plain array, or
-  const Entry* const* kinds;    // pointers to entries that carry more
+  const Entry* entries;       // a plain array, or
+  const Entry* const* kinds;  // pointers to entries that carry more
   size_t size;
 };
 template <size_t N>

@@ -29,8 +29,8 @@ Levels levels_of(const GridRequest& r, double first, double last) {
   Levels levels{first, last, end.sigma == 0};
   if (first == 0) levels.first = std::exp(-std::max(begin.lambda, kLambdaBegin));
   if (last == 0) {
-    levels.last = levels.to_zero ? std::min(r.schedule.sigma_floor(), levels.first)
-                                 : std::exp(-end.lambda);
+    levels.last =
+        levels.to_zero ? std::min(r.schedule.sigma_floor(), levels.first) : std::exp(-end.lambda);
   }
   if (!(levels.first >= levels.last)) {
     fail(NWR_ERROR_INVALID_ARGUMENT, "sigma_max is ", levels.first, ", below sigma_min, ",
@@ -44,10 +44,10 @@ template <class F>
 void fill_levels(const GridRequest& r, const Levels& levels, F&& level) {
   const size_t points = r.count - (levels.to_zero ? 1 : 0);
   for (size_t i = 0; i < points; ++i) {
-    const double sigma = i == 0           ? levels.first
-                         : i + 1 == points ? levels.last
-                                           : level(static_cast<double>(i) /
-                                                   static_cast<double>(points - 1));
+    const double sigma = i == 0 ? levels.first
+                         : i + 1 == points
+                             ? levels.last
+                             : level(static_cast<double>(i) / static_cast<double>(points - 1));
     r.times[i] = r.schedule.time_at(-std::log(sigma), {"log(alpha/sigma) of the grid"});
   }
   r.times[r.count - 1] = levels.to_zero ? r.end : r.times[r.count - 1];
@@ -109,8 +109,8 @@ Indices indices_of(const GridRequest& r) {
          ", but this grid has ends of its own");
   }
   if (n.steps > n.total) {
-    fail(NWR_ERROR_INVALID_ARGUMENT, "count is ", r.count, ", but ", r.schedule.spec(), " has only ",
-         n.total, " indices for its steps");
+    fail(NWR_ERROR_INVALID_ARGUMENT, "count is ", r.count, ", but ", r.schedule.spec(),
+         " has only ", n.total, " indices for its steps");
   }
   return n;
 }
@@ -151,8 +151,8 @@ void fill_linspace(const GridRequest& r) {
   const Indices n = indices_of(r);
   for (int64_t i = 0; i < n.steps; ++i) {
     // One step begins at the noise end, not at index 0 as numpy's linspace would have it.
-    const int64_t index = n.steps == 1 ? n.total - 1
-                                       : round_ratio((n.total - 1) * (n.steps - 1 - i), n.steps - 1);
+    const int64_t index =
+        n.steps == 1 ? n.total - 1 : round_ratio((n.total - 1) * (n.steps - 1 - i), n.steps - 1);
     r.times[i] = static_cast<double>(index);
   }
   r.times[n.steps] = r.end;
@@ -169,18 +169,18 @@ const GridKind kKarras = {{NWR_GRID_KARRAS, "karras", "", "even in (sigma/alpha)
                            kLevelParams, std::size(kLevelParams)},
                           fill_karras};
 const GridKind kExponential = {
-    {NWR_GRID_EXPONENTIAL, "exponential", "", "even in log(sigma/alpha) between two noise levels", 0,
-     0, 0, kLevelParams, 2},
+    {NWR_GRID_EXPONENTIAL, "exponential", "", "even in log(sigma/alpha) between two noise levels",
+     0, 0, 0, kLevelParams, 2},
     fill_exponential};
-const GridKind kLeading = {{NWR_GRID_LEADING, "leading", "",
-                            "discrete: every (T/n)-th index from 0 up", 0, 0, 0, kLeadingParams,
-                            std::size(kLeadingParams)},
-                           fill_leading};
+const GridKind kLeading = {
+    {NWR_GRID_LEADING, "leading", "", "discrete: every (T/n)-th index from 0 up", 0, 0, 0,
+     kLeadingParams, std::size(kLeadingParams)},
+    fill_leading};
 const GridKind kTrailing = {
     {NWR_GRID_TRAILING, "trailing", "", "discrete: every (T/n)-th index from T-1 down"},
     fill_trailing};
-const GridKind kLinspace = {{NWR_GRID_LINSPACE, "linspace", "", "discrete: n indices from T-1 to 0"},
-                            fill_linspace};
+const GridKind kLinspace = {
+    {NWR_GRID_LINSPACE, "linspace", "", "discrete: n indices from T-1 to 0"}, fill_linspace};
 
 namespace {
 

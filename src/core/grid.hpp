@@ -14,7 +14,7 @@ struct GridRequest {
   bool own_ends;      // begin and end are the schedule's
   double begin, end;  // times
   double* times;
-  size_t count;       // at least 2: one more than the steps
+  size_t count;  // at least 2: one more than the steps
 };
 
 struct GridKind : Entry {

@@ -12,8 +12,13 @@ inline constexpr int kMaxDims = 16;
 inline constexpr int kMaxInputs = 8;
 inline constexpr int kMaxOutputs = 8;
 
-enum class Dtype : int32_t { f16 = 0x00011002, f32 = 0x00012002, f64 = 0x00014002,
-                             bf16 = 0x00011004, i64 = 0x00014000 };
+enum class Dtype : int32_t {
+  f16 = 0x00011002,
+  f32 = 0x00012002,
+  f64 = 0x00014002,
+  bf16 = 0x00011004,
+  i64 = 0x00014000
+};
 
 inline size_t size_of(Dtype t) {
   switch (t) {

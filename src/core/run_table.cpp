@@ -171,8 +171,8 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
   for (size_t i = line.factors; i < factors_.size(); ++i) {
     if (!std::isfinite(factors_[i])) {
       fail(NWR_ERROR_SINGULAR, "evaluation ", lines_.size(), " of ", request.kind.name, " on ",
-           request.schedule.spec(), " has the factor ", factors_[i], " at t = ",
-           t_[lines_.size() * static_cast<size_t>(rows_)]);
+           request.schedule.spec(), " has the factor ", factors_[i],
+           " at t = ", t_[lines_.size() * static_cast<size_t>(rows_)]);
     }
   }
   slots_ |= line.writes;

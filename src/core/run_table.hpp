@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns a run with fixed steps as a table: for each evaluation its times, what it reads and writes, and
-// the factors. Made once, in double. Must not know memory, devices or tensors.
+// Owns a run with fixed steps as a table: for each evaluation its times, what it reads and writes,
+// and the factors. Made once, in double. Must not know memory, devices or tensors.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct RunRequest {
   nwr_quantity prediction;
   nwr_clock clock;
   bool keep_denoised;
-  bool noise_is_input;  // fresh noise comes as an array, not from generators
+  bool noise_is_input;               // fresh noise comes as an array, not from generators
   const std::vector<double>& times;  // rows of equal length
   int rows;
 };

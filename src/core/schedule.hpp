@@ -17,8 +17,8 @@
 namespace noisewright {
 
 // log(alpha/sigma) where grids in noise levels begin if the schedule's own end is at -infinity,
-// and the noise level where they stop if it is at +infinity (the ends of diffusers' lambda_min_clipped
-// and of Karras et al. 2206.00364).
+// and the noise level where they stop if it is at +infinity (the ends of diffusers'
+// lambda_min_clipped and of Karras et al. 2206.00364).
 inline constexpr double kLambdaBegin = -5.1;
 inline constexpr double kSigmaFloor = 0.002;
 

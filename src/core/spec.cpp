@@ -41,8 +41,8 @@ double value_of(const Entry& entry, const Param& param, std::string_view text) {
   });
   if (found) return index;
   if (param.choices) {
-    fail(NWR_ERROR_INVALID_ARGUMENT, entry.name, ": ", param.name, " is '", text,
-         "', not one of ", param.choices);
+    fail(NWR_ERROR_INVALID_ARGUMENT, entry.name, ": ", param.name, " is '", text, "', not one of ",
+         param.choices);
   }
   fail(NWR_ERROR_INVALID_ARGUMENT, entry.name, ": ", param.name, " is '", text,
        "', which is not a number");
@@ -123,8 +123,8 @@ void Settings::set(std::string_view key, double value, std::vector<bool>& seen) 
   }
   const bool whole = param.choices == nullptr || value == std::floor(value);
   if (!(value >= param.min && value <= param.max) || !whole) {
-    fail(NWR_ERROR_INVALID_ARGUMENT, entry_->name, ": ", param.name, " is ", value,
-         ", outside ", param.min, " to ", param.max);
+    fail(NWR_ERROR_INVALID_ARGUMENT, entry_->name, ": ", param.name, " is ", value, ", outside ",
+         param.min, " to ", param.max);
   }
   seen[index] = true;
   values_[index] = value;

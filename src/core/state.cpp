@@ -219,8 +219,8 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
            " at t = ", t, ", but the sampler was saved with ", alpha, " and ", sigma);
     }
   }
-  auto sampler = std::make_unique<Sampler>(std::move(context), std::move(schedule),
-                                           std::move(setup), nullptr);
+  auto sampler =
+      std::make_unique<Sampler>(std::move(context), std::move(schedule), std::move(setup), nullptr);
   if (fields.count("eval") == 0) return sampler;
 
   Reader shape_field(field("shap"));
@@ -230,7 +230,8 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
   if (dtype == Dtype::i64) corrupt("its element type is no sampler's");
   while (!shape_field.empty()) {
     const uint64_t extent = shape_field.u64();
-    const bool fits = shape.ndim < kMaxDims && extent > 0 && extent <= (uint64_t{1} << 48) / elements;
+    const bool fits =
+        shape.ndim < kMaxDims && extent > 0 && extent <= (uint64_t{1} << 48) / elements;
     if (!fits) corrupt("its shape is no shape");
     shape.extent[shape.ndim++] = static_cast<int64_t>(extent);
     elements *= extent;
@@ -246,7 +247,8 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
   sampler->draw_ = eval.u64();
   if (sampler->evaluation_ > sampler->table_.size()) corrupt("it stands beyond its end");
   sampler->rngs_ = read_rngs(Reader(field("rngs")));
-  if (sampler->rngs_.size() != sampler->setup_.rngs.size()) corrupt("its generators differ in number");
+  if (sampler->rngs_.size() != sampler->setup_.rngs.size())
+    corrupt("its generators differ in number");
   sampler->memory_ = sampler->prepare(shape, dtype);
   sampler->shape_ = shape;
   sampler->dtype_ = dtype;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the closed forms of every built-in schedule: alpha, sigma, their derivatives, and the inverse
-// of lambda = log(alpha/sigma). Must not know grids, handles or where the numbers are used.
+// Owns the closed forms of every built-in schedule: alpha, sigma, their derivatives, and the
+// inverse of lambda = log(alpha/sigma). Must not know grids, handles or where the numbers are used.
 //
 // Each form is exact at both ends of time: differences such as 1 - alpha^2 are written as products
 // or through expm1, so that no digit is lost near the clean end. Infinite derivatives at an end are
@@ -70,8 +70,8 @@ struct Cosine {
     const double variance = 1 / (1 + std::exp(2 * lambda));
     const double alpha = 1 / std::sqrt(1 + std::exp(-2 * lambda));
     const double c = std::cos(theta_0);
-    const double theta = std::atan2(std::hypot(std::sin(theta_0), c * std::sqrt(variance)),
-                                    alpha * c);
+    const double theta =
+        std::atan2(std::hypot(std::sin(theta_0), c * std::sqrt(variance)), alpha * c);
     // theta - theta_0 through its sine: both are equal to many digits near the clean end.
     const double sine = variance * c * c / std::sin(theta + theta_0);
     return (theta - theta_0 < 0.5 ? std::asin(sine) : theta - theta_0) / k;

@@ -91,8 +91,8 @@ NWR_HD inline bool express(const Row* known, int count, const Row& want, double*
       for (int k = 0; k <= count; ++k) {
         if (k < count && column_used[k]) continue;
         const double product = ratio * a[r][k];
-        error[i][k] += unit * (std::fabs(a[i][k]) + std::fabs(product)) +
-                       std::fabs(ratio) * error[r][k];
+        error[i][k] +=
+            unit * (std::fabs(a[i][k]) + std::fabs(product)) + std::fabs(ratio) * error[r][k];
         a[i][k] -= product;
       }
       a[i][c] = 0;

@@ -144,12 +144,13 @@ Schedule azula_schedule(const std::string& name, const Json& params) {
     });
   }
   if (name == "Cosine" || name == "CosineSchedule") {
-    const double alpha_angle = std::acos(alpha_min), sigma_angle = std::acos(sigma_min);
+    const double angle = std::acos(alpha_min);
     return make_custom(1, 0, [=](double t, nwr_coeffs& c) {
-      c.alpha = std::cos(alpha_angle * t);
-      c.sigma = std::cos(sigma_angle * (1 - t));
-      c.dalpha = -alpha_angle * std::sin(alpha_angle * t);
-      c.dsigma = sigma_angle * std::sin(sigma_angle * (1 - t));
+      const double sine = std::sin(angle * t);
+      c.alpha = std::cos(angle * t);
+      c.sigma = std::hypot(sine, sigma_min);
+      c.dalpha = -angle * sine;
+      c.dsigma = angle * sine * c.alpha / c.sigma;
     });
   }
   const bool decays = name == "Decay" || name == "DecaySchedule";

@@ -93,7 +93,7 @@ TEST_P(Half, RoundsTiesToEvenAndAllElseToNearest) {
     const double tie = (format.value(low) + format.beyond(low)) / 2;
     for (const double sign : {1.0, -1.0}) {
       const uint16_t mark = sign < 0 ? 0x8000 : 0;
-      const double below = std::nextafter(tie, 0.0), above = std::nextafter(tie, 1e300);
+      const double below = std::nextafter(tie, 0.0), above = std::nextafter(tie, INFINITY);
       EXPECT_EQ(format.from_f64(sign * tie), even | mark) << u;
       EXPECT_EQ(format.from_f64(sign * below), low | mark) << u;
       EXPECT_EQ(format.from_f64(sign * above), high | mark) << u;
@@ -102,7 +102,7 @@ TEST_P(Half, RoundsTiesToEvenAndAllElseToNearest) {
       const float sign32 = static_cast<float>(sign);
       EXPECT_EQ(format.from_f32(sign32 * tie32), even | mark) << u;
       EXPECT_EQ(format.from_f32(sign32 * std::nextafter(tie32, 0.0f)), low | mark) << u;
-      EXPECT_EQ(format.from_f32(sign32 * std::nextafter(tie32, 1e38f)), high | mark) << u;
+      EXPECT_EQ(format.from_f32(sign32 * std::nextafter(tie32, INFINITY)), high | mark) << u;
     }
   }
 }
@@ -137,13 +137,15 @@ TEST_P(Half, RoundsRandomNumbersToTheNearest) {
     const double error = std::fabs(format.value(h) - x);
     ASSERT_LT(h, format.infinity());
     EXPECT_LE(error, std::fabs(format.beyond(h) - x));
-    if (h > 0) EXPECT_LE(error, std::fabs(format.value(static_cast<uint16_t>(h - 1)) - x));
+    if (h > 0) {
+      EXPECT_LE(error, std::fabs(format.value(static_cast<uint16_t>(h - 1)) - x));
+    }
     EXPECT_EQ(format.from_f32(static_cast<float>(x)), format.from_f64(static_cast<float>(x)));
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, Half, testing::Values(&kF16, &kBf16),
-                         [](const auto& info) { return info.param == &kF16 ? "f16" : "bf16"; });
+                         [](const auto& test) { return test.param == &kF16 ? "f16" : "bf16"; });
 
 TEST(HalfOfDouble, DoesNotRoundTwice) {
   // Just above a tie: as a float it is the tie, which would go down to even.

@@ -20,9 +20,9 @@ void plan_ddim(Stage& s) {
          s.to().sigma * std::sqrt(kappa) * s.fresh_noise());
 }
 
-constexpr auto kDdpmParams = with_common<1>(
-    {{{"variance", "of the fresh noise: the posterior's, or the forward step's", 0, 0, 1,
-       "small,large"}}});
+constexpr auto kDdpmParams =
+    with_common<1>({{{"variance", "of the fresh noise: the posterior's, or the forward step's", 0,
+                      0, 1, "small,large"}}});
 
 void plan_ddpm(Stage& s) {
   const double kappa = posterior_share(s);
@@ -34,10 +34,10 @@ void plan_ddpm(Stage& s) {
 }  // namespace
 
 extern const SamplerKind kDdim;
-const SamplerKind kDdim = {{NWR_SAMPLER_DDIM, "ddim", "",
-                            "exact for a constant data prediction; eta adds fresh noise",
-                            NWR_ENTRY_STOCHASTIC, 1, 1, kDdimParams.data(), kDdimParams.size()},
-                           plan_ddim};
+const SamplerKind kDdim = {
+    {NWR_SAMPLER_DDIM, "ddim", "", "exact for a constant data prediction; eta adds fresh noise",
+     NWR_ENTRY_STOCHASTIC, 1, 1, kDdimParams.data(), kDdimParams.size()},
+    plan_ddim};
 
 extern const SamplerKind kDdpmSampler;
 const SamplerKind kDdpmSampler = {

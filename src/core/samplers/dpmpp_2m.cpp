@@ -32,10 +32,10 @@ void plan(Stage& s) {
 }  // namespace
 
 extern const SamplerKind kDpmpp2m;
-const SamplerKind kDpmpp2m = {{NWR_SAMPLER_DPMPP_2M, "dpmpp-2m", "dpm++2m,dpmsolver++",
-                               "second-order multistep in log-SNR", 0, 2, 1, kParams.data(),
-                               kParams.size()},
-                              plan,
-                              1};
+const SamplerKind kDpmpp2m = {
+    {NWR_SAMPLER_DPMPP_2M, "dpmpp-2m", "dpm++2m,dpmsolver++", "second-order multistep in log-SNR",
+     0, 2, 1, kParams.data(), kParams.size()},
+    plan,
+    1};
 
 }  // namespace noisewright

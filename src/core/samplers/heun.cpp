@@ -23,9 +23,10 @@ void plan(Stage& s) {
 }  // namespace
 
 extern const SamplerKind kHeun;
-const SamplerKind kHeun = {{NWR_SAMPLER_HEUN, "heun", "", "second-order ODE, two evaluations a step",
-                            0, 2, 2, kParams.data(), kParams.size()},
-                           plan,
-                           1};
+const SamplerKind kHeun = {
+    {NWR_SAMPLER_HEUN, "heun", "", "second-order ODE, two evaluations a step", 0, 2, 2,
+     kParams.data(), kParams.size()},
+    plan,
+    1};
 
 }  // namespace noisewright

@@ -5,8 +5,8 @@
 namespace noisewright {
 namespace {
 
-constexpr Param kParams[] = {{"s", "offset that keeps the slope finite at the clean end", 0.008, 0,
-                              1}};
+constexpr Param kParams[] = {
+    {"s", "offset that keeps the slope finite at the clean end", 0.008, 0, 1}};
 
 }  // namespace
 

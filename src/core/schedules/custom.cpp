@@ -102,8 +102,8 @@ Schedule* make_custom(const Settings& settings, const nwr_schedule_options& opti
     fail(NWR_ERROR_INVALID_ARGUMENT, "options.t_noise is ", noise, " and options.t_data is ", data,
          ", not two different times");
   }
-  auto* custom = new Custom(settings, options,
-                            {noise, data, std::fmin(noise, data), std::fmax(noise, data)});
+  auto* custom =
+      new Custom(settings, options, {noise, data, std::fmin(noise, data), std::fmax(noise, data)});
   Ref<Schedule> owner = Ref<Schedule>::adopt(custom);
   try {
     custom->at(noise, {"options.t_noise"});
@@ -118,9 +118,8 @@ Schedule* make_custom(const Settings& settings, const nwr_schedule_options& opti
 }  // namespace
 
 extern const ScheduleKind kCustom;
-const ScheduleKind kCustom = {
-    {NWR_SCHEDULE_CUSTOM, "custom", "",
-     "coefficients from options.coeffs; t runs from t_noise to t_data"},
-    make_custom};
+const ScheduleKind kCustom = {{NWR_SCHEDULE_CUSTOM, "custom", "",
+                               "coefficients from options.coeffs; t runs from t_noise to t_data"},
+                              make_custom};
 
 }  // namespace noisewright

@@ -2,9 +2,9 @@
 // Owns the discrete schedules: a table of alpha_bar, given or made from a formula for beta.
 // Must not know how the table is used.
 //
-// t is the index, from count-1, noise, to -1, where alpha_bar is 1: the end that peers reach through
-// a "previous timestep" below 0. Between two indices lambda is linear in t; between -1 and 0, where
-// lambda is infinite, alpha_bar is.
+// t is the index, from count-1, noise, to -1, where alpha_bar is 1: the end that peers reach
+// through a "previous timestep" below 0. Between two indices lambda is linear in t; between -1 and
+// 0, where lambda is infinite, alpha_bar is.
 #include <algorithm>
 #include <vector>
 
@@ -170,7 +170,8 @@ Schedule* make_table(const Settings& settings, const nwr_schedule_options& optio
     if (betas ? !(values[i] > 0 && (values[i] < 1 || (last && values[i] == 1)))
               : !(values[i] < before && (values[i] > 0 || (last && values[i] == 0)))) {
       fail(NWR_ERROR_INVALID_ARGUMENT, name, " is ", values[i],
-           betas ? ", not a beta between 0 and 1" : ", not an alpha_bar between 0 and the one before");
+           betas ? ", not a beta between 0 and 1"
+                 : ", not an alpha_bar between 0 and the one before");
     }
     before = values[i];
   }

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the fixed-step ODE solvers of SiT and flow_matching, whose models are velocities and whose
+// time runs from 0, noise, to 1, in terms of ours. Must not know other peers.
+#include "formats.hpp"
+#include "paths.hpp"
+
+namespace replay {
+namespace {
+
+Schedule path_of(const std::string& name) {
+  if (name == "Linear" || name == "CondOT") return linear_to_data();
+  if (name == "GVP" || name == "Cosine") return trigonometric_to_data();
+  if (name == "VP") return vp_to_data(0.1, 20, 0);
+  if (name.rfind("Poly", 0) == 0 && name.size() == 5 && name[4] >= '1' && name[4] <= '9') {
+    return power_to_data(name[4] - '0');
+  }
+  throw Unsupported{"path " + name + " is not in this version"};
+}
+
+// The method: SiT tells it in its settings, flow_matching in the class, "ODESolver(torchdiffeq M)".
+std::string method_of(const Recording& recording) {
+  const std::string name = recording.sampler_class();
+  if (name == "Sampler.sample_ode") return text_or(recording.settings(), "sampling_method", "");
+  const size_t space = name.rfind(' ');
+  if (name.rfind("ODESolver(", 0) != 0 || space == std::string::npos) return name;
+  return name.substr(space + 1, name.size() - space - 2);
+}
+
+Plan plan_ode(Check& check, const Recording& recording) {
+  const std::string method = method_of(recording);
+  if (method != "euler" && method != "heun2") {
+    throw Unsupported{"sampler " + method + " is not in this version"};
+  }
+  const Json& config = recording.config();
+  if (has(config, "step_size")) {
+    throw Unsupported{"steps inside a time grid (step_size) are not in this version"};
+  }
+  if (text_or(config, "prediction", "velocity") != "velocity") {
+    throw Unsupported{"prediction " + config["prediction"].get<std::string>() +
+                      " is not in this version"};
+  }
+  const Schedule path = path_of(text_or(config, has(config, "path") ? "path" : "scheduler", ""));
+  const bool heun = method == "heun2";
+  Numbers times;
+  if (recording.has_any("timesteps")) {
+    times = recording.numbers("timesteps");
+    if (has(config, "time_grid")) check.level("timesteps", to_numbers(config["time_grid"]), Json(times));
+  } else {
+    const Json& calls = recording.at("model_calls");
+    for (size_t i = 0; i < calls.size(); i += heun ? 2 : 1) {
+      times.push_back(to_number(member(calls[i], "t")));
+    }
+    times.push_back(number_or(recording.file(), "t_end", 1));
+  }
+  if (times.size() < 2 || times.front() < 0 || times.back() > 1) throw Malformed("no grid of times");
+
+  Plan plan;
+  // The peers' last step is no other than the rest, even to sigma = 0.
+  plan.schedule = with_floor(path, 0, 1);
+  plan.sampler = heun ? "heun" : "euler";
+  plan.form = Form::velocity;
+  plan.prediction = NWR_VELOCITY;
+  set_times(plan, {times}, heun ? 2 : 1);
+  for (Evaluation& at : plan.evaluations) {
+    const nwr_coeffs c = coefficients(path, at.request.time);
+    at.alpha = c.alpha;
+    at.sigma = c.sigma;
+    at.dalpha = c.dalpha;
+    at.dsigma = c.dsigma;
+  }
+  plan.start = checked_init(check, recording, 1);
+  return plan;
+}
+
+}  // namespace
+
+Planner plan_of_flow_ode(const Json& file) {
+  const std::string name = text_or(file, "class", "");
+  if (name != "Sampler.sample_ode" && name.rfind("ODESolver(", 0) != 0) {
+    throw Unsupported{"sampler " + name + " is not in this version"};
+  }
+  return plan_ode;
+}
+
+}  // namespace replay

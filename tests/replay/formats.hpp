@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the list of formats: one function for each family of recordings, and how cases are told.
+// Must not know what any of them holds.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "check.hpp"
+#include "trajectory.hpp"
+
+namespace replay {
+
+// Runs the cases of one file and keeps their outcomes.
+class Cases {
+ public:
+  virtual ~Cases() = default;
+  // body throws Unsupported, Malformed or LibraryError, or leaves its result in the check.
+  virtual void run(const std::string& name, const std::function<void(Check&)>& body) = 0;
+};
+
+// Trajectories: each returns the plan for the file's class or throws Unsupported.
+Planner plan_of_diffusers(const Json& file);
+Planner plan_of_sigma_space(const Json& file);  // k-diffusion, ComfyUI, sd.cpp, EDM, OpenAI
+Planner plan_of_flow_ode(const Json& file);     // SiT, flow_matching
+Planner plan_of_dpm_solver(const Json& file);
+Planner plan_of_azula(const Json& file);
+
+// Files of many cases.
+void replay_azula_seeds(const Json& file, Cases& cases);
+void replay_torchebm_interpolate(const Json& file, Cases& cases);
+void replay_diffusionlab_forward(const Json& file, Cases& cases);
+void replay_random_words(const Json& file, Cases& cases);
+
+}  // namespace replay

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the program: finds recordings, tells their formats by what they hold, runs their cases and
+// prints their outcomes. Must not know how any of them is replayed.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "formats.hpp"
+
+namespace replay {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Totals {
+  size_t ok = 0, differ = 0, unsupported = 0;
+  size_t known_files = 0;
+};
+
+class Printer : public Cases {
+ public:
+  Printer(std::string file, Totals& totals) : file_(std::move(file)), totals_(totals) {}
+
+  void run(const std::string& name, const std::function<void(Check&)>& body) override {
+    Check check;
+    try {
+      body(check);
+      if (check.differs()) {
+        differs(name, check.error(), check.where());
+      } else {
+        ++totals_.ok;
+        std::printf("%s %s: ok %.2g\n", file_.c_str(), name.c_str(), check.error());
+      }
+    } catch (const Unsupported& reason) {
+      unsupported(name, reason.why);
+    } catch (const std::exception& e) {
+      // What was compared before the failure is the better hint.
+      if (check.differs()) {
+        differs(name, check.error(), check.where());
+      } else {
+        differs(name, std::numeric_limits<double>::infinity(), e.what());
+      }
+    }
+  }
+
+  void unsupported(const std::string& name, const std::string& why) {
+    ++totals_.unsupported;
+    std::printf("%s %s: unsupported %s\n", file_.c_str(), name.c_str(), why.c_str());
+  }
+
+ private:
+  void differs(const std::string& name, double error, const std::string& where) {
+    ++totals_.differ;
+    std::printf("%s %s: differs %.2g at %s\n", file_.c_str(), name.c_str(), error, where.c_str());
+  }
+
+  std::string file_;
+  Totals& totals_;
+};
+
+Planner find_planner(const Json& file) {
+  struct Peer {
+    const char* source;
+    Planner (*plan)(const Json& file);
+  };
+  constexpr Peer kPeers[] = {{"huggingface/diffusers", plan_of_diffusers},
+                             {"crowsonkb/k-diffusion", plan_of_sigma_space},
+                             {"comfyanonymous/ComfyUI", plan_of_sigma_space},
+                             {"leejet/stable-diffusion.cpp", plan_of_sigma_space},
+                             {"NVlabs/edm", plan_of_sigma_space},
+                             {"openai/consistency_models", plan_of_sigma_space},
+                             {"willisma/SiT", plan_of_flow_ode},
+                             {"facebookresearch/flow_matching", plan_of_flow_ode},
+                             {"LuChengTHU/dpm-solver", plan_of_dpm_solver},
+                             {"probabilists/azula", plan_of_azula}};
+  const std::string source = text_or(file, "source", "");
+  for (const Peer& peer : kPeers) {
+    if (source.rfind(peer.source, 0) == 0) return peer.plan(file);
+  }
+  throw Unsupported{"sampler " + text_or(file, "class", "") + " of " + source +
+                    " is not in this version"};
+}
+
+// One word or more that tell what a seed's file holds, for a reason.
+std::string subject(const Json& file) {
+  const std::string what = text_or(file, "what", "");
+  return text_or(file, "source", "") + ": " + what.substr(0, what.find_first_of(":,("));
+}
+
+void replay_seeds(const Json& file, Printer& cases) {
+  const std::string source = text_or(file, "source", "");
+  const Json& outputs = member(file, "outputs");
+  const auto begins = [](const std::string& text, const char* start) {
+    return text.rfind(start, 0) == 0;
+  };
+  const std::string what = text_or(file, "what", "");
+  const auto every = [&](const char* field) {
+    return !outputs.empty() && std::all_of(outputs.begin(), outputs.end(), [=](const Json& output) {
+      return has(output, field);
+    });
+  };
+  if (source == "azula" && every("trajectory") &&
+      begins(text_or(file, "upstream_version", ""), "tag 0.1.1")) {
+    return replay_azula_seeds(file, cases);
+  }
+  if (source == "torchebm" && every("x_t") && every("u_t")) {
+    return replay_torchebm_interpolate(file, cases);
+  }
+  if (source == "DiffusionLab" && every("x_t")) return replay_diffusionlab_forward(file, cases);
+  for (const auto& [name, output] : outputs.items()) {
+    cases.unsupported(name, "recording (" + subject(file) + ") is not in this version");
+  }
+}
+
+// False for a format that is none of the known.
+bool replay_file(const Json& file, Printer& cases) {
+  if (!file.is_object()) return false;
+  const auto is = [&](const char* name) { return file.contains(name); };
+  if (is("class") && is("model_doc") && is("steps")) {
+    cases.run(text_or(file, "class", ""), [&](Check& check) {
+      replay_trajectory(check, file, find_planner(file));
+    });
+  } else if (is("source") && is("outputs") && file["outputs"].is_object()) {
+    replay_seeds(file, cases);
+  } else if (is("entries") && file["entries"].is_array() && !file["entries"].empty()) {
+    const Json& first = file["entries"][0];
+    const bool random = has(first, "ctr") || has(first, "rng") || has(first, "kind") ||
+                        text_or(file, "source", "").rfind("pytorch", 0) == 0;
+    if (random) {
+      replay_random_words(file, cases);
+    } else if (has(first, "timesteps") || has(first, "sigmas") || has(first, "discrete_sigmas")) {
+      cases.unsupported("grids", "a list of grids alone is not in this version");
+    } else if (has(first, "op")) {
+      cases.unsupported("operators", "a list of operators is not in this version");
+    } else {
+      return false;
+    }
+  } else if (is("alphas_cumprod")) {
+    cases.unsupported("alphas_cumprod", "a table alone is not in this version");
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void replay_path(const fs::path& path, Totals& totals) {
+  Printer cases(path.string(), totals);
+  std::ifstream in(path);
+  const Json file = Json::parse(in, nullptr, false);
+  if (file.is_discarded()) {
+    cases.unsupported("-", "unknown format: not JSON");
+    return;
+  }
+  try {
+    if (replay_file(file, cases)) {
+      ++totals.known_files;
+    } else {
+      cases.unsupported("-", "unknown format");
+    }
+  } catch (const std::exception& e) {
+    ++totals.known_files;
+    cases.run("-", [&](Check&) { throw Malformed(e.what()); });
+  }
+}
+
+std::vector<fs::path> find_recordings(int count, char** roots) {
+  std::vector<fs::path> out;
+  for (int i = 0; i < count; ++i) {
+    if (!fs::is_directory(roots[i])) {
+      out.push_back(roots[i]);
+      continue;
+    }
+    for (const auto& entry : fs::recursive_directory_iterator(roots[i])) {
+      if (entry.is_regular_file() && entry.path().extension() == ".json") {
+        out.push_back(entry.path());
+      }
+    }
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+int run(int argc, char** argv) {
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: replay DIR...\n");
+    return 2;
+  }
+  Totals totals;
+  try {
+    for (const fs::path& path : find_recordings(argc - 1, argv + 1)) replay_path(path, totals);
+  } catch (const fs::filesystem_error& e) {
+    std::fprintf(stderr, "replay: %s\n", e.what());
+    return 2;
+  }
+  std::printf("%zu ok, %zu differ, %zu unsupported\n", totals.ok, totals.differ,
+              totals.unsupported);
+  if (totals.known_files == 0) {
+    std::fprintf(stderr, "replay: nothing was readable\n");
+    return 2;
+  }
+  return totals.differ == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace replay
+
+int main(int argc, char** argv) { return replay::run(argc, argv); }
