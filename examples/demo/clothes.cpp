@@ -126,8 +126,8 @@ Canvas grid_picture(const Options& o, Drawing& d, const std::vector<int>& labels
     c.grey(kLeft + column * kPitch, kTop + row * kPitch, d.x.sample(i), FASHION_SIDE, kScale);
     if (column == 0) {
       const std::string name = fashion_class_name(labels[i]);
-      c.text(kLeft - 14 - Canvas::text_width(name, 2), kTop + row * kPitch + kTile / 2 - 9, name, 2,
-             kDim);
+      c.text(kLeft - 14 - Canvas::text_width(name, 2), kTop + row * kPitch + kTile / 2 - 9, name,
+             2, kDim);
     }
   }
   return c;
@@ -143,8 +143,8 @@ constexpr std::size_t kBudgets[] = {2, 4, 8, 16, 32};
 // Runs each sampler from one picture's noise within each budget; the last column is the reference.
 Canvas strip_picture(const Options& o, const nwr_context* context, const nwr_schedule* schedule,
                      Network& network, Report& report) {
-  constexpr int kScale = 4, kTile = FASHION_SIDE * kScale, kPitchX = kTile + 8, kPitchY = kTile + 56,
-                kLeft = 128, kTop = 64, kMargin = 16;
+  constexpr int kScale = 4, kTile = FASHION_SIDE * kScale, kPitchX = kTile + 8,
+                kPitchY = kTile + 56, kLeft = 128, kTop = 64, kMargin = 16;
   constexpr int kCount = static_cast<int>(std::size(kBudgets));
   constexpr std::size_t kReferenceSteps = 128;
   const int label = o.label >= 0 ? o.label : kShownClass;

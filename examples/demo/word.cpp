@@ -181,8 +181,8 @@ std::string word_svg(const Flow& flow, const std::string& spec) {
   constexpr std::size_t kPathEvery = 12, kFrameEvery = 2;
   Svg svg(kWidth, kHeight);
   open_page(svg, kWidth, kHeight);
-  svg.raw("<defs><linearGradient id=\"g\" gradientUnits=\"userSpaceOnUse\" x1=\"240\" x2=\"860\">"
-          "<stop offset=\"0\" stop-color=\"" + std::string(kNoiseColor) +
+  svg.raw("<defs><linearGradient id=\"g\" gradientUnits=\"userSpaceOnUse\" "
+          "x1=\"240\" x2=\"860\"><stop offset=\"0\" stop-color=\"" + std::string(kNoiseColor) +
           "\"/><stop offset=\"0.5\" stop-color=\"#c78bdc\"/><stop offset=\"1\" stop-color=\"" +
           kDataColor + "\" stop-opacity=\"0.6\"/></linearGradient><clipPath id=\"c\"><rect width=\"" +
           std::to_string(kWidth) + "\" height=\"" + Svg::number(kRule) +
@@ -422,8 +422,9 @@ std::string convergence_svg(const Convergence& c) {
   for (double decade = first; decade <= last; ++decade) {
     const double y = at(kFewest, std::pow(10, decade)).y;
     svg.line({kLeft, y}, {kRight, y}, kFaint, 1);
-    svg.text({kLeft - 12, y + 5}, "10<tspan dy=\"-6\" font-size=\"10\">" + format("%.0f", decade) + "</tspan>",
-             14, kDim, "end");
+    svg.text({kLeft - 12, y + 5},
+             "10<tspan dy=\"-6\" font-size=\"10\">" + format("%.0f", decade) + "</tspan>", 14, kDim,
+             "end");
   }
   for (std::size_t d = 0; d < kDoublings; ++d) {
     const double n = static_cast<double>(kFewest << d), x = at(n, 1).x;

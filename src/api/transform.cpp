@@ -27,7 +27,7 @@ void express_quantities(const Schedule& schedule, double t, const Name& t_name, 
                         const int32_t* inputs, size_t input_count, int32_t output,
                         double* factors) {
   const nwr_coeffs c = schedule.at(t, t_name);
-  const auto same = std::find(inputs, inputs + input_count, output);
+  const auto* const same = std::find(inputs, inputs + input_count, output);
   if (same != inputs + input_count) {
     std::fill(factors, factors + input_count, 0.0);
     factors[same - inputs] = 1;

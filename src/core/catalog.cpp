@@ -76,13 +76,13 @@ struct Domain {
   const Entry* const* kinds;  // pointers to entries that carry more
   size_t size;
 };
-template <size_t N>
-constexpr Domain plain(const char* noun, const Entry (&entries)[N]) {
-  return {noun, entries, nullptr, N};
+template <size_t kSize>
+constexpr Domain plain(const char* noun, const Entry (&entries)[kSize]) {
+  return {noun, entries, nullptr, kSize};
 }
-template <size_t N>
-constexpr Domain kinds(const char* noun, const Entry* const (&entries)[N]) {
-  return {noun, nullptr, entries, N};
+template <size_t kSize>
+constexpr Domain kinds(const char* noun, const Entry* const (&entries)[kSize]) {
+  return {noun, nullptr, entries, kSize};
 }
 
 // Indexed by nwr_domain.

@@ -3,6 +3,7 @@
 // the noise. Must not know the C API's structs or how a backend works.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -67,9 +68,9 @@ class Sampler {
 
   // What a run keeps between evaluations, for one shape and type of x.
   struct Memory {
-    Buffer slots[kMaxSlots + 1];
+    std::array<Buffer, kMaxSlots + 1> slots;
     Buffer drawn;
-    Buffer outputs[2];
+    std::array<Buffer, 2> outputs;
   };
   Memory prepare(const Shape& shape, Dtype dtype) const;
   Array own(const Buffer& buffer) const;

@@ -63,9 +63,10 @@ Plan plan_azula(Check& check, const Recording& recording) {
       at.request.scale = alphas[point];
     }
   }
-  // Sampler.init: the noise of the first time, and, with no data to go with it, that of the scale
-  // sqrt(alpha^2 + sigma^2).
-  plan.start = checked_init(check, recording, std::hypot(alphas.front(), sigmas.front()));
+  // Sampler.init for data of this variance, which every recording was made with.
+  constexpr double kDataVariance = 0.35;
+  plan.start = checked_init(check, recording,
+                            std::hypot(alphas.front() * std::sqrt(kDataVariance), sigmas.front()));
   return plan;
 }
 

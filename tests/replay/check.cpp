@@ -19,7 +19,7 @@ double error_of(double ours, double recorded, double floor) {
 }  // namespace
 
 void Check::record(const std::string& where, double error, double tolerance) {
-  if (!single_) worst_ = std::max(worst_, error);
+  if (prefix_.empty()) worst_ = std::max(worst_, error);
   if (error <= tolerance || differs_) return;
   differs_ = true;
   first_error_ = error;
@@ -27,28 +27,28 @@ void Check::record(const std::string& where, double error, double tolerance) {
 }
 
 void Check::compare(const std::string& where, const Numbers& ours, const Json& recorded,
-                    double floor) {
+                    double floor, double tolerance) {
   const Numbers theirs = to_numbers(recorded);
   if (theirs.size() != ours.size()) {
     record(where + " (" + std::to_string(theirs.size()) + " numbers, not " +
                std::to_string(ours.size()) + ")",
-           std::numeric_limits<double>::infinity(), tolerance_);
+           std::numeric_limits<double>::infinity(), tolerance);
     return;
   }
   double worst = 0;
   for (size_t i = 0; i < ours.size(); ++i) {
     worst = std::max(worst, error_of(ours[i], theirs[i], floor));
   }
-  record(where, worst, tolerance_);
+  record(where, worst, tolerance);
 }
 
 void Check::state(const std::string& where, const Numbers& ours, const Json& recorded) {
-  compare(where, ours, recorded, 1);
+  compare(where, ours, recorded, 1, single_ ? kTolerance32 * single_scale_ : tolerance_);
 }
 
 void Check::level(const std::string& where, const Numbers& ours, const Json& recorded) {
   // Below this no level is told from 0.
-  compare(where, ours, recorded, 1e-12);
+  compare(where, ours, recorded, 1e-12, single_ ? kLevelTolerance32 : tolerance_);
 }
 
 void Check::level(const std::string& where, double ours, const Json& recorded) {
@@ -63,17 +63,15 @@ void Check::require(bool holds, const std::string& where) {
   if (!holds) record(where, std::numeric_limits<double>::infinity(), 0);
 }
 
-void Check::in_single(const std::string& prefix, double tolerance,
-                      const std::function<void()>& body) {
-  const double before = tolerance_;
+void Check::in_single(const std::string& prefix, const std::function<void()>& body) {
   prefix_ = prefix;
-  tolerance_ = tolerance;
   single_ = true;
   body();
   prefix_.clear();
-  tolerance_ = before;
   single_ = false;
 }
+
+void Check::set_single_scale(double largest) { single_scale_ = std::max(1.0, largest / 40); }
 
 std::string indexed(const char* name, size_t index) {
   return std::string(name) + "[" + std::to_string(index) + "]";

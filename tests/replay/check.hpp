@@ -17,6 +17,8 @@ struct Unsupported {
 
 inline constexpr double kTolerance64 = 1e-10;
 inline constexpr double kTolerance32 = 1e-5;
+// Noise levels of schedules that were computed in single precision: products of a thousand factors.
+inline constexpr double kLevelTolerance32 = 1e-3;
 
 class Check {
  public:
@@ -29,12 +31,15 @@ class Check {
   void equal(const std::string& where, double ours, const Json& recorded);
   void require(bool holds, const std::string& where);
 
-  double tolerance() const { return tolerance_; }
+  // For arrays of double precision.
   void set_tolerance(double tolerance) { tolerance_ = tolerance; }
 
-  // Runs body with arrays of single precision: another tolerance, and a prefix to every place. Its
-  // errors are judged but not reported among those of double precision.
-  void in_single(const std::string& prefix, double tolerance, const std::function<void()>& body);
+  // Runs body with arrays of single precision: another tolerance, and a prefix to every place. With
+  // a prefix its errors are judged but not reported among those of double precision.
+  void in_single(const std::string& prefix, const std::function<void()>& body);
+  // The largest number that the arrays of single precision were computed from: where it is large,
+  // its rounding is what they may differ by.
+  void set_single_scale(double largest);
 
   bool differs() const { return differs_; }
   double error() const { return differs_ ? first_error_ : worst_; }
@@ -42,13 +47,15 @@ class Check {
 
  private:
   void record(const std::string& where, double error, double tolerance);
-  void compare(const std::string& where, const Numbers& ours, const Json& recorded, double floor);
+  void compare(const std::string& where, const Numbers& ours, const Json& recorded, double floor,
+               double tolerance);
 
   double tolerance_ = kTolerance64;
   double worst_ = 0;
   double first_error_ = 0;
   bool differs_ = false;
   bool single_ = false;
+  double single_scale_ = 1;
   std::string prefix_;
   std::string where_;
 };

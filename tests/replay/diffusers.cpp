@@ -128,6 +128,8 @@ Plan plan_ddpm(Check& check, const Recording& recording) {
   }
   set_times(plan, {times});
   plan.sampler = spec("ddpm", {{"variance", large ? "large" : "small"}});
+  // The peer's small variance is never below 1e-20: at the end it adds noise of 1e-10.
+  if (!large) check.set_tolerance(1e-9);
   place_model(plan, table);
   int noise = 0;
   for (Evaluation& at : plan.evaluations) {

@@ -96,7 +96,7 @@ Plan plan_solver(Check& check, const Recording& recording) {
   Numbers times;
   for (const Json& call : recording.at("model_calls")) times.push_back(to_number(member(call, "t")));
   if (recording.has_own("timesteps")) {
-    check.level("timesteps", times, recording.part()["timesteps"]);
+    check.state("timesteps", times, recording.part()["timesteps"]);
   }
   check.equal("sampler_kwargs.steps", static_cast<double>(times.size()), member(settings, "steps"));
   check_times(check, recording, noise, times, last);

@@ -44,7 +44,7 @@ Plan plan_ode(Check& check, const Recording& recording) {
   Numbers times;
   if (recording.has_any("timesteps")) {
     times = recording.numbers("timesteps");
-    if (has(config, "time_grid")) check.level("timesteps", to_numbers(config["time_grid"]), Json(times));
+    if (has(config, "time_grid")) check.state("timesteps", to_numbers(config["time_grid"]), Json(times));
   } else {
     const Json& calls = recording.at("model_calls");
     for (size_t i = 0; i < calls.size(); i += heun ? 2 : 1) {

@@ -39,7 +39,7 @@ Numbers betas_of(const Json& config, size_t count) {
   }
   if (kind == "laplace") {
     return capped_betas(count, [](double u) {
-      const double sign = u < 0.5 ? 1 : u > 0.5 ? -1 : 0;
+      const double sign = u <= 0.5 ? 1 : -1;
       const double log_snr = -0.5 * sign * std::log(1 - 2 * std::fabs(u - 0.5) + 1e-6);
       const double snr = std::exp(log_snr);
       return std::sqrt(snr / (1 + snr));

@@ -3,6 +3,9 @@
 // one. Must not know which peer's sampler is which of ours.
 #include "trajectory.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 namespace replay {
 namespace {
 
@@ -54,7 +57,7 @@ class Comparison {
     for (size_t i = 0; i < calls.size() && i < events_.size(); ++i) {
       const Evaluation& at = plan_.evaluations[i];
       place_ = indexed("model_calls", i) + ".";
-      level(calls[i], "t", at.model_time.value_or(at.request.time));
+      time(calls[i], "t", at);
       level(calls[i], "alpha", at.alpha);
       level(calls[i], "sigma", at.sigma);
       state(calls[i], "x", events_[i].before);
@@ -85,6 +88,9 @@ class Comparison {
   }
 
  private:
+  void time(const Json& object, const char* name, const Evaluation& at) {
+    state(object, name, {at.model_time.value_or(at.request.time)});
+  }
   void level(const Json& object, const char* name, double ours) {
     if (has(object, name)) check_.level(place_ + name, ours, object[name]);
   }
@@ -96,7 +102,7 @@ class Comparison {
     const Evaluation& at = plan_.evaluations[first];
     const Event& event = events_[first];
     if (has(step, "i")) check_.equal(place_ + "i", static_cast<double>(index), step["i"]);
-    level(step, "t", at.model_time.value_or(at.request.time));
+    time(step, "t", at);
     level(step, "sigma", at.sigma);
     level(step, "sigma_hat", at.sigma);
     state(step, "x", event.before);
@@ -129,6 +135,9 @@ void replay_part(Check& check, const Recording& recording, const Planner& planne
   run.times = plan.times;
   for (const Evaluation& at : plan.evaluations) run.requests.push_back(at.request);
   run.final_scale = plan.final_scale;
+  double largest = 0;
+  for (const double x : plan.start.data) largest = std::max(largest, std::fabs(x));
+  check.set_single_scale(largest);
   run.start = plan.start;
   run.start.data = scaled(1 / plan.evaluations.at(0).request.scale, run.start.data);
   if (recording.has_any("noises")) {
@@ -188,13 +197,12 @@ void set_times(Plan& plan, std::vector<Numbers> times, int evaluations_per_step)
 void replay_trajectory(Check& check, const Json& file, const Planner& planner) {
   const Recording whole(file);
   if (whole.single()) {
-    check.set_tolerance(kTolerance32);
-    replay_part(check, whole, planner);
+    check.in_single("", [&] { replay_part(check, whole, planner); });
     return;
   }
   replay_part(check, whole, planner);
   if (!has(file, "native_float32") || !has(file["native_float32"], "final")) return;
-  check.in_single("native_float32.", kTolerance32, [&] {
+  check.in_single("native_float32.", [&] {
     replay_part(check, Recording(file, file["native_float32"]), planner);
   });
 }
