@@ -11,12 +11,12 @@
 #define BREAK_AT 9
 
 /* Stands for a network: any function of x and t will do. */
-static void model(double t, const float *x, float *velocity) {
+static void model(double t, const float* x, float* velocity) {
   for (int i = 0; i < N; i++) velocity[i] = (float)t - 0.5f * x[i];
 }
 
 /* Goes on until the end, or until so many evaluations are done. */
-static int go_on(nwr_sampler *run, const nwr_tensor *x, unsigned until) {
+static int go_on(nwr_sampler* run, const nwr_tensor* x, unsigned until) {
   float velocity[N];
   nwr_tensor v = *x;
   v.data = velocity;
@@ -30,11 +30,11 @@ static int go_on(nwr_sampler *run, const nwr_tensor *x, unsigned until) {
 }
 
 /* Replaces the run by a copy that went through bytes, as through a file. */
-static int save_and_load(const nwr_context *ctx, const nwr_schedule *schedule, nwr_sampler **run) {
+static int save_and_load(const nwr_context* ctx, const nwr_schedule* schedule, nwr_sampler** run) {
   size_t size = 0;
   int st = nwr_sampler_save(*run, NULL, 0, &size); /* only tells the size */
   if (st < 0 && st != NWR_ERROR_BUFFER_TOO_SMALL) return st;
-  void *bytes = malloc(size);
+  void* bytes = malloc(size);
   st = bytes ? nwr_sampler_save(*run, bytes, size, &size) : NWR_ERROR_OUT_OF_MEMORY;
   if (!st) {
     nwr_sampler_destroy(*run);
@@ -46,12 +46,12 @@ static int save_and_load(const nwr_context *ctx, const nwr_schedule *schedule, n
 }
 
 int main(void) {
-  static const char *const specs[] = {"dpmpp-2m", "ddim(eta=1)"};
+  static const char* const specs[] = {"dpmpp-2m", "ddim(eta=1)"};
   float whole[N], broken[N];
   const int64_t shape[] = {1, N};
   nwr_tensor x = {.device = NWR_CPU, .ndim = 2, .dtype = NWR_F32, .shape = shape};
-  nwr_context *ctx = NULL;
-  nwr_schedule *schedule = NULL;
+  nwr_context* ctx = NULL;
+  nwr_schedule* schedule = NULL;
   int st = nwr_context_create(NULL, &ctx);
   if (!st) st = nwr_schedule_create(NULL, &schedule);
   int equal = 1;
@@ -59,7 +59,7 @@ int main(void) {
     const nwr_rng rng = {.seed = 7};
     const nwr_sampler_options opt = {
         .struct_size = sizeof opt, .name = specs[i], .steps = STEPS, .rngs = &rng, .rng_count = 1};
-    nwr_sampler *run = NULL;
+    nwr_sampler* run = NULL;
     st = nwr_sampler_create(ctx, schedule, &opt, &run);
     x.data = whole;
     if (!st) st = nwr_sampler_start(run, &x, NWR_START_PRIOR);

@@ -9,7 +9,7 @@
 #define N 4096
 
 /* Your network: the noise in x at time t. For normal data it is a closed form. */
-static int my_model(const nwr_schedule *schedule, double t, const float *x, float *eps) {
+static int my_model(const nwr_schedule* schedule, double t, const float* x, float* eps) {
   nwr_coeffs c;
   const int st = nwr_schedule_eval(schedule, &t, 1, &c);
   if (st) return st;
@@ -24,9 +24,9 @@ int main(void) {
   nwr_tensor X = {.data = x, .device = NWR_CPU, .ndim = 2, .dtype = NWR_F32, .shape = shape};
   nwr_tensor E = X;
   E.data = eps;
-  nwr_context *ctx = NULL;
-  nwr_schedule *cosine = NULL;
-  nwr_sampler *run = NULL;
+  nwr_context* ctx = NULL;
+  nwr_schedule* cosine = NULL;
+  nwr_sampler* run = NULL;
   const nwr_schedule_options how = {.struct_size = sizeof how, .name = "cosine"};
   const nwr_rng rng = {.seed = 42};
   const nwr_sampler_options opt = {.struct_size = sizeof opt,

@@ -20,7 +20,7 @@ static int list_settings(nwr_domain domain, size_t index, size_t count) {
   return NWR_OK;
 }
 
-static int list_domain(nwr_domain domain, const char *title) {
+static int list_domain(nwr_domain domain, const char* title) {
   printf("%s\n", title);
   for (size_t i = 0; i < nwr_catalog_size(domain); i++) {
     nwr_entry e = {.struct_size = sizeof e};

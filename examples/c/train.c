@@ -20,8 +20,8 @@ int main(void) {
   times.data = t;
   times.ndim = 1; /* one time per sample */
 
-  nwr_context *ctx = NULL;
-  nwr_schedule *flow = NULL;
+  nwr_context* ctx = NULL;
+  nwr_schedule* flow = NULL;
   /* Two streams of one seed; the next batch would begin where this one ends: at .offset. */
   const nwr_rng now = {.seed = 1, .stream = 0}, draw = {.seed = 1, .stream = 1};
   int st = nwr_context_create(NULL, &ctx);
@@ -35,8 +35,8 @@ int main(void) {
   if (st < 0) fprintf(stderr, "noisewright: %s\n", nwr_last_error());
   for (int b = 0; !st && b < B; b++) {
     const int i = b * D;
-    const float wrong = fabsf(target[i] - (x1[i] - eps[i])) +
-                        fabsf(xt[i] - (t[b] * x1[i] + (1 - t[b]) * eps[i]));
+    const float wrong =
+        fabsf(target[i] - (x1[i] - eps[i])) + fabsf(xt[i] - (t[b] * x1[i] + (1 - t[b]) * eps[i]));
     printf("t=%.3f  x_t=%+.3f  target=%+.3f  %s\n", t[b], xt[i], target[i],
            wrong < 1e-5f ? "as by hand" : "WRONG");
   }

@@ -18,8 +18,8 @@ int main(void) {
   S.data = score;
   F.data = drift;
   W.data = &w2;
-  nwr_context *ctx = NULL;
-  nwr_schedule *vp = NULL;
+  nwr_context* ctx = NULL;
+  nwr_schedule* vp = NULL;
   const nwr_schedule_options how = {.struct_size = sizeof how, .kind = NWR_SCHEDULE_VP};
   int st = nwr_context_create(NULL, &ctx);
   if (!st) st = nwr_schedule_create(&how, &vp);

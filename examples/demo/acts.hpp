@@ -21,8 +21,8 @@ struct Curve {
   bool stochastic = false;
   std::vector<std::size_t> evaluations;
   std::vector<double> errors;
-  double order = 0;       // of the last doubling
-  double agreement = 0;   // largest difference between runs by velocity, data and noise
+  double order = 0;      // of the last doubling
+  double agreement = 0;  // largest difference between runs by velocity, data and noise
 };
 
 // One picture of the strip.
@@ -37,10 +37,10 @@ struct Report {
   double seconds = 0;
   std::string noise_sha256;
   std::vector<File> files;
-  std::vector<Curve> curves;   // act 1
-  std::string table;           // act 1: the curves as text
-  double sampling_error = 0;   // act 1: what chance alone does to a stochastic sampler's error
-  std::vector<Tile> tiles;     // act 2
+  std::vector<Curve> curves;  // act 1
+  std::string table;          // act 1: the curves as text
+  double sampling_error = 0;  // act 1: what chance alone does to a stochastic sampler's error
+  std::vector<Tile> tiles;    // act 2
   std::size_t network_evaluations = 0;
   double grid_seconds = 0;
 };

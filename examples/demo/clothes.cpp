@@ -23,8 +23,8 @@ constexpr int kShownClass = 9;  // the strip's class, unless --label names one
 class Network {
  public:
   explicit Network(unsigned threads)
-      : net_(fashion_net_create(fashion_weights, static_cast<std::size_t>(
-                                                     fashion_weights_end - fashion_weights))),
+      : net_(fashion_net_create(fashion_weights,
+                                static_cast<std::size_t>(fashion_weights_end - fashion_weights))),
         threads_(threads) {
     if (!net_) throw std::runtime_error("the network's weights cannot be unpacked");
   }
@@ -33,8 +33,8 @@ class Network {
   Network& operator=(const Network&) = delete;
 
   // Velocities with the labels and, if free is not NULL, also without.
-  void operator()(double t, Batch<float>& x, const std::vector<int>& labels,
-                  Batch<float>& labelled, Batch<float>* free) {
+  void operator()(double t, Batch<float>& x, const std::vector<int>& labels, Batch<float>& labelled,
+                  Batch<float>* free) {
     jobs_.clear();
     for (std::size_t i = 0; i < x.samples(); ++i) {
       const float time = static_cast<float>(t);
@@ -126,8 +126,8 @@ Canvas grid_picture(const Options& o, Drawing& d, const std::vector<int>& labels
     c.grey(kLeft + column * kPitch, kTop + row * kPitch, d.x.sample(i), FASHION_SIDE, kScale);
     if (column == 0) {
       const std::string name = fashion_class_name(labels[i]);
-      c.text(kLeft - 14 - Canvas::text_width(name, 2), kTop + row * kPitch + kTile / 2 - 9, name,
-             2, kDim);
+      c.text(kLeft - 14 - Canvas::text_width(name, 2), kTop + row * kPitch + kTile / 2 - 9, name, 2,
+             kDim);
     }
   }
   return c;
@@ -173,8 +173,7 @@ Canvas strip_picture(const Options& o, const nwr_context* context, const nwr_sch
     c.text(kLeft - 16 - Canvas::text_width(r.title, 2), y + kTile / 2 - 8, r.title, 2, kBright);
     if (reference.complete) {
       c.grey(reference_x, y, reference.x.sample(0), FASHION_SIDE, kScale);
-      c.text(reference_x, y + kTile + 8, std::to_string(reference.evaluations) + " evals", 2,
-             kDim);
+      c.text(reference_x, y + kTile + 8, std::to_string(reference.evaluations) + " evals", 2, kDim);
     }
     for (int column = 0; column < kCount && report.complete; ++column) {
       const int x = kLeft + column * kPitchX;
@@ -185,11 +184,11 @@ Canvas strip_picture(const Options& o, const nwr_context* context, const nwr_sch
       if (!d.complete) break;
       double squares = 0;
       for (std::size_t i = 0; i < FASHION_PIXELS; ++i) {
-        const double e = static_cast<double>(d.x.values()[i]) -
-                         static_cast<double>(reference.x.values()[i]);
+        const double e =
+            static_cast<double>(d.x.values()[i]) - static_cast<double>(reference.x.values()[i]);
         squares += e * e;
       }
-      const double error = std::sqrt(squares / FASHION_PIXELS);
+      const double error = std::sqrt(squares / static_cast<double>(FASHION_PIXELS));
       report.tiles.push_back({r.spec, d.evaluations, error});
       progress.show(report.tiles.size());
       c.grey(x, y, d.x.sample(0), FASHION_SIDE, kScale);

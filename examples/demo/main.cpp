@@ -38,10 +38,9 @@ namespace {
 enum ExitStatus { kFine = 0, kFailed = 1, kUsage = 2, kInterrupted = 130 };
 
 void print_catalogue() {
-  constexpr std::pair<nwr_domain, const char*> kDomains[] = {
-      {NWR_DOMAIN_SCHEDULE, "schedules"},
-      {NWR_DOMAIN_GRID, "grids of times"},
-      {NWR_DOMAIN_SAMPLER, "samplers"}};
+  constexpr std::pair<nwr_domain, const char*> kDomains[] = {{NWR_DOMAIN_SCHEDULE, "schedules"},
+                                                             {NWR_DOMAIN_GRID, "grids of times"},
+                                                             {NWR_DOMAIN_SAMPLER, "samplers"}};
   for (const auto& [domain, title] : kDomains) {
     std::printf("%s\n", title);
     for (std::size_t i = 0; i < nwr_catalog_size(domain); ++i) {
@@ -95,10 +94,10 @@ void print_text(const Report* word, const Report* clothes) {
     print_files(*word);
   }
   if (clothes) {
-    std::printf("%sact 2: a network draws clothes (%.1f s; the grid %.1f s; %zu evaluations of the "
-                "network)\n",
-                word ? "\n" : "", clothes->seconds, clothes->grid_seconds,
-                clothes->network_evaluations);
+    std::printf(
+        "%sact 2: a network draws clothes (%.1f s; the grid %.1f s; %zu evaluations of the "
+        "network)\n",
+        word ? "\n" : "", clothes->seconds, clothes->grid_seconds, clothes->network_evaluations);
     if (!clothes->tiles.empty()) {
       std::printf("\n  sampler     evaluations   error\n");
       for (const Tile& t : clothes->tiles) {

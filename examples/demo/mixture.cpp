@@ -11,8 +11,7 @@
 
 namespace demo {
 
-Mixture::Mixture(const std::string& word, double spacing, double width)
-    : width_(width * spacing) {
+Mixture::Mixture(const std::string& word, double spacing, double width) : width_(width * spacing) {
   const double middle_x = (static_cast<double>(word.size()) * kGlyphAdvance - 2) / 2;
   constexpr double kMiddleY = 3.5;  // of the seven rows above the baseline
   for (std::size_t i = 0; i < word.size(); ++i) {

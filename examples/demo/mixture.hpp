@@ -21,8 +21,8 @@ class Mixture {
   double right() const { return right_; }
 
   // E[quantity | x_t = x] for count points in the plane: velocity, data or noise.
-  void predict(nwr_quantity quantity, const nwr_coeffs& at, const double* points,
-               std::size_t count, unsigned threads, double* out) const;
+  void predict(nwr_quantity quantity, const nwr_coeffs& at, const double* points, std::size_t count,
+               unsigned threads, double* out) const;
 
   // Turns standard normals into exact samples of x_t, point i from the Gaussian i mod size().
   void draw(const nwr_coeffs& at, const double* normals, std::size_t count, double* out) const;

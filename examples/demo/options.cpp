@@ -44,8 +44,8 @@ T number(const std::string& option, const std::string& text, T min, T max) {
       const std::string s = std::to_string(v);
       return s.find('.') == std::string::npos ? s : s.substr(0, s.find('.'));
     };
-    throw UsageError(option + " wants a number from " + show(min) + " to " + show(max) +
-                     ", not '" + text + "'");
+    throw UsageError(option + " wants a number from " + show(min) + " to " + show(max) + ", not '" +
+                     text + "'");
   }
   return value;
 }

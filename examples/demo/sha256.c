@@ -41,7 +41,7 @@ typedef struct tables {
   uint32_t start[8], round[64];
 } tables;
 
-static void make_tables(tables *t) {
+static void make_tables(tables* t) {
   int found = 0;
   for (uint32_t p = 2; found < 64; p++) {
     int prime = 1;
@@ -52,7 +52,7 @@ static void make_tables(tables *t) {
   }
 }
 
-static void compress(const tables *t, uint32_t h[8], const unsigned char *block) {
+static void compress(const tables* t, uint32_t h[8], const unsigned char* block) {
   uint32_t w[64], v[8];
   for (int i = 0; i < 16; i++) {
     w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
@@ -68,8 +68,8 @@ static void compress(const tables *t, uint32_t h[8], const unsigned char *block)
     const uint32_t a = v[0], e = v[4];
     const uint32_t one = v[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
                          ((e & v[5]) ^ (~e & v[6])) + t->round[i] + w[i];
-    const uint32_t two = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +
-                         ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
+    const uint32_t two =
+        (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
     memmove(v + 1, v, 7 * sizeof *v);
     v[0] = one + two;
     v[4] += one;
@@ -77,12 +77,12 @@ static void compress(const tables *t, uint32_t h[8], const unsigned char *block)
   for (int i = 0; i < 8; i++) h[i] += v[i];
 }
 
-void sha256_hex(const void *bytes, size_t size, char out[65]) {
+void sha256_hex(const void* bytes, size_t size, char out[65]) {
   tables t;
   make_tables(&t);
   uint32_t h[8];
   memcpy(h, t.start, sizeof h);
-  const unsigned char *next = bytes;
+  const unsigned char* next = bytes;
   size_t left = size;
   for (; left >= 64; left -= 64, next += 64) compress(&t, h, next);
 

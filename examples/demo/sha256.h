@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-void sha256_hex(const void *bytes, size_t size, char out[65]);
+void sha256_hex(const void* bytes, size_t size, char out[65]);
 
 #ifdef __cplusplus
 }

@@ -41,8 +41,8 @@ void Svg::raw(const std::string& markup) { body_ += markup + "\n"; }
 
 std::string Svg::number(double v) { return tenths(in_tenths(v)); }
 
-void Svg::text(Point at, const std::string& s, double size, const char* color,
-               const char* anchor, const char* more) {
+void Svg::text(Point at, const std::string& s, double size, const char* color, const char* anchor,
+               const char* more) {
   body_ += "<text x=\"" + number(at.x) + "\" y=\"" + number(at.y) + "\" font-size=\"" +
            number(size) + "\" fill=\"" + color + "\" text-anchor=\"" + anchor + "\" " + more + ">" +
            s + "</text>\n";

@@ -23,8 +23,7 @@ class Svg {
             const char* anchor = "start", const char* more = "");
   void line(Point from, Point to, const char* color, double width, const char* more = "");
   void polyline(const std::vector<Point>& points, const char* more);
-  void dots(const std::vector<Point>& points, double diameter, const char* color,
-            double opacity);
+  void dots(const std::vector<Point>& points, double diameter, const char* color, double opacity);
 
   // The whole file.
   std::string finish() const { return body_ + "</svg>\n"; }

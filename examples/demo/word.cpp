@@ -62,8 +62,8 @@ Outcome run_mixture(const Stage& stage, const Mixture& mixture, const SamplerSet
       sampler.get(), state, {output.tensor()},
       [&](const nwr_eval& eval) {
         if (!progress && !title.empty()) {
-          progress = std::make_unique<Progress>(title, setup.times.size() - 1, eval.count,
-                                                "evaluation");
+          progress =
+              std::make_unique<Progress>(title, setup.times.size() - 1, eval.count, "evaluation");
         }
         visit(eval.t, x.values());
         mixture.predict(setup.prediction, stage.at(eval.t), x.values().data(), x.samples(),
@@ -120,14 +120,14 @@ Flow make_flow(const Stage& stage, const std::string& spec, const std::vector<En
   setup.times = make_grid(stage.schedule.get(), "uniform", kFlowSteps, 0, 0);
   setup.rngs = {{stage.options.seed, kRunStream, 0}};
   Batch<double> x = noise;
-  const Outcome outcome = run_mixture(
-      stage, mixture, setup, x, "act 1: " + spec, [&](double t, const std::vector<double>& points) {
-        if (flow.times.empty() || flow.times.back() != t) {
-          flow.times.push_back(t);
-          flow.frames.emplace_back();
-        }
-        flow.frames.back() = points;
-      });
+  const Outcome outcome = run_mixture(stage, mixture, setup, x, "act 1: " + spec,
+                                      [&](double t, const std::vector<double>& points) {
+                                        if (flow.times.empty() || flow.times.back() != t) {
+                                          flow.times.push_back(t);
+                                          flow.frames.emplace_back();
+                                        }
+                                        flow.frames.back() = points;
+                                      });
   flow.evaluations = outcome.evaluations;
 
   for (const Entry& e : samplers) {
@@ -181,12 +181,13 @@ std::string word_svg(const Flow& flow, const std::string& spec) {
   constexpr std::size_t kPathEvery = 12, kFrameEvery = 2;
   Svg svg(kWidth, kHeight);
   open_page(svg, kWidth, kHeight);
-  svg.raw("<defs><linearGradient id=\"g\" gradientUnits=\"userSpaceOnUse\" "
-          "x1=\"240\" x2=\"860\"><stop offset=\"0\" stop-color=\"" + std::string(kNoiseColor) +
-          "\"/><stop offset=\"0.5\" stop-color=\"#c78bdc\"/><stop offset=\"1\" stop-color=\"" +
-          kDataColor + "\" stop-opacity=\"0.6\"/></linearGradient><clipPath id=\"c\"><rect width=\"" +
-          std::to_string(kWidth) + "\" height=\"" + Svg::number(kRule) +
-          "\"/></clipPath></defs>");
+  svg.raw(
+      "<defs><linearGradient id=\"g\" gradientUnits=\"userSpaceOnUse\" "
+      "x1=\"240\" x2=\"860\"><stop offset=\"0\" stop-color=\"" +
+      std::string(kNoiseColor) +
+      "\"/><stop offset=\"0.5\" stop-color=\"#c78bdc\"/><stop offset=\"1\" stop-color=\"" +
+      kDataColor + "\" stop-opacity=\"0.6\"/></linearGradient><clipPath id=\"c\"><rect width=\"" +
+      std::to_string(kWidth) + "\" height=\"" + Svg::number(kRule) + "\"/></clipPath></defs>");
 
   // Time moves the plane to the right, and nearer.
   const auto view = [&](double t) { return View{{224 + 686 * t, 272}, 68 + 56 * t}; };
@@ -336,8 +337,8 @@ Convergence measure(const Stage& stage, const std::vector<Entry>& samplers) {
       Outcome o = run_mixture(stage, mixture, setup_for(curve.sampler, budget), x);
       if (o.complete && o.evaluations > budget) {
         x = curve.stochastic ? cloud : paths;
-        o = run_mixture(stage, mixture,
-                        setup_for(curve.sampler, budget * budget / o.evaluations), x);
+        o = run_mixture(stage, mixture, setup_for(curve.sampler, budget * budget / o.evaluations),
+                        x);
       }
       if (!o.complete) return out;
       curve.evaluations.push_back(o.evaluations);
@@ -367,8 +368,8 @@ std::string padded(const std::string& s, std::size_t width, bool right = false) 
 }
 
 std::string convergence_table(const Convergence& c) {
-  std::string out = "Convergence on the flow from noise to '" + std::string(kWord) + "', t = " +
-                    format("%g", kBegin) + " to " + format("%g", kEnd) +
+  std::string out = "Convergence on the flow from noise to '" + std::string(kWord) +
+                    "', t = " + format("%g", kBegin) + " to " + format("%g", kEnd) +
                     " of the schedule 'linear', in double\n"
                     "error: root mean square distance to a reference of " +
                     std::to_string(2 * kReferenceSteps) +
@@ -409,9 +410,9 @@ std::string convergence_svg(const Convergence& c) {
   const double first = std::floor(std::log10(low)), last = std::ceil(std::log10(high));
   const double most = static_cast<double>(kFewest << (kDoublings - 1));
   const auto at = [&](double evaluations, double error) {
-    return Point{kLeft + (kRight - kLeft) * std::log2(evaluations / kFewest) /
-                             std::log2(most / kFewest),
-                 kBottom - (kBottom - kTop) * (std::log10(error) - first) / (last - first)};
+    return Point{
+        kLeft + (kRight - kLeft) * std::log2(evaluations / kFewest) / std::log2(most / kFewest),
+        kBottom - (kBottom - kTop) * (std::log10(error) - first) / (last - first)};
   };
 
   Svg svg(kWidth, kHeight);

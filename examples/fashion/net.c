@@ -17,8 +17,8 @@ enum {
   TILE = 7, /* divides both widths, 14 and 7, and its sums fit the registers */
   FREQUENCIES = 32,
   EMBED = 192,
-  WIDE = 32,  /* channels at 14 x 14 */
-  DEEP = 96,  /* channels at 7 x 7 */
+  WIDE = 32, /* channels at 14 x 14 */
+  DEEP = 96, /* channels at 7 x 7 */
   GROUPS = 8,
   HEADS = 4,
   HEAD = DEEP / HEADS,
@@ -34,8 +34,8 @@ typedef float vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias))
 
 /* Weights are stored as [output block][ky][kx][input][lane]: the order in which they are read. */
 typedef struct conv {
-  float *w;
-  float *bias;
+  float* w;
+  float* bias;
   int size, inputs, blocks;
 } conv;
 
@@ -53,7 +53,7 @@ typedef struct block {
 } block;
 
 struct fashion_net {
-  float *memory;
+  float* memory;
   const float *frequency, *classes;
   conv time1, time2, first, down, qkv, attended, up, last;
   norm attention_norm, last_norm;
@@ -62,7 +62,7 @@ struct fashion_net {
 
 /* Pixels of channels; the first pixel is at p, and rows may have margins. */
 typedef struct image {
-  float *p;
+  float* p;
   size_t row;
   int side, channels;
 } image;
@@ -78,34 +78,34 @@ static float half_to_float(uint16_t h) {
 }
 
 typedef struct reader {
-  const unsigned char *next;
-  float *store;
+  const unsigned char* next;
+  float* store;
 } reader;
 
-static float *take_room(reader *r, size_t count) {
-  float *room = r->store;
+static float* take_room(reader* r, size_t count) {
+  float* room = r->store;
   r->store += count;
   return room;
 }
 
-static void read_numbers(reader *r, float *out, size_t count) {
+static void read_numbers(reader* r, float* out, size_t count) {
   for (size_t i = 0; i < count; i++, r->next += 2) {
     out[i] = half_to_float((uint16_t)(r->next[0] | r->next[1] << 8));
   }
 }
 
-static const float *read_array(reader *r, size_t count) {
-  float *out = take_room(r, count);
+static const float* read_array(reader* r, size_t count) {
+  float* out = take_room(r, count);
   read_numbers(r, out, count);
   return out;
 }
 
 /* In the file weights are [ky][kx][input][output]; outputs are filled up with zeros to a lane. */
-static conv read_conv(reader *r, int size, int inputs, int outputs) {
+static conv read_conv(reader* r, int size, int inputs, int outputs) {
   const int blocks = (outputs + LANES - 1) / LANES;
   const size_t taps = (size_t)(size * size * inputs);
-  conv c = {take_room(r, taps * (size_t)(blocks * LANES)),
-            take_room(r, (size_t)(blocks * LANES)), size, inputs, blocks};
+  conv c = {take_room(r, taps * (size_t)(blocks * LANES)), take_room(r, (size_t)(blocks * LANES)),
+            size, inputs, blocks};
   float row[MAX_CHANNELS] = {0};
   for (size_t k = 0; k < taps; k++) {
     read_numbers(r, row, (size_t)outputs);
@@ -118,14 +118,14 @@ static conv read_conv(reader *r, int size, int inputs, int outputs) {
   return c;
 }
 
-static norm read_norm(reader *r, int channels) {
+static norm read_norm(reader* r, int channels) {
   norm n = {NULL, NULL, channels};
   n.gain = read_array(r, (size_t)channels);
   n.bias = read_array(r, (size_t)channels);
   return n;
 }
 
-static block read_block(reader *r, int inputs, int outputs) {
+static block read_block(reader* r, int inputs, int outputs) {
   block b = {.inputs = inputs, .outputs = outputs};
   b.norm1 = read_norm(r, inputs);
   b.conv1 = read_conv(r, 3, inputs, outputs);
@@ -136,11 +136,11 @@ static block read_block(reader *r, int inputs, int outputs) {
   return b;
 }
 
-fashion_net *fashion_net_create(const void *weights, size_t size) {
+fashion_net* fashion_net_create(const void* weights, size_t size) {
   if (size != 2 * (size_t)NUMBERS) return NULL;
-  fashion_net *net = calloc(1, sizeof *net);
+  fashion_net* net = calloc(1, sizeof *net);
   /* Slack: the last layer has four outputs, stored as eight. */
-  float *memory = malloc(sizeof(float) * (NUMBERS + 9 * WIDE * LANES));
+  float* memory = malloc(sizeof(float) * (NUMBERS + 9 * WIDE * LANES));
   if (!net || !memory) {
     free(memory);
     free(net);
@@ -170,7 +170,7 @@ fashion_net *fashion_net_create(const void *weights, size_t size) {
   return net;
 }
 
-void fashion_net_destroy(fashion_net *net) {
+void fashion_net_destroy(fashion_net* net) {
   if (!net) return;
   free(net->memory);
   free(net);
@@ -203,7 +203,7 @@ INLINE float exponential(float x) {
 INLINE float silu(float x) { return x / (1.0f + exponential(-x)); }
 
 /* Sine and cosine of 0 <= x <= 1000, in double, by the Taylor series of the remainder. */
-static void sine_cosine(double x, float *sine, float *cosine) {
+static void sine_cosine(double x, float* sine, float* cosine) {
   const double n = floor(x * 0.63661977236758134 + 0.5);
   const double r = (x - n * 1.5707963267341256) - n * 6.0771005065061922e-11;
   const double q = r * r;
@@ -211,8 +211,7 @@ static void sine_cosine(double x, float *sine, float *cosine) {
       r * (1 + q * (-1.0 / 6 +
                     q * (1.0 / 120 + q * (-1.0 / 5040 + q * (1.0 / 362880 - q / 39916800)))));
   const double c =
-      1 + q * (-0.5 + q * (1.0 / 24 +
-                           q * (-1.0 / 720 + q * (1.0 / 40320 + q * (-1.0 / 3628800)))));
+      1 + q * (-0.5 + q * (1.0 / 24 + q * (-1.0 / 720 + q * (1.0 / 40320 + q * (-1.0 / 3628800)))));
   switch ((int)n & 3) {
     case 0: *sine = (float)s, *cosine = (float)c; break;
     case 1: *sine = (float)c, *cosine = (float)-s; break;
@@ -225,46 +224,46 @@ static void sine_cosine(double x, float *sine, float *cosine) {
 
 /* One block of outputs at count pixels of a row. The pixels left and right of a row are zeros in
  * memory; the rows above and below the picture are left out by the caller. */
-INLINE void conv_tile(const float *in, size_t row, size_t pixel, int rows, int size, int inputs,
-                      const float *w, const float *bias, const float *add, float *out,
+INLINE void conv_tile(const float* in, size_t row, size_t pixel, int rows, int size, int inputs,
+                      const float* w, const float* bias, const float* add, float* out,
                       size_t out_pixel, int count) {
   vec sum[TILE];
-  for (int p = 0; p < count; p++) sum[p] = *(const vec *)bias;
+  for (int p = 0; p < count; p++) sum[p] = *(const vec*)bias;
   for (int ky = 0; ky < rows; ky++) {
     /* A row of the window is one run of numbers: the pixels' channels lie side by side. */
-    const float *x = in + (size_t)ky * row;
+    const float* x = in + (size_t)ky * row;
     for (int k = 0; k < size * inputs; k++, w += LANES) {
-      const vec factor = *(const vec *)w;
+      const vec factor = *(const vec*)w;
       for (int p = 0; p < count; p++) sum[p] += x[(size_t)p * pixel + (size_t)k] * factor;
     }
   }
   for (int p = 0; p < count; p++) {
-    if (add) sum[p] += *(const vec *)(add + (size_t)p * out_pixel);
-    *(vec *)(out + (size_t)p * out_pixel) = sum[p];
+    if (add) sum[p] += *(const vec*)(add + (size_t)p * out_pixel);
+    *(vec*)(out + (size_t)p * out_pixel) = sum[p];
   }
 }
 
 /* out = conv(in) + add, with stride 1 or 2; add may be NULL. */
-INLINE void conv_body(const conv *c, const image *in, int stride, const image *add,
-                      const image *out) {
+INLINE void conv_body(const conv* c, const image* in, int stride, const image* add,
+                      const image* out) {
   const int reach = c->size / 2;
   const size_t taps = (size_t)(c->size * c->inputs);
   const size_t pixel = (size_t)(stride * in->channels);
   for (int b = 0; b < c->blocks; b++) {
-    const float *w = c->w + (size_t)b * (size_t)c->size * taps * LANES;
-    const float *bias = c->bias + b * LANES;
+    const float* w = c->w + (size_t)b * (size_t)c->size * taps * LANES;
+    const float* bias = c->bias + b * LANES;
     for (int y = 0; y < out->side; y++) {
       int top = y * stride - reach, bottom = y * stride + reach, skipped = 0;
       if (top < 0) skipped = -top, top = 0;
       if (bottom > in->side - 1) bottom = in->side - 1;
-      const float *x = in->p + (size_t)top * in->row - (size_t)(reach * in->channels);
-      const float *wy = w + (size_t)skipped * taps * LANES;
-      const float *extra = add ? add->p + (size_t)y * add->row + b * LANES : NULL;
-      float *o = out->p + (size_t)y * out->row + b * LANES;
+      const float* x = in->p + (size_t)top * in->row - (size_t)(reach * in->channels);
+      const float* wy = w + (size_t)skipped * taps * LANES;
+      const float* extra = add ? add->p + (size_t)y * add->row + b * LANES : NULL;
+      float* o = out->p + (size_t)y * out->row + b * LANES;
       const size_t step = (size_t)out->channels;
       if (out->side == 1) {
-        conv_tile(x, in->row, pixel, bottom - top + 1, c->size, c->inputs, wy, bias, extra, o,
-                  step, 1);
+        conv_tile(x, in->row, pixel, bottom - top + 1, c->size, c->inputs, wy, bias, extra, o, step,
+                  1);
       } else {
         for (size_t q = 0; q < (size_t)out->side; q += TILE) {
           conv_tile(x + q * pixel, in->row, pixel, bottom - top + 1, c->size, c->inputs, wy, bias,
@@ -276,14 +275,14 @@ INLINE void conv_body(const conv *c, const image *in, int stride, const image *a
 }
 
 /* out = norm(in), then times 1 + scale, plus shift (where given), then silu (where asked). */
-INLINE void norm_body(const norm *n, const image *in, const float *scale, const float *shift,
-                      int activate, const image *out) {
+INLINE void norm_body(const norm* n, const image* in, const float* scale, const float* shift,
+                      int activate, const image* out) {
   const int channels = n->channels, width = channels / GROUPS, side = in->side;
   double sum[DEEP] = {0}, square[DEEP] = {0};
   float mean[DEEP], factor[DEEP], offset[DEEP];
   for (int y = 0; y < side; y++) {
     for (int q = 0; q < side; q++) {
-      const float *x = in->p + (size_t)y * in->row + (size_t)(q * channels);
+      const float* x = in->p + (size_t)y * in->row + (size_t)(q * channels);
       for (int c = 0; c < channels; c++) sum[c] += (double)x[c];
     }
   }
@@ -295,7 +294,7 @@ INLINE void norm_body(const norm *n, const image *in, const float *scale, const 
   }
   for (int y = 0; y < side; y++) {
     for (int q = 0; q < side; q++) {
-      const float *x = in->p + (size_t)y * in->row + (size_t)(q * channels);
+      const float* x = in->p + (size_t)y * in->row + (size_t)(q * channels);
       for (int c = 0; c < channels; c++) {
         const float d = x[c] - mean[c];
         square[c] += (double)(d * d);
@@ -317,8 +316,8 @@ INLINE void norm_body(const norm *n, const image *in, const float *scale, const 
   }
   for (int y = 0; y < side; y++) {
     for (int q = 0; q < side; q++) {
-      const float *x = in->p + (size_t)y * in->row + (size_t)(q * channels);
-      float *o = out->p + (size_t)y * out->row + (size_t)(q * channels);
+      const float* x = in->p + (size_t)y * in->row + (size_t)(q * channels);
+      float* o = out->p + (size_t)y * out->row + (size_t)(q * channels);
       if (activate) {
         for (int c = 0; c < channels; c++) o[c] = silu((x[c] - mean[c]) * factor[c] + offset[c]);
       } else {
@@ -329,7 +328,7 @@ INLINE void norm_body(const norm *n, const image *in, const float *scale, const 
 }
 
 /* Each cell asks all cells: out = softmax(q k^T / sqrt(HEAD)) v, head by head. */
-INLINE void attention_body(const float *qkv, float *out) {
+INLINE void attention_body(const float* qkv, float* out) {
   float keys[HEAD][CELLS_PADDED] = {{0}}; /* turned, so that scores of all cells go side by side */
   const float scale = 0.20412414523193154f;
   for (int h = 0; h < HEADS; h++) {
@@ -338,7 +337,7 @@ INLINE void attention_body(const float *qkv, float *out) {
     }
     for (int i = 0; i < CELLS; i++) {
       float score[CELLS_PADDED] = {0}, value[HEAD] = {0};
-      const float *query = qkv + i * 3 * DEEP + h * HEAD;
+      const float* query = qkv + i * 3 * DEEP + h * HEAD;
       for (int c = 0; c < HEAD; c++) {
         const float asked = query[c] * scale;
         for (int j = 0; j < CELLS_PADDED; j++) score[j] += asked * keys[c][j];
@@ -348,7 +347,7 @@ INLINE void attention_body(const float *qkv, float *out) {
       for (int j = 0; j < CELLS_PADDED; j++) score[j] = exponential(score[j] - top);
       for (int j = 0; j < CELLS; j++) total += score[j];
       for (int j = 0; j < CELLS; j++) {
-        const float *v = qkv + j * 3 * DEEP + 2 * DEEP + h * HEAD;
+        const float* v = qkv + j * 3 * DEEP + 2 * DEEP + h * HEAD;
         for (int c = 0; c < HEAD; c++) value[c] += score[j] * v[c];
       }
       for (int c = 0; c < HEAD; c++) out[i * DEEP + h * HEAD + c] = value[c] / total;
@@ -357,24 +356,24 @@ INLINE void attention_body(const float *qkv, float *out) {
 }
 
 typedef struct kernels {
-  void (*conv)(const conv *, const image *in, int stride, const image *add, const image *out);
-  void (*norm)(const norm *, const image *in, const float *scale, const float *shift,
-               int activate, const image *out);
-  void (*attention)(const float *qkv, float *out);
+  void (*conv)(const conv*, const image* in, int stride, const image* add, const image* out);
+  void (*norm)(const norm*, const image* in, const float* scale, const float* shift, int activate,
+               const image* out);
+  void (*attention)(const float* qkv, float* out);
 } kernels;
 
-#define KERNELS(name, attribute)                                                                 \
-  attribute static void conv_##name(const conv *c, const image *in, int stride,                  \
-                                    const image *add, const image *out) {                        \
-    conv_body(c, in, stride, add, out);                                                          \
-  }                                                                                              \
-  attribute static void norm_##name(const norm *n, const image *in, const float *scale,          \
-                                    const float *shift, int activate, const image *out) {        \
-    norm_body(n, in, scale, shift, activate, out);                                               \
-  }                                                                                              \
-  attribute static void attention_##name(const float *qkv, float *out) {                         \
-    attention_body(qkv, out);                                                                    \
-  }                                                                                              \
+#define KERNELS(name, attribute)                                                                  \
+  attribute static void conv_##name(const conv* c, const image* in, int stride, const image* add, \
+                                    const image* out) {                                           \
+    conv_body(c, in, stride, add, out);                                                           \
+  }                                                                                               \
+  attribute static void norm_##name(const norm* n, const image* in, const float* scale,           \
+                                    const float* shift, int activate, const image* out) {         \
+    norm_body(n, in, scale, shift, activate, out);                                                \
+  }                                                                                               \
+  attribute static void attention_##name(const float* qkv, float* out) {                          \
+    attention_body(qkv, out);                                                                     \
+  }                                                                                               \
   static const kernels kernels_##name = {conv_##name, norm_##name, attention_##name};
 
 KERNELS(base, )
@@ -382,7 +381,7 @@ KERNELS(base, )
 KERNELS(avx2, __attribute__((target("avx2"))))
 #endif
 
-static const kernels *best_kernels(void) {
+static const kernels* best_kernels(void) {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2")) return &kernels_avx2;
 #endif
@@ -400,11 +399,11 @@ typedef struct scratch {
   float embedding[EMBED];
 } scratch;
 
-_Static_assert(COARSE * (COARSE + 2) * DEEP <= ROOM && COARSE * COARSE * 4 * WIDE <= ROOM,
+_Static_assert(COARSE*(COARSE + 2) * DEEP <= ROOM && COARSE * COARSE * 4 * WIDE <= ROOM,
                "the pictures of 7 x 7 fit too");
 
 /* A picture with a pixel of zeros at both ends of each row, for 3 x 3 windows to run over. */
-static image with_margins(float *room, int side, int channels) {
+static image with_margins(float* room, int side, int channels) {
   const size_t row = (size_t)((side + 2) * channels);
   image m = {room + channels, row, side, channels};
   for (int y = 0; y < side; y++) {
@@ -414,12 +413,12 @@ static image with_margins(float *room, int side, int channels) {
   return m;
 }
 
-static image dense(float *room, int side, int channels) {
+static image dense(float* room, int side, int channels) {
   return (image){room, (size_t)(side * channels), side, channels};
 }
 
-static void run_block(const kernels *k, const block *b, scratch *s, const image *in,
-                      const image *out) {
+static void run_block(const kernels* k, const block* b, scratch* s, const image* in,
+                      const image* out) {
   float factors[2 * DEEP], bypass[FINE * FINE * WIDE];
   const image embedding = dense(s->embedding, 1, EMBED);
   const image shift = dense(factors, 1, 2 * b->outputs);
@@ -441,7 +440,7 @@ static void run_block(const kernels *k, const block *b, scratch *s, const image 
   }
 }
 
-static void embed(const fashion_net *net, const kernels *k, float t, int label, scratch *s) {
+static void embed(const fashion_net* net, const kernels* k, float t, int label, scratch* s) {
   float waves[2 * FREQUENCIES], hidden[EMBED];
   for (int i = 0; i < FREQUENCIES; i++) {
     sine_cosine((double)(t * net->frequency[i]), &waves[i], &waves[FREQUENCIES + i]);
@@ -451,7 +450,7 @@ static void embed(const fashion_net *net, const kernels *k, float t, int label, 
   k->conv(&net->time1, &in, 1, NULL, &mid);
   for (int i = 0; i < EMBED; i++) hidden[i] = silu(hidden[i]);
   k->conv(&net->time2, &mid, 1, NULL, &out);
-  const float *class = net->classes + label * EMBED;
+  const float* class = net->classes + label * EMBED;
   for (int i = 0; i < EMBED; i++) s->embedding[i] = silu(s->embedding[i] + class[i]);
 }
 
@@ -460,8 +459,7 @@ static size_t corner(int y, int q, int c) {
   return (size_t)((2 * y + c / 2) * FASHION_SIDE + 2 * q + c % 2);
 }
 
-static void run_job(const fashion_net *net, const kernels *k, const fashion_job *job,
-                    scratch *s) {
+static void run_job(const fashion_net* net, const kernels* k, const fashion_job* job, scratch* s) {
   embed(net, k, job->t, job->label, s);
 
   const image corners = with_margins(s->work, FINE, 4);
@@ -495,8 +493,8 @@ static void run_job(const fashion_net *net, const kernels *k, const fashion_job 
   k->conv(&net->up, &e, 1, NULL, &spread);
   for (int y = 0; y < FINE; y++) {
     for (int q = 0; q < FINE; q++) {
-      float *o = both.p + (size_t)y * both.row + (size_t)(q * 2 * WIDE);
-      const float *u = spread.p + (size_t)(y / 2) * spread.row + (size_t)(q / 2 * 4 * WIDE);
+      float* o = both.p + (size_t)y * both.row + (size_t)(q * 2 * WIDE);
+      const float* u = spread.p + (size_t)(y / 2) * spread.row + (size_t)(q / 2 * 4 * WIDE);
       for (int i = 0; i < WIDE; i++) o[i] = u[i * 4 + y % 2 * 2 + q % 2];
       memcpy(o + WIDE, kept.p + (size_t)y * kept.row + (size_t)(q * WIDE), sizeof(float) * WIDE);
     }
@@ -520,17 +518,17 @@ static void run_job(const fashion_net *net, const kernels *k, const fashion_job 
 /* ---- threads ------------------------------------------------------------------------------ */
 
 typedef struct work {
-  const fashion_net *net;
-  const kernels *kernels;
-  const fashion_job *jobs;
+  const fashion_net* net;
+  const kernels* kernels;
+  const fashion_job* jobs;
   size_t count;
   atomic_size_t next, done;
 } work;
 
 /* Takes jobs until none is left. A thread without memory leaves its jobs to the others. */
-static void *run_jobs(void *user) {
-  work *w = user;
-  scratch *s = malloc(sizeof *s);
+static void* run_jobs(void* user) {
+  work* w = user;
+  scratch* s = malloc(sizeof *s);
   if (!s) return NULL;
   for (size_t i; (i = atomic_fetch_add(&w->next, 1)) < w->count;) {
     run_job(w->net, w->kernels, &w->jobs[i], s);
@@ -540,7 +538,7 @@ static void *run_jobs(void *user) {
   return NULL;
 }
 
-int fashion_net_run(const fashion_net *net, const fashion_job *jobs, size_t count,
+int fashion_net_run(const fashion_net* net, const fashion_job* jobs, size_t count,
                     unsigned threads) {
   enum { MOST = 256 };
   pthread_t others[MOST];
@@ -557,9 +555,8 @@ int fashion_net_run(const fashion_net *net, const fashion_job *jobs, size_t coun
   return atomic_load(&w.done) == count ? 0 : -1;
 }
 
-const char *fashion_class_name(int label) {
-  static const char *const names[] = {"t-shirt", "trouser", "pullover", "dress",
-                                      "coat",    "sandal",  "shirt",    "sneaker",
-                                      "bag",     "boot",    "any"};
+const char* fashion_class_name(int label) {
+  static const char* const names[] = {"t-shirt", "trouser", "pullover", "dress", "coat", "sandal",
+                                      "shirt",   "sneaker", "bag",      "boot",  "any"};
   return label >= 0 && label <= FASHION_NO_LABEL ? names[label] : "?";
 }

@@ -26,23 +26,23 @@ typedef struct fashion_net fashion_net;
 
 /* One picture to look at: x and v are FASHION_PIXELS numbers each, 0 <= label <= 10. */
 typedef struct fashion_job {
-  const float *x;
-  float *v;
+  const float* x;
+  float* v;
   float t;
   int label;
 } fashion_job;
 
 /* Unpacks the weights. NULL if their size is wrong or memory is short. */
-fashion_net *fashion_net_create(const void *weights, size_t size);
-void fashion_net_destroy(fashion_net *net);
+fashion_net* fashion_net_create(const void* weights, size_t size);
+void fashion_net_destroy(fashion_net* net);
 
 /* Evaluates each job. The bits of a result depend on its own job only: neither on the other jobs,
  * nor on the number of threads, nor on the instruction set. Returns 0, or -1 if memory is short. */
-int fashion_net_run(const fashion_net *net, const fashion_job *jobs, size_t count,
+int fashion_net_run(const fashion_net* net, const fashion_job* jobs, size_t count,
                     unsigned threads);
 
 /* "t-shirt" for 0, and so on. */
-const char *fashion_class_name(int label);
+const char* fashion_class_name(int label);
 
 #ifdef __cplusplus
 }

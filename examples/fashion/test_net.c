@@ -21,17 +21,17 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   static float reference[2 * SAMPLES * FASHION_PIXELS + 2 * SAMPLES];
   static float v[SAMPLES * FASHION_PIXELS], again[SAMPLES * FASHION_PIXELS];
   static float many[MOST * FASHION_PIXELS];
   const float *x = reference, *t = x + SAMPLES * FASHION_PIXELS, *label = t + SAMPLES;
-  const float *expected = label + SAMPLES;
+  const float* expected = label + SAMPLES;
 
-  FILE *file = argc > 1 ? fopen(argv[1], "rb") : NULL;
+  FILE* file = argc > 1 ? fopen(argv[1], "rb") : NULL;
   const size_t got = file ? fread(reference, sizeof reference, 1, file) : 0;
   if (file) fclose(file);
-  fashion_net *net =
+  fashion_net* net =
       fashion_net_create(fashion_weights, (size_t)(fashion_weights_end - fashion_weights));
   if (got != 1 || !net) {
     fprintf(stderr, "test_net: cannot read the reference or the weights\n");

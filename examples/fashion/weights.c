@@ -8,7 +8,8 @@ __asm__(
     ".balign 16\n"
     ".globl fashion_weights\n"
     "fashion_weights:\n"
-    ".incbin \"" FASHION_WEIGHTS_FILE "\"\n"
+    ".incbin \"" FASHION_WEIGHTS_FILE
+    "\"\n"
     ".globl fashion_weights_end\n"
     "fashion_weights_end:\n"
     ".byte 0\n"

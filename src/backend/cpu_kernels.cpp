@@ -420,7 +420,7 @@ struct Load<F32, Dtype::f16> {
 #if NWR_HAS_AVX2
     return _mm256_cvtph_ps(load_raw<__m128i>(p));
 #else
-    F32 x;
+    F32 x = {};
     for (int i = 0; i < kFloats; ++i) x[i] = f16_to_f32(load_raw<uint16_t>(p + 2 * i));
     return x;
 #endif
@@ -445,7 +445,7 @@ template <>
 struct Load<F64, Dtype::f16> {
   static constexpr int kBytes = kVectorBytes / 4;
   static NWR_INLINE F64 at(const Byte* p) {
-    F64 x;
+    F64 x = {};
     for (int i = 0; i < kDoubles; ++i) x[i] = f16_to_f32(load_raw<uint16_t>(p + 2 * i));
     return x;
   }
@@ -455,7 +455,7 @@ template <>
 struct Load<F64, Dtype::bf16> {
   static constexpr int kBytes = kVectorBytes / 4;
   static NWR_INLINE F64 at(const Byte* p) {
-    F64 x;
+    F64 x = {};
     for (int i = 0; i < kDoubles; ++i) x[i] = bf16_to_f32(load_raw<uint16_t>(p + 2 * i));
     return x;
   }

@@ -56,7 +56,8 @@ class World {
       slate.x[i] = static_cast<float>(i) / 8;
       slate.y[i] = slate.z[i] = slate.w[i] = 0.5f;
     }
-    for (double& t : slate.times) t = 0.5;
+    for (double& time : slate.times) time = 0.5;
+    for (double& number : slate.numbers) number = 0.5;
     slate.entry.struct_size = sizeof slate.entry;
     slate.param.struct_size = sizeof slate.param;
     slate.info.struct_size = sizeof slate.info;
@@ -332,8 +333,8 @@ std::vector<Bend> bends() {
       {"shape [4,3,1]", kData | kFixed, kBad, {"[4,3,1]", "[4,3]"}, reshape({4, 3, 1})},
       {"shape [3] of times", kTimes, kBad, {": shape [3]", "4 samples"}, reshape({3})},
       {"shape [4,3] of times", kTimes, kBad, {": shape [4,3]", "4 samples"}, reshape({4, 3})},
-      {"nan", kTimes, kBad, {"[2] is nan"}, [](World& w, nwr_tensor&) { w.slate.times[2] = kNan; }},
-      {"inf", kTimes, kBad, {"[3] is inf"}, [](World& w, nwr_tensor&) { w.slate.times[3] = kInf; }}};
+      {"nan", kTimes, kBad, {"[2] is nan"}, [](World&, nwr_tensor& v) { static_cast<double*>(v.data)[2] = kNan; }},
+      {"inf", kTimes, kBad, {"[3] is inf"}, [](World&, nwr_tensor& v) { static_cast<double*>(v.data)[3] = kInf; }}};
   for (const int32_t value : {0, 4, 7, -1, INT32_MIN, INT32_MAX}) {
     all.push_back({"device unknown", kAny, kBad, {".device is " + std::to_string(value)},
                    [=](World&, nwr_tensor& v) { v.device = as<nwr_device>(value); }});
@@ -363,6 +364,7 @@ void add_tensors(Rows& rows) {
       row.says.push_back(slot.name);
       row.call = [=](World& w) {
         w.bent = slot.is_time ? w.t : w.x;
+        if (slot.may_be_null) w.bent.data = w.slate.numbers;
         bend.spoil(w, w.bent);
         w.freeze();
         return slot.call(w, &w.bent);
@@ -1007,7 +1009,7 @@ void add_grids(Rows& rows) {
     add((std::string(name) + " too many").c_str(), kBad, {"count is 12", "10"}, "ddpm(count=10)",
         name, 0, 0, 12);
   }
-  add("offset too large", kBad, {"offset is 3", "at most 2"}, "ddpm(count=10)", "leading(offset=3)",
+  add("offset too large", kBad, {"offset is 4", "at most 3"}, "ddpm(count=10)", "leading(offset=4)",
       0, 0, 4);
   add("offset of a half", kBad, {"offset is 0.5"}, "ddpm(count=10)", "leading(offset=0.5)", 0, 0, 4);
   add("levels reversed", kBad, {"sigma_max is 1", "sigma_min, 2"}, "edm",
@@ -1270,7 +1272,7 @@ void add_samplers(Rows& rows) {
   add("rngs without a count", kBad, {"options.rngs", "options.rng_count is 0"},
       [](World& w, nwr_sampler_options& o) { o.rngs = w.rngs; });
   for (const char* spec : {"ddpm", "ddim(eta=0.5)"}) {
-    add(std::string(spec) + " without rngs", kBad, {"options.rngs is NULL", spec},
+    add(std::string(spec) + " without rngs", kBad, {"options.rngs is NULL", "draws noise"},
         [=](World&, nwr_sampler_options& o) { o.name = spec; });
   }
   for (const nwr_quantity what : {NWR_NOISE, NWR_SCORE}) {

@@ -77,8 +77,14 @@ struct Setup {
   bool draws = false;  // a noise a step, even where its factor is 0
 };
 
-// "DDPM", "DDIM_eta0.3", "DDIM_eta1.7_clipped", "DDIM_eta_None"
-Setup setup_of(const std::string& name) {
+// "DDPM", "DDIM_eta0.3", "DDIM_eta1.7_clipped", "DDIM_eta_None"; or, with eta as the papers have it,
+// eta and kappa of their own.
+Setup setup_of(const Json& params) {
+  if (text_or(params, "kappa", "") == "eta^2*tau") {
+    return {spec("ddim", {{"eta", text(to_number(member(params, "eta")))}}), true};
+  }
+  if (!has(params, "sampler")) throw Unsupported{"a case without a sampler is not in this version"};
+  const std::string name = text_or(params, "sampler", "");
   if (name == "DDPM") return {"ddpm", true};
   if (name == "DDIM_eta_None") return {"ddim", false};
   const std::string prefix = "DDIM_eta";
@@ -94,7 +100,7 @@ Setup setup_of(const std::string& name) {
 
 void replay_case(Check& check, const Json& file, const Json& params, const Json& output) {
   const Json& inputs = member(file, "inputs");
-  const Setup setup = setup_of(text_or(params, "sampler", ""));
+  const Setup setup = setup_of(params);
   const std::string path = text_or(params, "schedule", "");
   const Json& shared = member(file, "params");
   const Model model = Model::gaussian(member(shared, "model"));
@@ -150,6 +156,7 @@ void replay_azula_seeds(const Json& file, Cases& cases) {
   for (const auto& [name, output] : member(file, "outputs").items()) {
     cases.run(name, [&, &name = name, &output = output](Check& check) {
       if (single) throw Unsupported{"a schedule computed in float32 is not in this version"};
+      if (!has(output, "trajectory")) throw Unsupported{"a case without trajectory is not in this version"};
       const Json& params = member(member(file, "case_params"), name.c_str());
       replay_case(check, file, params, output);
     });

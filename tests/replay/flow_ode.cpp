@@ -61,6 +61,8 @@ Plan plan_ode(Check& check, const Recording& recording) {
   plan.form = Form::velocity;
   plan.prediction = NWR_VELOCITY;
   set_times(plan, {times}, heun ? 2 : 1);
+  // SiT counts the points of its grid, flow_matching evaluations.
+  plan.count = recording.has_any("timesteps") ? plan.evaluations.size() : times.size();
   for (Evaluation& at : plan.evaluations) {
     const nwr_coeffs c = coefficients(path, at.request.time);
     at.alpha = c.alpha;

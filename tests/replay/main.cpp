@@ -97,13 +97,19 @@ void replay_seeds(const Json& file, Printer& cases) {
     return text.rfind(start, 0) == 0;
   };
   const std::string what = text_or(file, "what", "");
+  const bool is_version_0_1_1 = begins(text_or(file, "upstream_version", ""), "tag 0.1.1");
+  const auto some = [&](const char* field) {
+    return std::any_of(outputs.begin(), outputs.end(),
+                       [=](const Json& output) { return has(output, field); });
+  };
   const auto every = [&](const char* field) {
     return !outputs.empty() && std::all_of(outputs.begin(), outputs.end(), [=](const Json& output) {
       return has(output, field);
     });
   };
-  if (source == "azula" && every("trajectory") &&
-      begins(text_or(file, "upstream_version", ""), "tag 0.1.1")) {
+  // One step at a time on azula's schedules: by azula itself, or by the papers' formulas.
+  const bool by_azula = source == "azula" && (is_version_0_1_1 || begins(what, "one-step samplers"));
+  if ((by_azula || begins(source, "spec.md")) && some("trajectory")) {
     return replay_azula_seeds(file, cases);
   }
   if (source == "torchebm" && every("x_t") && every("u_t")) {

@@ -146,10 +146,6 @@ Plan plan_sigmas(Check& check, const Recording& recording, const std::string& na
   Plan plan = plan_on(recording, sigmas, sampler);
   plan.start = checked_init(check, recording, sigmas.front());
   const size_t steps = plan.step_starts.size();
-  if (recording.has_any("num_inference_steps")) {
-    check.equal("num_inference_steps", static_cast<double>(steps),
-                recording.at("num_inference_steps"));
-  }
   if (has(config, "n")) check.equal("config.n", static_cast<double>(steps), config["n"]);
   if (number_or(recording.settings(), "eta", 0) > 0) {
     // The last step, to sigma = 0, has no noise.

@@ -146,6 +146,11 @@ void replay_part(Check& check, const Recording& recording, const Planner& planne
   run.model = [&](size_t i, const Numbers& x) {
     return answer(model, plan.form, plan.evaluations[i], x);
   };
+  if (recording.has_any("num_inference_steps")) {
+    check.equal("num_inference_steps",
+                static_cast<double>(plan.count.value_or(plan.step_starts.size())),
+                recording.at("num_inference_steps"));
+  }
   const auto events = execute(run, recording.single() ? NWR_F32 : NWR_F64);
   Comparison comparison(check, recording, plan, events);
   comparison.calls();

@@ -46,6 +46,8 @@ struct Plan {
   std::vector<Evaluation> evaluations;
   std::vector<size_t> step_starts;  // among evaluations
   double final_scale = 1;
+  // What num_inference_steps counts, where it is not steps.
+  std::optional<size_t> count;
   // The state at the first time, in the recording's scale.
   Array start;
 };
