@@ -120,7 +120,8 @@ Canvas grid_picture(const Options& o, Drawing& d, const std::vector<int>& labels
   std::string title = o.sampler + ", " + std::to_string(o.steps) + " steps, guidance " +
                       format("%g", o.guidance) + ", seed " + std::to_string(o.seed);
   if (!d.complete) title += " (stopped)";
-  c.text(kLeft, 16, title, 2, kBright);
+  const bool fits = Canvas::text_width(title, 2) <= c.width() - kLeft;
+  c.text(kLeft, 16, title, fits ? 2 : 1, kBright);
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const int row = static_cast<int>(i / kColumns), column = static_cast<int>(i % kColumns);
     c.grey(kLeft + column * kPitch, kTop + row * kPitch, d.x.sample(i), FASHION_SIDE, kScale);

@@ -38,7 +38,9 @@ Progress::Progress(std::string title, std::size_t steps, std::size_t count, cons
       count_(std::max<std::size_t>(count, 1)),
       unit_(unit),
       terminal_(isatty(STDERR_FILENO) == 1) {
-  if (!terminal_) std::fprintf(stderr, "%s: %zu %ss\n", title_.c_str(), count_, unit_);
+  if (!terminal_) {
+    std::fprintf(stderr, "%s: %zu %s%s\n", title_.c_str(), count_, unit_, count_ == 1 ? "" : "s");
+  }
 }
 
 Progress::~Progress() {

@@ -246,7 +246,10 @@ constexpr std::size_t kIdealClouds = 16;
 
 // Samplers that think in log(alpha/sigma) get a grid that is even in it.
 const char* grid_for(const std::string& sampler) {
-  return sampler.rfind("dp", 0) == 0 || sampler.rfind("dd", 0) == 0 ? "logsnr" : "uniform";
+  constexpr const char* kLogarithmic[] = {"ddim", "ddpm", "dpmpp-2m"};
+  const bool found = std::find(std::begin(kLogarithmic), std::end(kLogarithmic), sampler) !=
+                     std::end(kLogarithmic);
+  return found ? "logsnr" : "uniform";
 }
 
 double rms(const std::vector<double>& a, const std::vector<double>& b) {

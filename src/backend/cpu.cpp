@@ -11,8 +11,8 @@
 #include "math/mix.hpp"
 
 #if defined(__x86_64__)
-#include <cpuid.h>
-#include <immintrin.h>
+#  include <cpuid.h>
+#  include <immintrin.h>
 #endif
 
 namespace noisewright {
@@ -53,8 +53,8 @@ constexpr double kLeastTaskNs = 2500;
 constexpr int64_t kTaskGrain = 128;
 
 // Gives code the default rounding, with subnormals kept and exceptions masked, whatever the host
-// has set; other libraries do change it for the whole thread (-ffast-math start-up code, say). Every
-// entry and every task opens one before its first floating-point operation.
+// has set; other libraries do change it for the whole thread (-ffast-math start-up code, say).
+// Every entry and every task opens one before its first floating-point operation.
 class FloatScope {
  public:
 #if defined(__x86_64__)
@@ -87,18 +87,18 @@ struct Grid {
   bool by_sample;  // axis 0 counts samples and nothing else
   int axes;
   int64_t count;
-  int64_t sample_count;  // elements of a sample, where by_sample
+  int64_t sample_count;  // elements of a sample
   int64_t extent[kMaxDims + 1];
   int views;
   Byte* base[kMaxViews];
+  int64_t size[kMaxViews];                  // of an element, in bytes
   int64_t stride[kMaxViews][kMaxDims + 1];  // in bytes
 };
 
 void add_axis(Grid& grid, const View* const* views, int axis, int64_t extent) {
   grid.extent[grid.axes] = extent;
   for (int v = 0; v < grid.views; ++v) {
-    const int64_t size = static_cast<int64_t>(size_of(views[v]->dtype));
-    grid.stride[v][grid.axes] = axis < 0 ? size : views[v]->stride[axis] * size;
+    grid.stride[v][grid.axes] = (axis < 0 ? 1 : views[v]->stride[axis]) * grid.size[v];
   }
   ++grid.axes;
 }
@@ -106,8 +106,21 @@ void add_axis(Grid& grid, const View* const* views, int axis, int64_t extent) {
 // May the axis become one with the grid's last axis?
 bool continues(const Grid& grid, const View* const* views, int axis, int64_t extent) {
   for (int v = 0; v < grid.views; ++v) {
-    const int64_t size = static_cast<int64_t>(size_of(views[v]->dtype));
-    if (grid.stride[v][grid.axes - 1] != views[v]->stride[axis] * size * extent) return false;
+    const int64_t step = views[v]->stride[axis] * grid.size[v];
+    if (grid.stride[v][grid.axes - 1] != step * extent) return false;
+  }
+  return true;
+}
+
+// Row-major without gaps from the given axis on, in all views?
+bool is_plain(const Shape& shape, const View* const* views, int view_count, int first) {
+  int64_t step = 1;
+  for (int axis = shape.ndim - 1; axis >= first; --axis) {
+    const int64_t extent = shape.extent[axis];
+    for (int v = 0; v < view_count && extent != 1; ++v) {
+      if (views[v]->stride[axis] != step) return false;
+    }
+    step *= extent;
   }
   return true;
 }
@@ -119,15 +132,24 @@ void make_grid(const Shape& shape, const View* const* views, int view_count, boo
   Grid& grid = *out;
   grid.by_sample = by_sample;
   grid.axes = 0;
-  grid.count = shape.count();
   grid.sample_count = shape.inner();
+  grid.count = shape.batch() * grid.sample_count;
   grid.views = view_count;
-  for (int v = 0; v < view_count; ++v) grid.base[v] = static_cast<Byte*>(views[v]->data);
+  for (int v = 0; v < view_count; ++v) {
+    grid.base[v] = static_cast<Byte*>(views[v]->data);
+    grid.size[v] = static_cast<int64_t>(size_of(views[v]->dtype));
+  }
   if (grid.count == 0) return;
+
+  const int fixed = by_sample ? 1 : 0;
+  if (by_sample) add_axis(grid, views, 0, shape.extent[0]);
+  if (is_plain(shape, views, view_count, fixed)) {
+    add_axis(grid, views, -1, by_sample ? grid.sample_count : grid.count);
+    return;
+  }
 
   int order[kMaxDims];
   int ordered = 0;
-  const int fixed = by_sample ? 1 : 0;
   for (int axis = fixed; axis < shape.ndim; ++axis) {
     if (shape.extent[axis] == 1) continue;
     int place = ordered++;
@@ -139,8 +161,6 @@ void make_grid(const Shape& shape, const View* const* views, int view_count, boo
     }
     order[place] = axis;
   }
-
-  if (by_sample) add_axis(grid, views, 0, shape.extent[0]);
   for (int i = 0; i < ordered; ++i) {
     const int axis = order[i];
     const int64_t extent = shape.extent[axis];
@@ -151,7 +171,6 @@ void make_grid(const Shape& shape, const View* const* views, int view_count, boo
       add_axis(grid, views, axis, extent);
     }
   }
-  if (grid.axes == fixed) add_axis(grid, views, -1, 1);
 }
 
 // Calls visit(index, sample, count, addresses) for every run along the innermost axis within
@@ -159,8 +178,13 @@ void make_grid(const Shape& shape, const View* const* views, int view_count, boo
 template <class Visit>
 void walk(const Grid& grid, int64_t begin, int64_t end, const Visit& visit) {
   const int inner = grid.axes - 1;
-  int64_t at[kMaxDims + 1];
   Byte* address[kMaxViews];
+  if (inner == 0) {
+    for (int v = 0; v < grid.views; ++v) address[v] = grid.base[v] + begin * grid.stride[v][0];
+    visit(begin, int64_t{0}, end - begin, address);
+    return;
+  }
+  int64_t at[kMaxDims + 1];
   for (int v = 0; v < grid.views; ++v) address[v] = grid.base[v];
   int64_t rest = begin;
   for (int axis = inner; axis >= 0; --axis) {
@@ -190,7 +214,7 @@ void walk(const Grid& grid, int64_t begin, int64_t end, const Visit& visit) {
 }
 
 Lane lane_of(const Grid& grid, int view, Dtype dtype) {
-  return {dtype, static_cast<int32_t>(size_of(dtype)), grid.stride[view][grid.axes - 1]};
+  return {dtype, static_cast<int32_t>(grid.size[view]), grid.stride[view][grid.axes - 1]};
 }
 
 // ---- work on threads ----------------------------------------------------------------------------
@@ -236,9 +260,9 @@ double view_ns(const Lane& lane) { return 0.01 * lane.size + (lane.stride == lan
 struct MixJob {
   const Kernels* kernels;
   const MixPlan* plan;
-  bool aliased;                   // an output may spoil what another output reads
-  uint32_t spoils[kMaxOutputs];   // bit k: output j is input k
-  Grid grid;                      // outputs, then inputs
+  bool aliased;                  // an output may spoil what another output reads
+  uint32_t spoils[kMaxOutputs];  // bit k: output j is input k
+  Grid grid;                     // outputs, then inputs
   MixLayout layout;
 
   void run(int64_t begin, int64_t end) const;
@@ -365,12 +389,12 @@ void mix(Queue* queue, const MixPlan& plan) {
     element_ns += view_ns(lane);
   }
   job.aliased = false;
-  for (int j = 0; j < plan.output_count; ++j) {
+  for (int j = 0; j < plan.output_count && plan.output_count > 1; ++j) {
     job.spoils[j] = 0;
     for (int k = 0; k < plan.input_count; ++k) {
       if (plan.input[k].data == plan.output[j].data) job.spoils[j] |= 1u << k;
     }
-    if (job.spoils[j] != 0 && plan.output_count > 1) job.aliased = true;
+    if (job.spoils[j] != 0) job.aliased = true;
   }
   run_job(queue->pool, job, job.grid.count, element_ns);
 }

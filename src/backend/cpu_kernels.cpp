@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the element loops of the CPU, compiled once per instruction set into a namespace of its name.
-// Must not know shapes, threads or schedules, and must not call inline functions that other files
-// share: the linker could keep this file's copy, with instructions that the machine lacks.
+// Owns the element loops of the CPU, compiled once per instruction set into a namespace of its
+// name. Must not know shapes, threads or schedules, and must not call inline functions that other
+// files share: the linker could keep this file's copy, with instructions that the machine lacks.
 
 #include "backend/cpu_kernels.hpp"
 
@@ -12,24 +12,24 @@
 #include "math/normal.hpp"
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
-#define NWR_HAS_AVX512 1
+#  define NWR_HAS_AVX512 1
 #else
-#define NWR_HAS_AVX512 0
+#  define NWR_HAS_AVX512 0
 #endif
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
-#define NWR_HAS_AVX2 1
-#if defined(__GNUC__) && !defined(__clang__)
+#  define NWR_HAS_AVX2 1
+#  if defined(__GNUC__) && !defined(__clang__)
 // GCC 12 warns of its own header (bug 105593).
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#include <immintrin.h>
-#pragma GCC diagnostic pop
+#    pragma GCC diagnostic push
+#    pragma GCC diagnostic ignored "-Wuninitialized"
+#    pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#    include <immintrin.h>
+#    pragma GCC diagnostic pop
+#  else
+#    include <immintrin.h>
+#  endif
 #else
-#include <immintrin.h>
-#endif
-#else
-#define NWR_HAS_AVX2 0
+#  define NWR_HAS_AVX2 0
 #endif
 
 #define NWR_UNROLL _Pragma("GCC unroll 16")
@@ -60,8 +60,8 @@ typedef float HalfF32 __attribute__((vector_size(kVectorBytes / 2)));
 typedef uint32_t HalfU32 __attribute__((vector_size(kVectorBytes / 2)));
 
 // Elements are computed in groups of this many vectors, whose sums stay in registers.
-constexpr int kGroup = 8;
-constexpr int kGroupBytes = kGroup * kVectorBytes;
+constexpr int64_t kGroup = 8;
+constexpr int64_t kGroupBytes = kGroup * kVectorBytes;
 
 // Random numbers are made this many at a time.
 constexpr int kWindow = 128;
@@ -84,8 +84,8 @@ NWR_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 enum class Make { normals, words };
 
-// One stream with what its blocks share: while the upper half of the block number stays, half of the
-// first two rounds of Philox is constant.
+// One stream with what its blocks share: while the upper half of the block number stays, half of
+// the first two rounds of Philox is constant.
 struct Source {
   uint64_t seed;
   uint64_t stream;
@@ -143,8 +143,8 @@ NWR_INLINE void box_muller_vector(__m512i x, __m512i y, __m512* z0, __m512* z1) 
   const __m512i one = same(1u);
   const __m512 c = _mm512_cvtepi32_ps(_mm512_or_si512(x, one));
   const __mmask16 upper = _mm512_movepi32_mask(x);
-  __m512 f = _mm512_castsi512_ps(_mm512_ternarylogic_epi32(
-      _mm512_castps_si512(c), same(0x7FFFFFu), same(0x3F000000u), 0xEA));  // a & b | c
+  __m512 f = _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(c), same(0x7FFFFFu),
+                                                           same(0x3F000000u), 0xEA));  // a & b | c
   f = _mm512_add_ps(f, _mm512_set1_ps(-1.0f));
   f = _mm512_mask_mul_ps(f, upper, c, _mm512_set1_ps(kTwoToMinus32));
   const __m512 k = _mm512_maskz_sub_ps(static_cast<__mmask16>(~upper), _mm512_set1_ps(31.0f),
@@ -181,13 +181,12 @@ NWR_INLINE void box_muller_vector(__m512i x, __m512i y, __m512* z0, __m512* z1) 
   const __m512i twice = _mm512_add_epi32(y, y);
   *z0 = _mm512_castsi512_ps(  // a ^ b & c
       _mm512_ternarylogic_epi32(_mm512_castps_si512(r0), y, sign, 0x78));
-  *z1 = _mm512_castsi512_ps(
-      _mm512_ternarylogic_epi32(_mm512_castps_si512(r1), twice, sign, 0x78));
+  *z1 = _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(r1), twice, sign, 0x78));
 }
 
-// Blocks low to low + 8*kUnroll - 1, none of which may pass 2^32. Each 64-bit lane carries one block;
-// its upper half holds what a product left there, which the next product ignores. The blocks are
-// dealt to the lanes such that two unpacks bring the numbers into their natural order.
+// Blocks low to low + 8*kUnroll - 1, none of which may pass 2^32. Each 64-bit lane carries one
+// block; its upper half holds what a product left there, which the next product ignores. The blocks
+// are dealt to the lanes such that two unpacks bring the numbers into their natural order.
 template <Make kMake, int kUnroll>
 NWR_INLINE void make_vectors(const Source& s, uint32_t low, Byte* out) {
   const __m512i mul0 = same(kPhiloxMul0), mul1 = same(kPhiloxMul1);
@@ -240,8 +239,8 @@ NWR_INLINE void box_muller_vector(__m256i x, __m256i y, __m256* z0, __m256* z1) 
   const __m256i one = same(1u);
   const __m256 c = _mm256_cvtepi32_ps(_mm256_or_si256(x, one));
   const __m256i b = _mm256_castps_si256(c);
-  __m256 f = _mm256_castsi256_ps(
-      _mm256_or_si256(_mm256_and_si256(b, same(0x7FFFFFu)), same(0x3F000000u)));
+  __m256 f =
+      _mm256_castsi256_ps(_mm256_or_si256(_mm256_and_si256(b, same(0x7FFFFFu)), same(0x3F000000u)));
   f = _mm256_add_ps(f, _mm256_set1_ps(-1.0f));
   f = _mm256_blendv_ps(f, _mm256_mul_ps(c, _mm256_set1_ps(kTwoToMinus32)), c);
   const __m256i exponent = _mm256_max_epi32(  // below 0 just where c is, and there it has to be 0
@@ -281,9 +280,9 @@ NWR_INLINE void box_muller_vector(__m256i x, __m256i y, __m256* z0, __m256* z1) 
   *z1 = _mm256_xor_ps(r1, _mm256_and_ps(_mm256_castsi256_ps(twice), sign));
 }
 
-// Blocks low to low + 4*kUnroll - 1, none of which may pass 2^32. Each 64-bit lane carries one block;
-// its upper half holds what a product left there, which the next product ignores. The blocks are
-// dealt to the lanes such that two unpacks bring the numbers into their natural order.
+// Blocks low to low + 4*kUnroll - 1, none of which may pass 2^32. Each 64-bit lane carries one
+// block; its upper half holds what a product left there, which the next product ignores. The blocks
+// are dealt to the lanes such that two unpacks bring the numbers into their natural order.
 template <Make kMake, int kUnroll>
 NWR_INLINE void make_vectors(const Source& s, uint32_t low, Byte* out) {
   const __m256i mul0 = same(kPhiloxMul0), mul1 = same(kPhiloxMul1);
@@ -392,8 +391,34 @@ struct Window {
 
 // ---- elements ---------------------------------------------------------------------------------
 
-NWR_INLINE U32 widen(U16 x) { return __builtin_convertvector(x, U32); }
-NWR_INLINE U16 narrow(U32 x) { return __builtin_convertvector(x, U16); }
+NWR_INLINE U32 load_wide(const Byte* p) {
+#if NWR_HAS_AVX2
+  return reinterpret_cast<U32>(_mm256_cvtepu16_epi32(load_raw<__m128i>(p)));
+#else
+  return __builtin_convertvector(load_raw<U16>(p), U32);
+#endif
+}
+
+// Numbers below 2^16 as 16 bits each.
+NWR_INLINE void store_narrow(Byte* p, U32 x) {
+#if NWR_HAS_AVX2
+  const __m256i pairs = reinterpret_cast<__m256i>(x);
+  store_raw(p, _mm_packus_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1)));
+#else
+  store_raw(p, __builtin_convertvector(x, U16));
+#endif
+}
+
+NWR_INLINE void store_narrow(Byte* p, U32 x, U32 y) {
+#if NWR_HAS_AVX2
+  const __m256i mixed =
+      _mm256_packus_epi32(reinterpret_cast<__m256i>(x), reinterpret_cast<__m256i>(y));
+  store_raw(p, _mm256_permute4x64_epi64(mixed, 0xD8));
+#else
+  store_narrow(p, x);
+  store_narrow(p + kVectorBytes / 2, y);
+#endif
+}
 
 // One vector of elements from memory. kDtype is the dtype in memory.
 template <class Vector, Dtype kDtype>
@@ -408,9 +433,7 @@ struct Load<F32, Dtype::f32> {
 template <>
 struct Load<F32, Dtype::bf16> {
   static constexpr int kBytes = kVectorBytes / 2;
-  static NWR_INLINE F32 at(const Byte* p) {
-    return reinterpret_cast<F32>(widen(load_raw<U16>(p)) << 16);
-  }
+  static NWR_INLINE F32 at(const Byte* p) { return reinterpret_cast<F32>(load_wide(p) << 16); }
 };
 
 template <>
@@ -461,9 +484,21 @@ struct Load<F64, Dtype::bf16> {
   }
 };
 
-// One vector of elements to memory, rounded to nearest even.
+// Vectors of elements to memory, rounded to nearest even.
 template <class Vector, Dtype kDtype>
 struct Store;
+
+template <class Vector, Dtype kDtype, int kVectors>
+NWR_INLINE void store_vectors(Byte* p, const Vector (&x)[kVectors]) {
+  using S = Store<Vector, kDtype>;
+  if constexpr (kDtype == Dtype::bf16 && sizeof(Vector{}[0]) == 4 && kVectors % 2 == 0) {
+    NWR_UNROLL
+    for (int v = 0; v < kVectors; v += 2) S::two(p + v * S::kBytes, x[v], x[v + 1]);
+  } else {
+    NWR_UNROLL
+    for (int v = 0; v < kVectors; ++v) S::at(p + v * S::kBytes, x[v]);
+  }
+}
 
 template <>
 struct Store<F32, Dtype::f32> {
@@ -474,12 +509,13 @@ struct Store<F32, Dtype::f32> {
 template <>
 struct Store<F32, Dtype::bf16> {
   static constexpr int kBytes = kVectorBytes / 2;
-  static NWR_INLINE void at(Byte* p, F32 x) {  // f32_to_bf16 of half.hpp
+  static NWR_INLINE U32 rounded(F32 x) {  // f32_to_bf16 of half.hpp
     const U32 u = reinterpret_cast<U32>(x);
-    const U32 rounded = (u + (((u >> 16) & 1u) + 0x7FFFu)) >> 16;
     const U32 nan = reinterpret_cast<U32>(x != x);
-    store_raw(p, narrow((rounded & ~nan) | (nan & kNanBf16)));
+    return (((u + (((u >> 16) & 1u) + 0x7FFFu)) >> 16) & ~nan) | (nan & kNanBf16);
   }
+  static NWR_INLINE void at(Byte* p, F32 x) { store_narrow(p, rounded(x)); }
+  static NWR_INLINE void two(Byte* p, F32 x, F32 y) { store_narrow(p, rounded(x), rounded(y)); }
 };
 
 template <>
@@ -525,14 +561,21 @@ struct Store<F64, Dtype::bf16> {
   }
 };
 
-// Calls f with a Tag of the dtype. Vector is F32 where no view is f64.
+// A dtype that is known when a loop is compiled; or, for Any, only when it runs.
 template <Dtype kDtype>
 struct Tag {
   static constexpr Dtype dtype = kDtype;
 };
+struct Any {};
+
+// Calls f with the Tag of dtype, which must be Known unless that is Any.
+template <class Vector, Dtype kKnown, class F>
+NWR_INLINE void with_dtype(Tag<kKnown> known, Dtype, const F& f) {
+  f(known);
+}
 
 template <class Vector, class F>
-NWR_INLINE void with_dtype(Dtype dtype, const F& f) {
+NWR_INLINE void with_dtype(Any, Dtype dtype, const F& f) {
   if (dtype == Dtype::f32) {
     f(Tag<Dtype::f32>());
   } else if (dtype == Dtype::bf16) {
@@ -546,51 +589,98 @@ NWR_INLINE void with_dtype(Dtype dtype, const F& f) {
   }
 }
 
-template <class Vector, Dtype kDtype, int kVectors>
-NWR_INLINE void store_vectors(Byte* p, const Vector (&x)[kVectors]) {
-  using S = Store<Vector, kDtype>;
-  NWR_UNROLL
-  for (int v = 0; v < kVectors; ++v) S::at(p + v * S::kBytes, x[v]);
-}
-
 NWR_INLINE F32 factor_of(const MixTerm& term, F32) { return term.narrow - F32{}; }
 NWR_INLINE F64 factor_of(const MixTerm& term, F64) { return term.wide - F64{}; }
 
-// Computes and stores kVectors vectors of every output; at and to hold the operands' addresses.
-template <class Vector, int kVectors>
-NWR_INLINE void mix_vectors(const MixLayout& layout, const MixRecipe& recipe, const Byte* const* at,
-                            Byte* const* to) {
-  const MixTerm* term = recipe.term;
-  for (int i = 0; i < layout.output_count; ++i) {
-    const int j = recipe.order[i];
-    const MixTerm* const end = recipe.term + recipe.end[i];
-    Vector sum[kVectors];
-    if (term == end) {
-      NWR_UNROLL
-      for (int v = 0; v < kVectors; ++v) sum[v] = Vector{};
-    } else {
-      with_dtype<Vector>(term->dtype, [&](auto tag) NWR_INLINE_LAMBDA {
-        using L = Load<Vector, decltype(tag)::dtype>;
-        const Byte* const p = at[term->operand];
-        const Vector factor = factor_of(*term, Vector{});
-        NWR_UNROLL
-        for (int v = 0; v < kVectors; ++v) sum[v] = mix_first(factor, L::at(p + v * L::kBytes));
-      });
-      while (++term != end) {
-        with_dtype<Vector>(term->dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+// Hides how an address came about, so that the compiler addresses a group's vectors from it by
+// constants and not by one register each, most of which it would have to spill.
+template <class Pointer>
+NWR_INLINE Pointer opaque(Pointer p) {
+  __asm__("" : "+r"(p));
+  return p;
+}
+
+// Computes and stores every output over the given number of groups of kVectors vectors. The
+// operands lie side by side from the addresses in at and to. All of a group's terms are summed in
+// registers before any of it is stored, so an output may lie on its inputs.
+template <class Vector, int kVectors, class Known>
+NWR_INLINE void mix_groups(Known known, const MixLayout& layout, const MixRecipe& recipe,
+                           const Byte* const* at, Byte* const* to, int64_t groups) {
+  const int outputs = layout.output_count;
+  for (int64_t group = 0; group < groups; ++group) {
+    const MixTerm* term = recipe.term;
+    for (int i = 0; i < outputs; ++i) {
+      const int j = recipe.order[i];
+      const MixTerm* const end = recipe.term + recipe.end[i];
+      Vector sum[kVectors] = {};
+      if (term != end) {
+        with_dtype<Vector>(known, term->dtype, [&](auto tag) NWR_INLINE_LAMBDA {
           using L = Load<Vector, decltype(tag)::dtype>;
-          const Byte* const p = at[term->operand];
+          const Byte* const p = opaque(at[term->operand] + group * (L::kBytes * kVectors));
           const Vector factor = factor_of(*term, Vector{});
           NWR_UNROLL
-          for (int v = 0; v < kVectors; ++v) {
-            sum[v] = mix_next(sum[v], factor, L::at(p + v * L::kBytes));
-          }
+          for (int v = 0; v < kVectors; ++v) sum[v] = mix_first(factor, L::at(p + v * L::kBytes));
         });
+        while (++term != end) {
+          with_dtype<Vector>(known, term->dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+            using L = Load<Vector, decltype(tag)::dtype>;
+            const Byte* const p = opaque(at[term->operand] + group * (L::kBytes * kVectors));
+            const Vector factor = factor_of(*term, Vector{});
+            NWR_UNROLL
+            for (int v = 0; v < kVectors; ++v) {
+              sum[v] = mix_next(sum[v], factor, L::at(p + v * L::kBytes));
+            }
+          });
+        }
+      }
+      with_dtype<Vector>(known, layout.output[j].dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+        using S = Store<Vector, decltype(tag)::dtype>;
+        store_vectors<Vector, decltype(tag)::dtype, kVectors>(
+            opaque(to[j] + group * (S::kBytes * kVectors)), sum);
+      });
+    }
+  }
+}
+
+// The same for the one output of kTerms terms, all of one dtype: what most steps of samplers are.
+template <class Vector, int kTerms, Dtype kDtype>
+NWR_INLINE void mix_terms(const MixRecipe& recipe, const Byte* const* at, Byte* to,
+                          int64_t groups) {
+  using L = Load<Vector, kDtype>;
+  constexpr int kVectors = 4;
+  const Byte* from[kTerms];
+  Vector factor[kTerms];
+  NWR_UNROLL
+  for (int t = 0; t < kTerms; ++t) {
+    from[t] = at[recipe.term[t].operand];
+    factor[t] = factor_of(recipe.term[t], Vector{});
+  }
+  for (int64_t i = 0; i < groups * (kGroup / kVectors); ++i) {
+    const int64_t offset = i * (L::kBytes * kVectors);
+    Vector sum[kVectors];
+    NWR_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      sum[v] = mix_first(factor[0], L::at(from[0] + offset + v * L::kBytes));
+      NWR_UNROLL
+      for (int t = 1; t < kTerms; ++t) {
+        sum[v] = mix_next(sum[v], factor[t], L::at(from[t] + offset + v * L::kBytes));
       }
     }
-    with_dtype<Vector>(layout.output[j].dtype, [&](auto tag) NWR_INLINE_LAMBDA {
-      store_vectors<Vector, decltype(tag)::dtype, kVectors>(to[j], sum);
-    });
+    store_vectors<Vector, kDtype, kVectors>(to + offset, sum);
+  }
+}
+
+// Chooses the loop for groups where all operands have one dtype.
+template <class Vector, Dtype kDtype>
+NWR_INLINE void mix_same(Tag<kDtype> known, const MixLayout& layout, const MixRecipe& recipe,
+                         const Byte* const* at, Byte* const* to, int64_t groups) {
+  const int terms = layout.output_count == 1 ? recipe.end[0] : 0;
+  switch (terms) {
+    case 1: return mix_terms<Vector, 1, kDtype>(recipe, at, to[0], groups);
+    case 2: return mix_terms<Vector, 2, kDtype>(recipe, at, to[0], groups);
+    case 3: return mix_terms<Vector, 3, kDtype>(recipe, at, to[0], groups);
+    case 4: return mix_terms<Vector, 4, kDtype>(recipe, at, to[0], groups);
+    default: return mix_groups<Vector, kGroup>(known, layout, recipe, at, to, groups);
   }
 }
 
@@ -618,10 +708,65 @@ NWR_INLINE void move(Byte* to, int64_t to_stride, const Byte* from, int64_t from
   }
 }
 
+// Keeps a loop over a few operands as it is: vectorised for many, it would be slower for a few.
+#define NWR_SHORT_LOOP __asm__ volatile("")
+
+NWR_INLINE bool side_by_side(const Lane& lane) { return lane.stride == lane.size; }
+
+// How the operands that a recipe uses lie in memory.
+struct Order {
+  bool direct;  // side by side, to be computed where they are
+  bool same;    // of one dtype, which is that of the first output
+};
+
+NWR_INLINE Order order_of(const MixLayout& layout, const MixRecipe& recipe) {
+  const Dtype dtype = layout.output[0].dtype;
+  Order order = {!recipe.staged, !recipe.noise || dtype == Dtype::f32};
+  for (int i = 0; i < recipe.used_count; ++i) {
+    NWR_SHORT_LOOP;
+    const Lane& lane = layout.input[recipe.used[i]];
+    order.direct = order.direct && side_by_side(lane);
+    order.same = order.same && lane.dtype == dtype;
+  }
+  for (int j = 0; j < layout.output_count; ++j) {
+    NWR_SHORT_LOOP;
+    order.direct = order.direct && side_by_side(layout.output[j]);
+    order.same = order.same && layout.output[j].dtype == dtype;
+  }
+  return order;
+}
+
+template <class Vector>
+NWR_INLINE void mix_direct(bool same, const MixLayout& layout, const MixRecipe& recipe,
+                           const Byte* const* at, Byte* const* to, int64_t groups) {
+  const Dtype dtype = layout.output[0].dtype;
+  if (!same) {
+    mix_groups<Vector, kGroup>(Any(), layout, recipe, at, to, groups);
+  } else if constexpr (sizeof(Vector{}[0]) == 8) {
+    // One dtype in arithmetic of double is double.
+    mix_same<Vector>(Tag<Dtype::f64>(), layout, recipe, at, to, groups);
+  } else if (dtype == Dtype::f32) {
+    mix_same<Vector>(Tag<Dtype::f32>(), layout, recipe, at, to, groups);
+  } else if (dtype == Dtype::bf16) {
+    mix_same<Vector>(Tag<Dtype::bf16>(), layout, recipe, at, to, groups);
+  } else {
+    mix_same<Vector>(Tag<Dtype::f16>(), layout, recipe, at, to, groups);
+  }
+}
+
+// Operands that do not lie side by side, and the ends of runs, pass through here.
+struct Stage {
+  alignas(64) Byte input[kMaxInputs][kGroupBytes];
+  alignas(64) Byte noise[kVectorBytes];
+  alignas(64) Byte output[kMaxOutputs][kGroupBytes];
+};
+
 template <class Vector>
 void mix_run(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run, Window* window) {
   constexpr int64_t kLanes = kVectorBytes / static_cast<int>(sizeof(Vector{}[0]));
-  alignas(64) Byte stage[kMaxInputs + 1 + kMaxOutputs][kGroupBytes];
+  const int outputs = layout.output_count;
+  const Order order = order_of(layout, recipe);
+  Stage stage;
   const Byte* at[kMaxInputs + 1];
   Byte* to[kMaxOutputs];
   int64_t done = 0;
@@ -632,51 +777,60 @@ void mix_run(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run
         window->refill<Make::normals>(run.position + static_cast<uint64_t>(done), done, count);
       }
       count = smaller(count, window->end - done);
-    }
-    const bool group = count >= kGroup * kLanes;
-    const bool whole = count >= kLanes;
-    count = group ? kGroup * kLanes : whole ? kLanes : count;
-
-    for (int i = 0; i < recipe.used_count; ++i) {
-      const int k = recipe.used[i];
-      const Lane& lane = layout.input[k];
-      const Byte* const from = run.input[k] + done * lane.stride;
-      if (whole && lane.stride == lane.size) {
-        at[k] = from;
-      } else {
-        if (!whole) std::memset(stage[k], 0, kVectorBytes);
-        move(stage[k], lane.size, from, lane.stride, lane.size, count);
-        at[k] = stage[k];
-      }
-    }
-    if (window != nullptr) {
       at[kNoiseOperand] = window->next;
-      if (!whole) {
-        std::memset(stage[kNoiseOperand], 0, kVectorBytes);
-        std::memcpy(stage[kNoiseOperand], window->next, static_cast<size_t>(4 * count));
-        at[kNoiseOperand] = stage[kNoiseOperand];
+    }
+
+    if (order.direct && count >= kLanes) {
+      for (int i = 0; i < recipe.used_count; ++i) {
+        NWR_SHORT_LOOP;
+        const int k = recipe.used[i];
+        at[k] = run.input[k] + done * layout.input[k].size;
       }
-      window->next += 4 * count;
-    }
-    const bool direct = whole && !recipe.staged;
-    for (int j = 0; j < layout.output_count; ++j) {
-      const Lane& lane = layout.output[j];
-      const bool here = direct && lane.stride == lane.size;
-      to[j] = here ? run.output[j] + done * lane.stride : stage[kMaxInputs + 1 + j];
-    }
-
-    if (group) {
-      mix_vectors<Vector, kGroup>(layout, recipe, at, to);
+      for (int j = 0; j < outputs; ++j) {
+        NWR_SHORT_LOOP;
+        to[j] = run.output[j] + done * layout.output[j].size;
+      }
+      if (count >= kGroup * kLanes) {
+        const int64_t groups = count / (kGroup * kLanes);
+        mix_direct<Vector>(order.same, layout, recipe, at, to, groups);
+        count = groups * kGroup * kLanes;
+      } else {
+        const int64_t vectors = count / kLanes;
+        mix_groups<Vector, 1>(Any(), layout, recipe, at, to, vectors);
+        count = vectors * kLanes;
+      }
     } else {
-      mix_vectors<Vector, 1>(layout, recipe, at, to);
-    }
-
-    for (int j = 0; j < layout.output_count; ++j) {
-      const Lane& lane = layout.output[j];
-      if (direct && lane.stride == lane.size) continue;
-      move(run.output[j] + done * lane.stride, lane.stride, to[j], lane.size, lane.size, count);
+      count = smaller(count, window != nullptr ? kLanes : kGroup * kLanes);
+      const int64_t vectors = (count + kLanes - 1) / kLanes;
+      for (int i = 0; i < recipe.used_count; ++i) {
+        const int k = recipe.used[i];
+        const Lane& lane = layout.input[k];
+        // The lanes of the last vector that are not in use compute with zeros.
+        std::memset(stage.input[k] + (vectors - 1) * kLanes * lane.size, 0,
+                    static_cast<size_t>(kLanes * lane.size));
+        move(stage.input[k], lane.size, run.input[k] + done * lane.stride, lane.stride, lane.size,
+             count);
+        at[k] = stage.input[k];
+      }
+      if (window != nullptr) {
+        std::memset(stage.noise, 0, kVectorBytes);
+        std::memcpy(stage.noise, window->next, static_cast<size_t>(4 * count));
+        at[kNoiseOperand] = stage.noise;
+      }
+      for (int j = 0; j < outputs; ++j) to[j] = stage.output[j];
+      if (vectors == kGroup) {
+        mix_groups<Vector, kGroup>(Any(), layout, recipe, at, to, 1);
+      } else {
+        mix_groups<Vector, 1>(Any(), layout, recipe, at, to, vectors);
+      }
+      for (int j = 0; j < outputs; ++j) {
+        const Lane& lane = layout.output[j];
+        move(run.output[j] + done * lane.stride, lane.stride, stage.output[j], lane.size, lane.size,
+             count);
+      }
     }
     done += count;
+    if (window != nullptr) window->next += 4 * count;
   }
 }
 
@@ -718,7 +872,7 @@ NWR_INLINE void store_uniform_f16(Byte* p, F32 x) {
 }
 
 NWR_INLINE void store_uniform_bf16(Byte* p, F32 x) {
-  store_raw(p, narrow(reinterpret_cast<U32>(x) >> 16));
+  store_narrow(p, reinterpret_cast<U32>(x) >> 16);
 }
 
 // Turns vectors of made numbers into elements, side by side.
@@ -730,7 +884,7 @@ void convert(const Byte* made, Distribution what, Dtype dtype, int64_t count, By
                                                           : uniform_of(from, F64{}));
     }
   } else if (what == Distribution::normal) {
-    with_dtype<F32>(dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+    with_dtype<F32>(Any(), dtype, [&](auto tag) NWR_INLINE_LAMBDA {
       using S = Store<F32, decltype(tag)::dtype>;
       for (int64_t i = 0; i < count; i += kFloats) {
         S::at(out + S::kBytes / kFloats * i, load_raw<F32>(made + 4 * i));
@@ -780,7 +934,10 @@ void fill(const Lane& lane, Distribution what, const FillRun& run) {
 }  // namespace
 
 const Kernels& kernels() {
-  static const Kernels table = {NWR_TEXT(NWR_ISA), NWR_HAS_AVX512 ? 0.6 : NWR_HAS_AVX2 ? 1.0 : 12.0,
+  static const Kernels table = {NWR_TEXT(NWR_ISA),
+                                NWR_HAS_AVX512 ? 0.6
+                                : NWR_HAS_AVX2 ? 1.0
+                                               : 12.0,
                                 mix, fill};
   return table;
 }

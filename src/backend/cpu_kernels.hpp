@@ -40,10 +40,10 @@ struct MixTerm {
 // What holds for one sample: its factors without the zeros. Output order[i] is the sum of
 // term[end[i-1]..end[i]), where end[-1] is 0.
 struct MixRecipe {
-  int used_count;                 // inputs that some term reads
+  int used_count;  // inputs that some term reads
   int32_t used[kMaxInputs];
-  bool noise;                     // some term reads the noise
-  bool staged;                    // no order keeps an output from spoiling what a later one reads
+  bool noise;   // some term reads the noise
+  bool staged;  // no order keeps an output from spoiling what a later one reads
   int32_t order[kMaxOutputs];
   int32_t end[kMaxOutputs];
   MixTerm term[kMaxOutputs * (kMaxInputs + 1)];

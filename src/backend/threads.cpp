@@ -12,8 +12,8 @@
 #include <new>
 
 #if defined(__linux__)
-#include <linux/futex.h>
-#include <sys/syscall.h>
+#  include <linux/futex.h>
+#  include <sys/syscall.h>
 #endif
 
 namespace noisewright {
@@ -69,9 +69,9 @@ void wake(std::atomic<uint32_t>& word, uint32_t count) noexcept {
 }  // namespace
 
 Pool::Pool(uint32_t threads) noexcept
-    : threads_(threads == 0              ? usable_cores()
+    : threads_(threads == 0            ? usable_cores()
                : threads > kMaxThreads ? kMaxThreads
-                                         : threads) {}
+                                       : threads) {}
 
 Pool::~Pool() {
   if (worker_count_ == 0) return;

@@ -11,8 +11,8 @@
 namespace noisewright {
 
 // The caller works too and waits only for workers that have joined: on a busy machine a worker that
-// comes late finds nothing to do, and nobody has waited for it. A second caller, and any caller in a
-// child process after fork, works alone.
+// comes late finds nothing to do, and nobody has waited for it. A second caller, and any caller in
+// a child process after fork, works alone.
 class Pool {
  public:
   // 0: one per core that this process may use. Starts no thread.

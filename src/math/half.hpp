@@ -21,8 +21,8 @@ NWR_HD NWR_INLINE float f16_to_f32(uint16_t h) {
   if (rest == 0x7C00u) return float_of(sign | 0x7F800000u);
   if (rest >= 0x0400u) return float_of(sign | ((rest << 13) + 0x38000000u));
   // Subnormal: an integer below 1024 in units of 2^-24.
-  const float magnitude = mul_rn(static_cast<float>(static_cast<int32_t>(rest)),
-                                 5.9604644775390625e-08f);
+  const float magnitude =
+      mul_rn(static_cast<float>(static_cast<int32_t>(rest)), 5.9604644775390625e-08f);
   return float_of(sign | bits_of(magnitude));
 }
 

@@ -7,13 +7,13 @@
 #include <cstring>
 
 #if defined(__CUDACC__)
-#define NWR_HD __host__ __device__
-#define NWR_INLINE __forceinline__
+#  define NWR_HD __host__ __device__
+#  define NWR_INLINE __forceinline__
 #else
-#define NWR_HD
+#  define NWR_HD
 // Always inlined: these files are also compiled for instruction sets that the machine may lack, and
 // the linker must find no copy of such code to share with the rest of the library.
-#define NWR_INLINE inline __attribute__((always_inline))
+#  define NWR_INLINE inline __attribute__((always_inline))
 #endif
 
 namespace noisewright {

@@ -42,8 +42,8 @@ NWR_HD NWR_INLINE void box_muller(uint32_t x, uint32_t y, float* z0, float* z1) 
   const int32_t s = static_cast<int32_t>(x | 1u);
   const float c = static_cast<float>(s);
   const uint32_t b = bits_of(c);
-  const float f = s < 0 ? mul_rn(c, kTwoToMinus32)
-                        : add_rn(float_of((b & 0x7FFFFFu) | 0x3F000000u), -1.0f);
+  const float f =
+      s < 0 ? mul_rn(c, kTwoToMinus32) : add_rn(float_of((b & 0x7FFFFFu) | 0x3F000000u), -1.0f);
   const float k = s < 0 ? 0.0f : static_cast<float>(158 - static_cast<int32_t>(b >> 23));
   float p = fma_rn(kLog8, f, kLog7);
   p = fma_rn(p, f, kLog6);

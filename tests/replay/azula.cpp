@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns azula's samplers in terms of ours, in both shapes of its recordings: a trajectory a file, and
-// many cases a file. Must not know other peers.
+// Owns azula's samplers in terms of ours, in both shapes of its recordings: a trajectory a file,
+// and many cases a file. Must not know other peers.
 //
 // azula's eta multiplies the variance of the fresh noise, ours its standard deviation.
 #include <cmath>
@@ -37,8 +37,7 @@ Plan plan_azula(Check& check, const Recording& recording) {
   const bool ancestral = name == "DDPMSampler" || name == "DDIMSampler";
   if (ancestral) {
     plan.schedule = path;
-    plan.sampler =
-        name == "DDPMSampler" ? "ddpm" : ddim(number_or(recording.settings(), "eta", 0));
+    plan.sampler = name == "DDPMSampler" ? "ddpm" : ddim(number_or(recording.settings(), "eta", 0));
     set_times(plan, {times});
     check.require(recording.at("noises").size() == plan.evaluations.size(), "count of noises");
   } else {
@@ -77,8 +76,8 @@ struct Setup {
   bool draws = false;  // a noise a step, even where its factor is 0
 };
 
-// "DDPM", "DDIM_eta0.3", "DDIM_eta1.7_clipped", "DDIM_eta_None"; or, with eta as the papers have it,
-// eta and kappa of their own.
+// "DDPM", "DDIM_eta0.3", "DDIM_eta1.7_clipped", "DDIM_eta_None"; or, with eta as the papers have
+// it, eta and kappa of their own.
 Setup setup_of(const Json& params) {
   if (text_or(params, "kappa", "") == "eta^2*tau") {
     return {spec("ddim", {{"eta", text(to_number(member(params, "eta")))}}), true};
@@ -115,7 +114,8 @@ void replay_case(Check& check, const Json& file, const Json& params, const Json&
   check.state("inputs.timesteps", uniform, inputs["timesteps"]);
   run.times = {times};
   run.start = to_array(member(inputs, "x_init_unit"));
-  if (run.start.row_size() != model.dimension()) throw Malformed("x_init_unit does not fit the model");
+  if (run.start.row_size() != model.dimension())
+    throw Malformed("x_init_unit does not fit the model");
   for (double& x : run.start.data) x *= to_number(member(params, "x_init_scale"));
   for (const Json& noise : member(inputs, "noise_z")) run.noises.push_back(to_array(noise));
   for (size_t i = 0; i + 1 < times.size(); ++i) {
@@ -156,7 +156,8 @@ void replay_azula_seeds(const Json& file, Cases& cases) {
   for (const auto& [name, output] : member(file, "outputs").items()) {
     cases.run(name, [&, &name = name, &output = output](Check& check) {
       if (single) throw Unsupported{"a schedule computed in float32 is not in this version"};
-      if (!has(output, "trajectory")) throw Unsupported{"a case without trajectory is not in this version"};
+      if (!has(output, "trajectory"))
+        throw Unsupported{"a case without trajectory is not in this version"};
       const Json& params = member(member(file, "case_params"), name.c_str());
       replay_case(check, file, params, output);
     });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the comparison of one case with its recording: tolerances, the worst error, where it differs.
-// Must not know formats or the library.
+// Owns the comparison of one case with its recording: tolerances, the worst error, where it
+// differs. Must not know formats or the library.
 #pragma once
 
 #include <functional>

@@ -124,7 +124,8 @@ Plan plan_ddpm(Check& check, const Recording& recording) {
   times.push_back(-1);
   // With the large variance the peer adds noise to the result itself unless it ends at index 0.
   if (large && timesteps.back() > 0) {
-    plan.schedule = with_floor(table, static_cast<double>(discrete_count(recording.config()) - 1), -1);
+    plan.schedule =
+        with_floor(table, static_cast<double>(discrete_count(recording.config()) - 1), -1);
   }
   set_times(plan, {times});
   plan.sampler = spec("ddpm", {{"variance", large ? "large" : "small"}});
@@ -205,10 +206,10 @@ Plan plan_sigma_space(Check& check, const Recording& recording, bool heun) {
   refuse(config, {"clip_sample"});
   const Schedule table = discrete_schedule(config, true);
   check_probe(check, recording, table);
-  const ExpectedGrid expected = euler_grid(recording, table);
-  check_grid(check, recording, heun ? repeated(expected) : expected);
   const Numbers levels = recording.numbers("sigmas");
   Numbers times = heun ? without_repeats(levels) : levels;
+  const ExpectedGrid expected = euler_grid(recording, table, times);
+  check_grid(check, recording, heun ? repeated(expected) : expected);
   // Some grids of the peer have a level too many.
   const size_t steps = heun ? times.size() - 1 : recording.step_count();
   if (times.size() < steps + 1) throw Malformed("fewer sigmas than steps");
@@ -218,7 +219,8 @@ Plan plan_sigma_space(Check& check, const Recording& recording, bool heun) {
   plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(times.front())}}));
   plan.sampler = std::string(heun ? "heun" : "euler") + "(unit_input=1)";
   const auto [form, quantity] = prediction_of(recording);
-  if (form == Form::flow) throw Unsupported{"flow_prediction in sigma space is not in this version"};
+  if (form == Form::flow)
+    throw Unsupported{"flow_prediction in sigma space is not in this version"};
   plan.form = form;
   plan.prediction = quantity;
   set_times(plan, {times}, heun ? 2 : 1);
@@ -236,8 +238,7 @@ Plan plan_sigma_space(Check& check, const Recording& recording, bool heun) {
   const bool leading = text_or(config, "timestep_spacing", "linspace") == "leading";
   const double largest = *std::max_element(levels.begin(), levels.end());
   plan.start = checked_init(
-      check, recording,
-      init_scale(check, recording, leading ? std::hypot(largest, 1) : largest));
+      check, recording, init_scale(check, recording, leading ? std::hypot(largest, 1) : largest));
   return plan;
 }
 
@@ -305,7 +306,8 @@ Plan plan_multistep(Check& check, const Recording& recording) {
       if (form == Form::flow) at.request.feed_output = -1;
     }
   } else {
-    if (form == Form::flow) throw Unsupported{"flow_prediction of a VP model is not in this version"};
+    if (form == Form::flow)
+      throw Unsupported{"flow_prediction of a VP model is not in this version"};
     const Schedule table = discrete_schedule(config, true);
     check_probe(check, recording, table);
     check_grid(check, recording, multistep_grid(recording, table));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the timesteps and noise levels that a configuration of diffusers asks for, by our grids where
-// one of ours is the same. Must not know runs.
+// Owns the timesteps and noise levels that a configuration of diffusers asks for, by our grids
+// where one of ours is the same. Must not know runs.
 #include "diffusers_grid.hpp"
 
 #include <algorithm>
@@ -51,7 +51,7 @@ Numbers mapped(Numbers values, F&& f) {
 }
 
 // Levels from first to last by one of our grids in noise levels; all of them above 0.
-Numbers levels(const std::string& kind, double first, double last, size_t count, double rho = 7) {
+Numbers spread(const std::string& kind, double first, double last, size_t count, double rho = 7) {
   const Schedule edm = make_schedule(spec("edm", {{"sigma_max", text(first)}}));
   std::vector<std::pair<std::string, std::string>> settings = {{"sigma_max", text(first)},
                                                                {"sigma_min", text(last)}};
@@ -97,12 +97,14 @@ ExpectedGrid ancestral_grid(const Recording& recording, const Schedule& table) {
     return {};
   }
   // The last time of such a grid is -1, clean data.
-  Numbers times = grid(table, ours, run_length(recording) + 1);
+  const size_t n = run_length(recording);
+  if (n == 1 && spacing == "linspace") return {};
+  Numbers times = grid(table, ours, n + 1);
   times.pop_back();
   return {times, {}};
 }
 
-ExpectedGrid euler_grid(const Recording& recording, const Schedule& table) {
+ExpectedGrid euler_grid(const Recording& recording, const Schedule& table, const Numbers& levels) {
   const Json& config = recording.config();
   const size_t n = run_length(recording), count = discrete_count(config);
   const double last = static_cast<double>(count - 1);
@@ -127,18 +129,17 @@ ExpectedGrid euler_grid(const Recording& recording, const Schedule& table) {
     out.sigmas = to_numbers(given["sigmas"]);
     sigmas.assign(out.sigmas->begin(), out.sigmas->end() - 1);
   } else if (flag_or(config, "use_karras_sigmas", false)) {
-    sigmas = levels("karras", first_level, last_level, n);
+    sigmas = spread("karras", first_level, last_level, n);
   } else if (flag_or(config, "use_exponential_sigmas", false)) {
-    sigmas = levels("exponential", first_level, last_level, n);
+    sigmas = spread("exponential", first_level, last_level, n);
   } else if (flag_or(config, "use_beta_sigmas", false)) {
-    // Quantiles of the beta distribution: no rule, but the times still follow from the levels.
-    sigmas = recording.numbers("sigmas");
+    sigmas = levels;
     sigmas.pop_back();
-    out.sigmas = recording.numbers("sigmas");
+    out.sigmas = levels;
   } else {
     by_level = false;
     if (text_or(config, "interpolation_type", "linear") == "log_linear") {
-      sigmas = levels("exponential", ratio(table, last), ratio(table, 0), n + 1);
+      sigmas = spread("exponential", ratio(table, last), ratio(table, 0), n + 1);
     }
   }
   if (!out.sigmas) {
@@ -177,7 +178,8 @@ ExpectedGrid multistep_grid(const Recording& recording, const Schedule& table) {
     for (size_t i = n; i > 0; --i) times.push_back(width * static_cast<double>(i) + offset);
   } else if (spacing == "trailing") {
     const double width = static_cast<double>(count) / static_cast<double>(n);
-    for (size_t i = 0; i < n; ++i) times.push_back(rounded(last - width * static_cast<double>(i)) - 1);
+    for (size_t i = 0; i < n; ++i)
+      times.push_back(rounded(last - width * static_cast<double>(i)) - 1);
   } else {
     return {};
   }
@@ -190,13 +192,13 @@ ExpectedGrid multistep_grid(const Recording& recording, const Schedule& table) {
   };
   const bool keeps_fractions = text_or(config, "beta_schedule", "") == "squaredcos_cap_v2";
   if (flag_or(config, "use_karras_sigmas", false)) {
-    sigmas = levels("karras", first_level, last_level, n);
+    sigmas = spread("karras", first_level, last_level, n);
     times = keeps_fractions ? mapped(sigmas, cut) : mapped(sigmas, whole);
   } else if (flag_or(config, "use_lu_lambdas", false)) {
-    sigmas = levels("exponential", first_level, last_level, n);
+    sigmas = spread("exponential", first_level, last_level, n);
     times = mapped(sigmas, whole);
   } else if (flag_or(config, "use_exponential_sigmas", false)) {
-    sigmas = levels("exponential", first_level, last_level, n);
+    sigmas = spread("exponential", first_level, last_level, n);
     times = mapped(sigmas, cut);
   } else if (flag_or(config, "use_beta_sigmas", false)) {
     return {};
@@ -237,8 +239,9 @@ ExpectedGrid edm_grid(const Recording& recording) {
   const Json& config = recording.config();
   const std::string kind = text_or(config, "sigma_schedule", "karras");
   if (kind != "karras" && kind != "exponential") return {};
+  if (run_length(recording) == 1) return {};
   Numbers sigmas =
-      levels(kind, to_number(member(config, "sigma_max")), to_number(member(config, "sigma_min")),
+      spread(kind, to_number(member(config, "sigma_max")), to_number(member(config, "sigma_min")),
              run_length(recording), number_or(config, "rho", 7));
   Numbers times = mapped(sigmas, [](double s) { return std::log(s) / 4; });
   const bool ends_at_zero = text_or(config, "final_sigmas_type", "zero") == "zero";
@@ -265,8 +268,7 @@ ExpectedGrid flow_grid(const Recording& recording) {
   }
   if (dynamic) {
     const double mu = to_number(member(given, "mu"));
-    const bool exponential =
-        text_or(config, "time_shift_type", "exponential") == "exponential";
+    const bool exponential = text_or(config, "time_shift_type", "exponential") == "exponential";
     const double e = exponential ? std::exp(mu) : mu;
     sigmas = mapped(sigmas, [=](double s) { return e / (e + (1 / s - 1)); });
   } else {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the timesteps and noise levels that a configuration of diffusers asks for, by our grids where
-// one of ours is the same. Must not know runs.
+// Owns the timesteps and noise levels that a configuration of diffusers asks for, by our grids
+// where one of ours is the same. Must not know runs.
 #pragma once
 
 #include <optional>
@@ -17,8 +17,9 @@ struct ExpectedGrid {
 
 // DDIM and DDPM: table is the schedule of the configuration.
 ExpectedGrid ancestral_grid(const Recording& recording, const Schedule& table);
-// Euler and Heun; Heun's levels are not repeated here.
-ExpectedGrid euler_grid(const Recording& recording, const Schedule& table);
+// Euler and Heun. levels: those recorded, each once; where this version has no rule for the levels
+// the times still follow from them. Heun's levels are not repeated here.
+ExpectedGrid euler_grid(const Recording& recording, const Schedule& table, const Numbers& levels);
 // DPM-Solver multistep on a variance preserving table.
 ExpectedGrid multistep_grid(const Recording& recording, const Schedule& table);
 // DPM-Solver multistep with use_flow_sigmas.

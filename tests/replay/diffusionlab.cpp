@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns DiffusionLab's recorded forward processes: states of data and noise at times that are one for
-// all, one a sample, or one a number. Must not know samplers or other peers.
+// Owns DiffusionLab's recorded forward processes: states of data and noise at times that are one
+// for all, one a sample, or one a number. Must not know samplers or other peers.
 #include <cmath>
 
 #include "formats.hpp"
@@ -77,7 +77,8 @@ Schedule process_of(const std::string& process, const Json& params) {
 std::string process_name(const std::string& name, const Json& params) {
   for (const auto& [key, value] : params.items()) {
     const std::string brief = key == "OrnsteinUhlenbeck" ? "OU" : key;
-    if (name == key || name.find(key) != std::string::npos || name.find(brief) != std::string::npos) {
+    if (name == key || name.find(key) != std::string::npos ||
+        name.find(brief) != std::string::npos) {
       return key;
     }
   }

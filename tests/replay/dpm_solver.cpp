@@ -62,7 +62,8 @@ void check_times(Check& check, const Recording& recording, const NoiseSchedule& 
   Numbers ours, theirs;
   for (size_t i = 0; i < times.size(); ++i) {
     if (skip == "logSNR") {
-      ours.push_back(place(std::log(noise.at(noise.first()).ratio()), std::log(noise.at(last).ratio()), i));
+      ours.push_back(
+          place(std::log(noise.at(noise.first()).ratio()), std::log(noise.at(last).ratio()), i));
       theirs.push_back(std::log(noise.at(times[i]).ratio()));
     } else if (skip == "time_quadratic") {
       ours.push_back(std::pow(place(std::sqrt(noise.first()), std::sqrt(last), i), 2));
@@ -94,7 +95,8 @@ Plan plan_solver(Check& check, const Recording& recording) {
   const NoiseSchedule noise(recording.config());
   const double last = number_or(settings, "t_end", noise.last());
   Numbers times;
-  for (const Json& call : recording.at("model_calls")) times.push_back(to_number(member(call, "t")));
+  for (const Json& call : recording.at("model_calls"))
+    times.push_back(to_number(member(call, "t")));
   if (recording.has_own("timesteps")) {
     check.state("timesteps", times, recording.part()["timesteps"]);
   }
@@ -109,10 +111,10 @@ Plan plan_solver(Check& check, const Recording& recording) {
   const bool taylor = text_or(settings, "solver_type", "dpmsolver") == "taylor";
   const bool last_is_first_order =
       flag_or(settings, "lower_order_final", true) && recording.step_count() < 10;
-  plan.sampler =
-      first_order ? "ddim"
-                  : spec("dpmpp-2m", {{"solver", taylor ? "heun" : "midpoint"},
-                                      {"lower_order_final", last_is_first_order ? "1" : "0"}});
+  plan.sampler = first_order
+                     ? "ddim"
+                     : spec("dpmpp-2m", {{"solver", taylor ? "heun" : "midpoint"},
+                                         {"lower_order_final", last_is_first_order ? "1" : "0"}});
   plan.form = Form::noise;
   plan.prediction = NWR_NOISE;
   set_times(plan, {levels});

@@ -44,15 +44,19 @@ Plan plan_ode(Check& check, const Recording& recording) {
   Numbers times;
   if (recording.has_any("timesteps")) {
     times = recording.numbers("timesteps");
-    if (has(config, "time_grid")) check.state("timesteps", to_numbers(config["time_grid"]), Json(times));
+    if (has(config, "time_grid"))
+      check.state("timesteps", to_numbers(config["time_grid"]), Json(times));
   } else {
     const Json& calls = recording.at("model_calls");
     for (size_t i = 0; i < calls.size(); i += heun ? 2 : 1) {
       times.push_back(to_number(member(calls[i], "t")));
     }
-    times.push_back(number_or(recording.file(), "t_end", 1));
+    // The grid is even; Heun's last call is at its end.
+    const double last = times.back(), before = times.size() > 1 ? times[times.size() - 2] : 0;
+    times.push_back(heun ? to_number(member(calls.back(), "t")) : last + (last - before));
   }
-  if (times.size() < 2 || times.front() < 0 || times.back() > 1) throw Malformed("no grid of times");
+  if (times.size() < 2 || times.front() < 0 || times.back() > 1)
+    throw Malformed("no grid of times");
 
   Plan plan;
   // The peers' last step is no other than the rest, even to sigma = 0.

@@ -34,9 +34,8 @@ const nwr_context* context() {
 Schedule create(const nwr_schedule_options& how) {
   nwr_schedule* made = nullptr;
   expect(nwr_schedule_create(&how, &made), "nwr_schedule_create");
-  return Schedule(made, [](const nwr_schedule* s) {
-    nwr_schedule_destroy(const_cast<nwr_schedule*>(s));
-  });
+  return Schedule(
+      made, [](const nwr_schedule* s) { nwr_schedule_destroy(const_cast<nwr_schedule*>(s)); });
 }
 
 // Numbers in the type that the library works on.
@@ -51,9 +50,7 @@ class Tensor {
       doubles_.resize(size);
     }
   }
-  Tensor(nwr_dtype dtype, const Array& values) : Tensor(dtype, values.shape) {
-    write(values.data);
-  }
+  Tensor(nwr_dtype dtype, const Array& values) : Tensor(dtype, values.shape) { write(values.data); }
 
   size_t size() const { return dtype_ == NWR_F32 ? singles_.size() : doubles_.size(); }
 

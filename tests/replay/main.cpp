@@ -103,12 +103,12 @@ void replay_seeds(const Json& file, Printer& cases) {
                        [=](const Json& output) { return has(output, field); });
   };
   const auto every = [&](const char* field) {
-    return !outputs.empty() && std::all_of(outputs.begin(), outputs.end(), [=](const Json& output) {
-      return has(output, field);
-    });
+    return !outputs.empty() && std::all_of(outputs.begin(), outputs.end(),
+                                           [=](const Json& output) { return has(output, field); });
   };
   // One step at a time on azula's schedules: by azula itself, or by the papers' formulas.
-  const bool by_azula = source == "azula" && (is_version_0_1_1 || begins(what, "one-step samplers"));
+  const bool by_azula =
+      source == "azula" && (is_version_0_1_1 || begins(what, "one-step samplers"));
   if ((by_azula || begins(source, "spec.md")) && some("trajectory")) {
     return replay_azula_seeds(file, cases);
   }
@@ -126,9 +126,8 @@ bool replay_file(const Json& file, Printer& cases) {
   if (!file.is_object()) return false;
   const auto is = [&](const char* name) { return file.contains(name); };
   if (is("class") && is("model_doc") && is("steps")) {
-    cases.run(text_or(file, "class", ""), [&](Check& check) {
-      replay_trajectory(check, file, find_planner(file));
-    });
+    cases.run(text_or(file, "class", ""),
+              [&](Check& check) { replay_trajectory(check, file, find_planner(file)); });
   } else if (is("source") && is("outputs") && file["outputs"].is_object()) {
     replay_seeds(file, cases);
   } else if (is("entries") && file["entries"].is_array() && !file["entries"].empty()) {

@@ -19,8 +19,7 @@ Model Model::mixture(const Json& gm) {
   const size_t width = means.row_size();
   for (size_t k = 0; k < weights.size(); ++k) {
     const auto row = means.data.begin() + static_cast<std::ptrdiff_t>(k * width);
-    model.components_.push_back({weights[k],
-                                 Numbers(row, row + static_cast<std::ptrdiff_t>(width)),
+    model.components_.push_back({weights[k], Numbers(row, row + static_cast<std::ptrdiff_t>(width)),
                                  Numbers(width, stds[k] * stds[k])});
   }
   return model;

@@ -33,9 +33,8 @@ Numbers betas_of(const Json& config, size_t count) {
   const double end = to_number(member(config, "beta_end"));
   if (kind == "exp") return capped_betas(count, [](double u) { return std::exp(-12 * u); });
   if (kind == "squaredcos_cap_v2") {
-    return capped_betas(count, [](double u) {
-      return std::pow(std::cos((u + 0.008) / 1.008 * kHalfPi), 2);
-    });
+    return capped_betas(
+        count, [](double u) { return std::pow(std::cos((u + 0.008) / 1.008 * kHalfPi), 2); });
   }
   if (kind == "laplace") {
     return capped_betas(count, [](double u) {
@@ -114,8 +113,8 @@ Schedule discrete_schedule(const Json& config, bool patched) {
                       {"beta_end", text(to_number(member(config, "beta_end")))},
                       {"count", std::to_string(count)}}));
   }
-  const Numbers betas = has(config, "trained_betas") ? to_numbers(config["trained_betas"])
-                                                     : betas_of(config, count);
+  const Numbers betas =
+      has(config, "trained_betas") ? to_numbers(config["trained_betas"]) : betas_of(config, count);
   if (betas.size() != count) throw Malformed("trained_betas do not fit num_train_timesteps");
   Numbers alpha_bars;
   double product = 1;
@@ -129,9 +128,8 @@ Schedule discrete_schedule(const Json& config, bool patched) {
 Schedule azula_schedule(const std::string& name, const Json& params) {
   const auto param = [&](const char* key) { return to_number(member(params, key)); };
   if (name == "VE" || name == "VESchedule") {
-    return make_schedule(
-        spec("ve", {{"sigma_min", text(param("sigma_min"))},
-                    {"sigma_max", text(param("sigma_max"))}}));
+    return make_schedule(spec(
+        "ve", {{"sigma_min", text(param("sigma_min"))}, {"sigma_max", text(param("sigma_max"))}}));
   }
   const double alpha_min = param("alpha_min"), sigma_min = param("sigma_min");
   if (name == "VP" || name == "VPSchedule") {
@@ -191,8 +189,7 @@ Schedule power_to_data(double exponent) {
 Schedule vp_to_data(double beta_min, double beta_max, double variance_floor) {
   return make_custom(0, 1, [=](double t, nwr_coeffs& c) {
     const double rest = 1 - t;
-    const double log_alpha =
-        -rest * rest * (beta_max - beta_min) / 4 - rest * beta_min / 2;
+    const double log_alpha = -rest * rest * (beta_max - beta_min) / 4 - rest * beta_min / 2;
     const double slope = rest * (beta_max - beta_min) / 2 + beta_min / 2;
     c.alpha = std::exp(log_alpha);
     c.sigma = std::sqrt(std::max(1 - std::exp(2 * log_alpha), variance_floor));

@@ -15,8 +15,9 @@ Schedule ratio_schedule(double highest);
 // The same times, with sigma never 0: samplers then take the step to the data end as any other.
 Schedule with_floor(const Schedule& schedule, double t_noise, double t_data);
 
-// The discrete schedule of a configuration of diffusers: ours by name where it has one, else a table.
-// patched: the zero of a table rescaled to zero SNR is replaced by 2^-24, as some classes do.
+// The discrete schedule of a configuration of diffusers: ours by name where it has one, else a
+// table. patched: the zero of a table rescaled to zero SNR is replaced by 2^-24, as some classes
+// do.
 Schedule discrete_schedule(const Json& config, bool patched);
 size_t discrete_count(const Json& config);
 

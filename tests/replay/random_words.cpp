@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns recorded random numbers: the known answers of Philox4x32-10, read through our uniforms, which
-// are (word + 1/2)/2^32. Must not know samplers.
+// Owns recorded random numbers: the known answers of Philox4x32-10, read through our uniforms,
+// which are (word + 1/2)/2^32. Must not know samplers.
 #include <cmath>
 #include <set>
 
@@ -32,8 +32,7 @@ void replay_philox(Check& check, const Json& entry) {
   for (double& word : words) word = word * 4294967296.0 - 0.5;
   const Json& expected = member(entry, "expected");
   for (size_t i = 0; i < 4; ++i) {
-    check.equal(indexed("expected", i), words[i],
-                Json(static_cast<double>(word_at(expected, i))));
+    check.equal(indexed("expected", i), words[i], Json(static_cast<double>(word_at(expected, i))));
   }
   check.require(expected.size() == 4 && counter.size() == 4 && entry["key"].size() == 2,
                 "count of words");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owns the peers whose samplers step in sigma with a denoiser as their model: k-diffusion, ComfyUI,
-// stable-diffusion.cpp, EDM's own and OpenAI's, in terms of our samplers. Must not know other peers.
+// stable-diffusion.cpp, EDM's own and OpenAI's, in terms of our samplers. Must not know other
+// peers.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -48,9 +49,10 @@ Numbers named_levels(const Json& config) {
     }
   };
   if (kind == "vp") {
-    const double slope = number_or(config, "beta_d", 19.9), least = number_or(config, "beta_min", 0.1);
-    fill(make_schedule(spec("vp", {{"beta_min", text(least)}, {"beta_max", text(least + slope)}})), 1,
-         number_or(config, "eps_s", 1e-3));
+    const double slope = number_or(config, "beta_d", 19.9),
+                 least = number_or(config, "beta_min", 0.1);
+    fill(make_schedule(spec("vp", {{"beta_min", text(least)}, {"beta_max", text(least + slope)}})),
+         1, number_or(config, "eps_s", 1e-3));
   } else if (kind == "discrete") {
     // The wrapped model's table is Stable Diffusion's.
     fill(make_schedule("ddpm(beta=scaled_linear,beta_start=0.00085,beta_end=0.012)"), 999, 0);
@@ -91,7 +93,8 @@ Plan plan_on(const Recording& recording, const Numbers& sigmas, const std::strin
   return plan;
 }
 
-// ---- k-diffusion, ComfyUI, stable-diffusion.cpp, OpenAI ------------------------------------------
+// ---- k-diffusion, ComfyUI, stable-diffusion.cpp, OpenAI
+// ------------------------------------------
 
 enum class Peer { k_diffusion, comfyui, sdcpp, openai };
 
@@ -158,7 +161,8 @@ Plan plan_sigmas(Check& check, const Recording& recording, const std::string& na
   return plan;
 }
 
-// ---- EDM's own ------------------------------------------------------------------------------------
+// ---- EDM's own
+// ------------------------------------------------------------------------------------
 
 // Each level of the calls once: the two stages at a level may differ by rounding.
 Numbers distinct(const Numbers& sigmas) {
@@ -171,7 +175,8 @@ Numbers distinct(const Numbers& sigmas) {
 
 Numbers call_levels(const Recording& recording) {
   Numbers out;
-  for (const Json& call : recording.at("model_calls")) out.push_back(to_number(member(call, "sigma")));
+  for (const Json& call : recording.at("model_calls"))
+    out.push_back(to_number(member(call, "sigma")));
   return out;
 }
 

@@ -23,8 +23,8 @@ Schedule path_of(const std::string& interpolant, const Json& params) {
   if (interpolant == "cosine") return trigonometric_to_data();
   if (interpolant.rfind("vp", 0) == 0) {
     // The names say sigma, the values are betas. Upstream keeps sigma^2 at or above 1e-12.
-    return vp_to_data(to_number(member(params, "sigma_min")), to_number(member(params, "sigma_max")),
-                      1e-12);
+    return vp_to_data(to_number(member(params, "sigma_min")),
+                      to_number(member(params, "sigma_max")), 1e-12);
   }
   throw Unsupported{"interpolant " + interpolant + " is not in this version"};
 }
@@ -41,9 +41,9 @@ void replay_torchebm_interpolate(const Json& file, Cases& cases) {
       const Array noise = to_array(member(inputs, "x0")), data = to_array(member(inputs, "x1"));
       const Array times = to_array(member(inputs, "t"));
       if (noise.shape != data.shape) throw Malformed("x0 and x1 do not fit");
-      const auto results = transform(path_of(interpolant, params[interpolant]), times,
-                                     {{NWR_DATA, &data}, {NWR_NOISE, &noise}},
-                                     {NWR_STATE, NWR_VELOCITY});
+      const auto results =
+          transform(path_of(interpolant, params[interpolant]), times,
+                    {{NWR_DATA, &data}, {NWR_NOISE, &noise}}, {NWR_STATE, NWR_VELOCITY});
       check.state("x_t", results[0], member(output, "x_t"));
       check.state("u_t", results[1], member(output, "u_t"));
     });

@@ -15,8 +15,8 @@ Numbers scaled(double factor, Numbers values) {
 }
 
 Numbers answer(const Model& model, Form form, const Evaluation& at, const Numbers& x) {
-  // Peers scale the input so that it is x of the model's own alpha and sigma; a preconditioned model
-  // is defined by what is made of the unscaled state.
+  // Peers scale the input so that it is x of the model's own alpha and sigma; a preconditioned
+  // model is defined by what is made of the unscaled state.
   const bool unscaled = form == Form::preconditioned;
   const auto [data, noise] =
       model.answer(unscaled ? x : scaled(at.input_scale, x), at.alpha, at.sigma);
@@ -83,9 +83,7 @@ class Comparison {
     }
   }
 
-  void final() {
-    check_.state("final", events_.back().after, member(recording_.part(), "final"));
-  }
+  void final() { check_.state("final", events_.back().after, member(recording_.part(), "final")); }
 
  private:
   void time(const Json& object, const char* name, const Evaluation& at) {
@@ -135,11 +133,11 @@ void replay_part(Check& check, const Recording& recording, const Planner& planne
   run.times = plan.times;
   for (const Evaluation& at : plan.evaluations) run.requests.push_back(at.request);
   run.final_scale = plan.final_scale;
-  double largest = 0;
-  for (const double x : plan.start.data) largest = std::max(largest, std::fabs(x));
-  check.set_single_scale(largest);
   run.start = plan.start;
   run.start.data = scaled(1 / plan.evaluations.at(0).request.scale, run.start.data);
+  double largest = 0;
+  for (const double x : run.start.data) largest = std::max(largest, std::fabs(x));
+  check.set_single_scale(largest);
   if (recording.has_any("noises")) {
     for (const Json& noise : recording.at("noises")) run.noises.push_back(to_array(noise));
   }
@@ -207,9 +205,8 @@ void replay_trajectory(Check& check, const Json& file, const Planner& planner) {
   }
   replay_part(check, whole, planner);
   if (!has(file, "native_float32") || !has(file["native_float32"], "final")) return;
-  check.in_single("native_float32.", [&] {
-    replay_part(check, Recording(file, file["native_float32"]), planner);
-  });
+  check.in_single("native_float32.",
+                  [&] { replay_part(check, Recording(file, file["native_float32"]), planner); });
 }
 
 }  // namespace replay

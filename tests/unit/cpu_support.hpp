@@ -66,8 +66,14 @@ inline void put(void* to, Dtype dtype, float x) {
   const double full = x;
   uint16_t half;
   switch (dtype) {
-    case Dtype::f16: half = f32_to_f16(x); std::memcpy(to, &half, sizeof half); break;
-    case Dtype::bf16: half = f32_to_bf16(x); std::memcpy(to, &half, sizeof half); break;
+    case Dtype::f16:
+      half = f32_to_f16(x);
+      std::memcpy(to, &half, sizeof half);
+      break;
+    case Dtype::bf16:
+      half = f32_to_bf16(x);
+      std::memcpy(to, &half, sizeof half);
+      break;
     case Dtype::f32: std::memcpy(to, &x, sizeof x); break;
     default: std::memcpy(to, &full, sizeof full); break;
   }
@@ -77,8 +83,14 @@ inline void put(void* to, Dtype dtype, double x) {
   const float single = static_cast<float>(x);
   uint16_t half;
   switch (dtype) {
-    case Dtype::f16: half = f64_to_f16(x); std::memcpy(to, &half, sizeof half); break;
-    case Dtype::bf16: half = f64_to_bf16(x); std::memcpy(to, &half, sizeof half); break;
+    case Dtype::f16:
+      half = f64_to_f16(x);
+      std::memcpy(to, &half, sizeof half);
+      break;
+    case Dtype::bf16:
+      half = f64_to_bf16(x);
+      std::memcpy(to, &half, sizeof half);
+      break;
     case Dtype::f32: std::memcpy(to, &single, sizeof single); break;
     default: std::memcpy(to, &x, sizeof x); break;
   }

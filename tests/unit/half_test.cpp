@@ -42,8 +42,7 @@ struct Format {
 
   // What lies one step beyond the largest finite number, where rounding to infinity begins to tie.
   double beyond(uint16_t h) const {
-    return h + 1 == infinity() ? std::ldexp(1.0, bias() + 1)
-                               : value(static_cast<uint16_t>(h + 1));
+    return h + 1 == infinity() ? std::ldexp(1.0, bias() + 1) : value(static_cast<uint16_t>(h + 1));
   }
 };
 
@@ -62,7 +61,8 @@ TEST_P(Half, WidensEveryPatternExactly) {
       // Quiet, with the sign and the payload.
       EXPECT_TRUE(std::isnan(x)) << std::hex << u;
       EXPECT_EQ(bits_of(x) & 0x80400000u, (u & 0x8000u) << 16 | 0x400000u) << std::hex << u;
-      const uint32_t payload = (u & ((1u << format.mantissa_bits) - 1)) << (23 - format.mantissa_bits);
+      const uint32_t payload = (u & ((1u << format.mantissa_bits) - 1))
+                               << (23 - format.mantissa_bits);
       EXPECT_EQ(bits_of(x) & 0x3FFFFFu, payload & 0x3FFFFFu) << std::hex << u;
     } else {
       EXPECT_EQ(static_cast<double>(x), expected) << std::hex << u;
@@ -130,8 +130,8 @@ TEST_P(Half, RoundsRandomNumbersToTheNearest) {
   std::mt19937_64 random(7);
   for (int i = 0; i < 200000; ++i) {
     const int lowest = 1 - format.bias() - format.mantissa_bits - 3;
-    const int exponent = lowest + static_cast<int>(random() % static_cast<uint64_t>(
-                                                       format.bias() - lowest));
+    const int exponent =
+        lowest + static_cast<int>(random() % static_cast<uint64_t>(format.bias() - lowest));
     const double x = std::ldexp(1.0 + static_cast<double>(random() >> 12) * 0x1p-52, exponent);
     const uint16_t h = format.from_f64(x);
     const double error = std::fabs(format.value(h) - x);

@@ -16,7 +16,7 @@
 #include <vector>
 
 #if defined(__x86_64__)
-#include <immintrin.h>
+#  include <immintrin.h>
 #endif
 
 #include "cpu_support.hpp"
@@ -226,7 +226,8 @@ enum class Layout { plain, wild };
 
 // Plain: row-major without gaps. Wild: axes in any order in memory, gaps, steps backwards, an odd
 // start, and for inputs repeated axes.
-Array random_array(Random& random, const Shape& shape, Dtype dtype, Layout layout, bool may_repeat) {
+Array random_array(Random& random, const Shape& shape, Dtype dtype, Layout layout,
+                   bool may_repeat) {
   Array array;
   array.view.dtype = dtype;
   std::vector<int> order(static_cast<size_t>(shape.ndim));
@@ -266,7 +267,9 @@ struct Wish {
 Case make_case(Random& random, const Wish& wish) {
   Case c;
   c.shape = shape_of(wish.extents);
-  const auto dtype = [&] { return test::kFloats[wish.dtype < 0 ? pick(random, 0, 3) : wish.dtype]; };
+  const auto dtype = [&] {
+    return test::kFloats[wish.dtype < 0 ? pick(random, 0, 3) : wish.dtype];
+  };
   for (int k = 0; k < wish.inputs; ++k) {
     c.inputs.push_back(c.arrays.size());
     c.arrays.push_back(random_array(random, c.shape, dtype(), wish.layout, true));
@@ -415,7 +418,8 @@ TEST(Mix, LeavesOutWhatHasNoFactor) {
     cpu_backend().mix(make_queue(best_kernels()).get(), c.plan(memory));
     const double product = get(memory[c.outputs[0]].data(), first.view.dtype);
     EXPECT_TRUE(product == 0 && std::signbit(product)) << "-0 times 2 keeps its sign";
-    for (const unsigned char byte : memory[c.outputs[1]]) ASSERT_EQ(byte, 0) << "a row of zeros is +0";
+    for (const unsigned char byte : memory[c.outputs[1]])
+      ASSERT_EQ(byte, 0) << "a row of zeros is +0";
   }
 }
 
@@ -477,7 +481,8 @@ TEST(Mix, DoesNotDependOnThreads) {
   for (int i = 0; i < 12; ++i) {
     SCOPED_TRACE(i);
     Wish wish;
-    wish.extents = i % 2 == 0 ? std::vector<int64_t>{7, 30011} : std::vector<int64_t>{5, 3, 100, 107};
+    wish.extents =
+        i % 2 == 0 ? std::vector<int64_t>{7, 30011} : std::vector<int64_t>{5, 3, 100, 107};
     wish.inputs = 2;
     wish.outputs = 1 + i % 3;
     wish.dtype = i % 4;

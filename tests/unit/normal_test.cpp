@@ -33,11 +33,17 @@ const KnownBlock kKnown[] = {
     {0x1u, 0x0u, 0x0u, {-0x1.e74aa6p-5f, -0x1.e9f7b8p-2f, -0x1.11321ep-1f, 0x1.c5a8f8p-1f}},
     {0x0u, 0x1u, 0x0u, {-0x1.d10928p-2f, -0x1.0e3ffep+0f, -0x1.2f19bep+1f, 0x1.da1b0ap-3f}},
     {0x2au, 0x7u, 0xf4240u, {0x1.cf9844p-1f, 0x1.0c4c04p-5f, -0x1.ad5956p-1f, 0x1.b9508cp-1f}},
-    {0x123456789abcdefu, 0xfedcba9876543210u, 0xffffffffu,
+    {0x123456789abcdefu,
+     0xfedcba9876543210u,
+     0xffffffffu,
      {0x1.0c491p+1f, 0x1.e8826cp-6f, -0x1.e89dc4p-2f, 0x1.028bd6p+1f}},
-    {0x123456789abcdefu, 0xfedcba9876543210u, 0x100000000u,
+    {0x123456789abcdefu,
+     0xfedcba9876543210u,
+     0x100000000u,
      {0x1.64dc88p-2f, 0x1.f03e26p-1f, 0x1.a234dcp-1f, 0x1.4575dap-2f}},
-    {0xffffffffffffffffu, 0xffffffffffffffffu, 0x3fffffffffffffffu,
+    {0xffffffffffffffffu,
+     0xffffffffffffffffu,
+     0x3fffffffffffffffu,
      {0x1.0fa61ap+0f, -0x1.19ddb4p-2f, 0x1.3062bep+0f, -0x1.0cd62p-5f}},
     {0x7e8u, 0x3u, 0x123456789u, {0x1.249f2ep+0f, -0x1.6c3332p-2f, 0x1.881684p-2f, 0x1.c389d6p-1f}},
     {0x5u, 0x100000000u, 0x4du, {0x1.583ae2p-1f, -0x1.ccf662p-1f, 0x1.4e9654p-5f, 0x1.a7cd96p-3f}},
@@ -56,8 +62,8 @@ uint32_t word_at(const Rng& rng, uint64_t index) {
 }
 
 // Fills bytes through the backend: one row of count elements, stride in elements.
-void fill_row(Queue* queue, Dtype dtype, Distribution what, const Rng& rng, int64_t count, void* data,
-              int64_t stride = 1) {
+void fill_row(Queue* queue, Dtype dtype, Distribution what, const Rng& rng, int64_t count,
+              void* data, int64_t stride = 1) {
   FillPlan plan;
   plan.shape.ndim = 1;
   plan.shape.extent[0] = count;
@@ -102,7 +108,8 @@ TEST(Normal, IsTheSameFromEveryInstructionSet) {
   for (const Kernels* kernels : all_kernels()) {
     const test::QueuePtr queue = make_queue(*kernels);
     for (Rng rng : rngs) {
-      for (const int64_t count : {1, 2, 3, 5, 8, 15, 16, 17, 31, 64, 127, 128, 129, 130, 517, 1000}) {
+      for (const int64_t count :
+           {1, 2, 3, 5, 8, 15, 16, 17, 31, 64, 127, 128, 129, 130, 517, 1000}) {
         for (int shift = 0; shift < 5; ++shift, ++rng.offset) {
           std::vector<float> z(static_cast<size_t>(count) + 2, 77.0f);
           fill_row(queue.get(), Dtype::f32, Distribution::normal, rng, count, z.data() + 1);
@@ -260,7 +267,8 @@ double kolmogorov(std::vector<float> x, Cdf cdf) {
   double distance = 0;
   for (size_t i = 0; i < x.size(); ++i) {
     const double p = cdf(static_cast<double>(x[i]));
-    distance = std::max({distance, p - static_cast<double>(i) / n, static_cast<double>(i + 1) / n - p});
+    distance =
+        std::max({distance, p - static_cast<double>(i) / n, static_cast<double>(i + 1) / n - p});
   }
   return distance * std::sqrt(n);
 }
@@ -270,7 +278,8 @@ TEST(Normal, FollowsItsDistribution) {
   const double n = static_cast<double>(kCount);
   for (const Rng rng : {Rng{2024, 0, 0}, Rng{1, uint64_t{1} << 40, 12345}}) {
     std::vector<float> z(kCount);
-    fill_row(make_queue(best_kernels()).get(), Dtype::f32, Distribution::normal, rng, kCount, z.data());
+    fill_row(make_queue(best_kernels()).get(), Dtype::f32, Distribution::normal, rng, kCount,
+             z.data());
     double moment[5] = {}, lag[9] = {};
     for (size_t i = 0; i < kCount; ++i) {
       double power = 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the proof that the pool does each task once, starts late, sleeps, ends, and survives fork and
-// callers that come together. Must not know what tasks compute.
+// Owns the proof that the pool does each task once, starts late, sleeps, ends, and survives fork
+// and callers that come together. Must not know what tasks compute.
 
 #include "backend/threads.hpp"
 

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# Runs REPLAY on DIR: no case may differ, at least OK replay and at least UNSUPPORTED are refused.
+execute_process(COMMAND "${REPLAY}" "${DIR}" OUTPUT_VARIABLE out RESULT_VARIABLE status)
+if(NOT out MATCHES "([0-9]+) ok, ([0-9]+) differ, ([0-9]+) unsupported\n$")
+  message(FATAL_ERROR "no summary (status ${status}):\n${out}")
+endif()
+set(ok ${CMAKE_MATCH_1})
+set(differ ${CMAKE_MATCH_2})
+set(unsupported ${CMAKE_MATCH_3})
+if(NOT status EQUAL 0 OR differ GREATER 0)
+  string(REGEX MATCHALL "[^\n]*: differs [^\n]*\n" lines "${out}")
+  message(FATAL_ERROR "status ${status}, ${differ} differ:\n${lines}")
+endif()
+if(ok LESS OK OR unsupported LESS UNSUPPORTED)
+  message(FATAL_ERROR "${ok} ok, ${unsupported} unsupported: fewer than ${OK} and ${UNSUPPORTED}")
+endif()
+message("${ok} ok, ${unsupported} unsupported")
