@@ -381,11 +381,9 @@ struct Window {
   NWR_INLINE void refill(uint64_t position, int64_t done, int64_t left) {
     const int64_t phase = static_cast<int64_t>(position & 3u);
     const int64_t blocks = smaller(kWindow, left + phase + 3) / 4;
-    // A start within a block gets this block alone: what follows is aligned.
-    const int64_t count = phase == 0 ? blocks : 1;
-    make<kMake>(source, position >> 2, count, bytes);
+    make<kMake>(source, position >> 2, blocks, bytes);
     next = bytes + 4 * phase;
-    end = done + 4 * count - phase;
+    end = done + 4 * blocks - phase;
   }
 };
 

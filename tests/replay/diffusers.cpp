@@ -32,12 +32,6 @@ void refuse(const Json& object, std::initializer_list<const char*> flags) {
   }
 }
 
-void refuse_churn(const Recording& recording) {
-  if (number_or(recording.settings(), "s_churn", 0) > 0) {
-    throw Unsupported{"churn (s_churn > 0) is not in this version"};
-  }
-}
-
 void check_probe(Check& check, const Recording& recording, const Schedule& table) {
   if (!recording.has_own("alphas_cumprod_probe")) return;
   for (const auto& [index, value] : recording.part()["alphas_cumprod_probe"].items()) {

@@ -50,18 +50,6 @@ Numbers mapped(Numbers values, F&& f) {
   return values;
 }
 
-// Levels from first to last by one of our grids in noise levels; all of them above 0.
-Numbers spread(const std::string& kind, double first, double last, size_t count, double rho = 7) {
-  const Schedule edm = make_schedule(spec("edm", {{"sigma_max", text(first)}}));
-  std::vector<std::pair<std::string, std::string>> settings = {{"sigma_max", text(first)},
-                                                               {"sigma_min", text(last)}};
-  if (kind == "karras") settings.push_back({"rho", text(rho)});
-  // The last time of such a grid on edm is sigma = 0.
-  Numbers out = grid(edm, spec(kind, settings), count + 1);
-  out.pop_back();
-  return out;
-}
-
 // Noise levels of a table at times that may lie between two indices: linear in the level.
 double interpolated(const Schedule& table, double t) {
   const double low = std::floor(t), part = t - low;
@@ -76,7 +64,7 @@ double table_time(const Schedule& table, double level, double last) {
   return time_of_ratio(table, level);
 }
 
-// Stretches so that the last level but the appended one is 1 - ... = terminal.
+// Stretches the distances from pure noise so that the last level is terminal.
 void stretch_to(double terminal, Numbers& sigmas) {
   const double scale = (1 - sigmas.back()) / (1 - terminal);
   for (double& s : sigmas) s = 1 - (1 - s) / scale;
@@ -129,9 +117,9 @@ ExpectedGrid euler_grid(const Recording& recording, const Schedule& table, const
     out.sigmas = to_numbers(given["sigmas"]);
     sigmas.assign(out.sigmas->begin(), out.sigmas->end() - 1);
   } else if (flag_or(config, "use_karras_sigmas", false)) {
-    sigmas = spread("karras", first_level, last_level, n);
+    sigmas = spread("karras", first_level, last_level, static_cast<double>(n));
   } else if (flag_or(config, "use_exponential_sigmas", false)) {
-    sigmas = spread("exponential", first_level, last_level, n);
+    sigmas = spread("exponential", first_level, last_level, static_cast<double>(n));
   } else if (flag_or(config, "use_beta_sigmas", false)) {
     sigmas = levels;
     sigmas.pop_back();
@@ -139,7 +127,8 @@ ExpectedGrid euler_grid(const Recording& recording, const Schedule& table, const
   } else {
     by_level = false;
     if (text_or(config, "interpolation_type", "linear") == "log_linear") {
-      sigmas = spread("exponential", ratio(table, last), ratio(table, 0), n + 1);
+      sigmas =
+          spread("exponential", ratio(table, last), ratio(table, 0), static_cast<double>(n + 1));
     }
   }
   if (!out.sigmas) {
@@ -192,13 +181,13 @@ ExpectedGrid multistep_grid(const Recording& recording, const Schedule& table) {
   };
   const bool keeps_fractions = text_or(config, "beta_schedule", "") == "squaredcos_cap_v2";
   if (flag_or(config, "use_karras_sigmas", false)) {
-    sigmas = spread("karras", first_level, last_level, n);
+    sigmas = spread("karras", first_level, last_level, static_cast<double>(n));
     times = keeps_fractions ? mapped(sigmas, cut) : mapped(sigmas, whole);
   } else if (flag_or(config, "use_lu_lambdas", false)) {
-    sigmas = spread("exponential", first_level, last_level, n);
+    sigmas = spread("exponential", first_level, last_level, static_cast<double>(n));
     times = mapped(sigmas, whole);
   } else if (flag_or(config, "use_exponential_sigmas", false)) {
-    sigmas = spread("exponential", first_level, last_level, n);
+    sigmas = spread("exponential", first_level, last_level, static_cast<double>(n));
     times = mapped(sigmas, cut);
   } else if (flag_or(config, "use_beta_sigmas", false)) {
     return {};
@@ -242,7 +231,7 @@ ExpectedGrid edm_grid(const Recording& recording) {
   if (run_length(recording) == 1) return {};
   Numbers sigmas =
       spread(kind, to_number(member(config, "sigma_max")), to_number(member(config, "sigma_min")),
-             run_length(recording), number_or(config, "rho", 7));
+             static_cast<double>(run_length(recording)), number_or(config, "rho", 7));
   Numbers times = mapped(sigmas, [](double s) { return std::log(s) / 4; });
   const bool ends_at_zero = text_or(config, "final_sigmas_type", "zero") == "zero";
   sigmas.push_back(ends_at_zero ? 0 : sigmas.back());

@@ -48,6 +48,11 @@ Array to_array(const Json& value) {
 
 Numbers to_numbers(const Json& value) { return to_array(value).data; }
 
+Numbers scaled(double factor, Numbers values) {
+  for (double& v : values) v *= factor;
+  return values;
+}
+
 const Json& member(const Json& object, const char* name) {
   if (!object.is_object() || !object.contains(name)) {
     throw Malformed(std::string("no ") + name);

@@ -32,6 +32,7 @@ struct Array {
 double to_number(const Json& value);
 Array to_array(const Json& value);
 Numbers to_numbers(const Json& value);
+Numbers scaled(double factor, Numbers values);
 
 // The member of that name, or Malformed.
 const Json& member(const Json& object, const char* name);

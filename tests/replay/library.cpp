@@ -84,11 +84,6 @@ class Tensor {
   Numbers doubles_;
 };
 
-Numbers scaled(double factor, Numbers values) {
-  for (double& v : values) v *= factor;
-  return values;
-}
-
 // The noise callback's view of a run: which recorded noise the present step may use, and how often
 // the sampler has asked.
 struct Draws {

@@ -125,6 +125,18 @@ Schedule discrete_schedule(const Json& config, bool patched) {
   return make_table(alpha_bars);
 }
 
+Numbers spread(const std::string& kind, double first, double last, double count, double rho) {
+  if (!(count >= 1 && count <= 1e6)) throw Malformed("no count of noise levels");
+  const Schedule edm = make_schedule(spec("edm", {{"sigma_max", text(first)}}));
+  std::vector<std::pair<std::string, std::string>> settings = {{"sigma_max", text(first)},
+                                                               {"sigma_min", text(last)}};
+  if (kind == "karras") settings.push_back({"rho", text(rho)});
+  // The last time of such a grid on edm is sigma = 0.
+  Numbers out = grid(edm, spec(kind, settings), static_cast<size_t>(count) + 1);
+  out.pop_back();
+  return out;
+}
+
 Schedule azula_schedule(const std::string& name, const Json& params) {
   const auto param = [&](const char* key) { return to_number(member(params, key)); };
   if (name == "VE" || name == "VESchedule") {

@@ -21,6 +21,9 @@ Schedule with_floor(const Schedule& schedule, double t_noise, double t_data);
 Schedule discrete_schedule(const Json& config, bool patched);
 size_t discrete_count(const Json& config);
 
+// Noise levels from first to last, all above 0, by our grid "karras" or "exponential".
+Numbers spread(const std::string& kind, double first, double last, double count, double rho = 7);
+
 // azula, by the name of its schedule; time runs from 1, noise, to 0.
 Schedule azula_schedule(const std::string& name, const Json& params);
 

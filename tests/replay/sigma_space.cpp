@@ -12,25 +12,6 @@
 namespace replay {
 namespace {
 
-void refuse_churn(const Recording& recording) {
-  for (const char* name : {"s_churn", "S_churn"}) {
-    if (number_or(recording.settings(), name, 0) > 0) {
-      throw Unsupported{std::string("churn (") + name + " > 0) is not in this version"};
-    }
-  }
-}
-
-// Levels above 0 by one of our grids.
-Numbers levels(const std::string& kind, double first, double last, double count, double rho) {
-  const Schedule edm = make_schedule(spec("edm", {{"sigma_max", text(first)}}));
-  std::vector<std::pair<std::string, std::string>> settings = {{"sigma_max", text(first)},
-                                                               {"sigma_min", text(last)}};
-  if (kind == "karras") settings.push_back({"rho", text(rho)});
-  Numbers out = grid(edm, spec(kind, settings), static_cast<size_t>(count) + 1);
-  out.pop_back();
-  return out;
-}
-
 // k-diffusion's grids by the name in its configuration; empty where there is no rule.
 Numbers named_levels(const Json& config) {
   const std::string kind = text_or(config, "grid", "");
@@ -38,9 +19,9 @@ Numbers named_levels(const Json& config) {
   if (kind.empty() || n < 1) return {};
   const double first = to_number(member(config, "sigma_max"));
   const double last = to_number(member(config, "sigma_min"));
-  if (kind == "karras") return levels("karras", first, last, n, number_or(config, "rho", 7));
+  if (kind == "karras") return spread("karras", first, last, n, number_or(config, "rho", 7));
   if (kind == "exponential" || (kind == "polyexponential" && number_or(config, "rho", 1) == 1)) {
-    return levels("exponential", first, last, n, 0);
+    return spread("exponential", first, last, n, 0);
   }
   Numbers out;
   const auto fill = [&](const Schedule& schedule, double begin, double end) {
@@ -96,7 +77,7 @@ Plan plan_on(const Recording& recording, const Numbers& sigmas, const std::strin
 // ---- k-diffusion, ComfyUI, stable-diffusion.cpp, OpenAI
 // ------------------------------------------
 
-enum class Peer { k_diffusion, comfyui, sdcpp, openai };
+enum class Peer { k_diffusion, openai, other };
 
 std::string sampler_of(const std::string& name, const Recording& recording, Peer peer) {
   if (name == "sample_euler" || name == "euler") return "euler";
@@ -142,7 +123,7 @@ Plan plan_sigmas(Check& check, const Recording& recording, const std::string& na
   if (peer == Peer::k_diffusion) check_levels(check, recording, named_levels(config));
   if (peer == Peer::openai) {
     check_levels(check, recording,
-                 levels("karras", to_number(member(config, "sigma_max")),
+                 spread("karras", to_number(member(config, "sigma_max")),
                         to_number(member(config, "sigma_min")), to_number(member(config, "n")),
                         number_or(config, "rho", 7)));
   }
@@ -210,7 +191,7 @@ Plan plan_edm(Check& check, const Recording& recording) {
   if (discretization == "edm" || discretization == "ve") {
     const double first = number_or(settings, "sigma_max", discretization == "ve" ? 100 : 80);
     const double last = number_or(settings, "sigma_min", discretization == "ve" ? 0.02 : 0.002);
-    const Numbers expected = levels(discretization == "ve" ? "exponential" : "karras", first, last,
+    const Numbers expected = spread(discretization == "ve" ? "exponential" : "karras", first, last,
                                     n, number_or(settings, "rho", 7));
     check.level("sigmas of model_calls", expected, Json(sigmas));
   }
@@ -253,11 +234,10 @@ Planner plan_of_sigma_space(const Json& file) {
     if (name == "edm_sampler" || name == "ablation_sampler") return plan_edm;
     throw Unsupported{"sampler " + name + " is not in this version"};
   }
-  Peer peer = Peer::k_diffusion;
-  if (begins("comfyanonymous/ComfyUI")) peer = Peer::comfyui;
+  Peer peer = Peer::other;
+  if (begins("crowsonkb/k-diffusion")) peer = Peer::k_diffusion;
   if (begins("openai/consistency_models")) peer = Peer::openai;
   if (begins("leejet/stable-diffusion.cpp")) {
-    peer = Peer::sdcpp;
     const size_t colon = name.find(':');
     name = colon == std::string::npos ? name : name.substr(colon + 1);
   }

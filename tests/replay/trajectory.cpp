@@ -9,11 +9,6 @@
 namespace replay {
 namespace {
 
-Numbers scaled(double factor, Numbers values) {
-  for (double& v : values) v *= factor;
-  return values;
-}
-
 Numbers answer(const Model& model, Form form, const Evaluation& at, const Numbers& x) {
   // Peers scale the input so that it is x of the model's own alpha and sigma; a preconditioned
   // model is defined by what is made of the unscaled state.
@@ -168,6 +163,14 @@ const Json& Recording::settings() const {
 
 const Json& Recording::at(const char* name) const {
   return has(part_, name) ? part_[name] : member(file_, name);
+}
+
+void refuse_churn(const Recording& recording) {
+  for (const char* name : {"s_churn", "S_churn"}) {
+    if (number_or(recording.settings(), name, 0) > 0) {
+      throw Unsupported{std::string("churn (") + name + " > 0) is not in this version"};
+    }
+  }
 }
 
 Array checked_init(Check& check, const Recording& recording, double scale) {

@@ -85,6 +85,9 @@ class Recording {
   bool single_;
 };
 
+// Noise added before the model is asked, under its names in the peers' settings.
+void refuse_churn(const Recording& recording);
+
 // init against init_unit_noise * scale, where both are recorded; returns init.
 Array checked_init(Check& check, const Recording& recording, double scale);
 

@@ -32,6 +32,11 @@ struct Counts {
   static void run(void* context, int64_t task) {
     static_cast<Counts*>(context)->done[static_cast<size_t>(task)].fetch_add(1);
   }
+  // Long enough for callers to meet.
+  static void run_slowly(void* context, int64_t task) {
+    for (int i = 0; i < 20; ++i) Clock::now();
+    run(context, task);
+  }
   bool all(int times) const {
     for (const auto& d : done) {
       if (d.load() != times) return false;
@@ -155,18 +160,25 @@ TEST(Pool, LeavesTheCoresAloneBetweenJobs) {
 }
 
 TEST(Pool, ServesCallersThatComeTogether) {
+  constexpr int kCallers = 4;
   Pool pool(3);
   std::vector<std::thread> callers;
-  std::atomic<int> good{0};
-  for (int c = 0; c < 4; ++c) {
+  std::atomic<int> good{0}, ready{0};
+  for (int c = 0; c < kCallers; ++c) {
     callers.emplace_back([&] {
       Counts counts(37);
-      for (int round = 0; round < 500; ++round) pool.run(37, Counts::run, &counts);
-      if (counts.all(500)) ++good;
+      ++ready;
+      while (ready < kCallers) std::this_thread::yield();
+      const Clock::time_point end = Clock::now() + std::chrono::milliseconds(200);
+      int rounds = 0;
+      for (; rounds < 100 || Clock::now() < end; ++rounds) {
+        pool.run(37, Counts::run_slowly, &counts);
+      }
+      if (counts.all(rounds)) ++good;
     });
   }
   for (std::thread& caller : callers) caller.join();
-  EXPECT_EQ(good, 4);
+  EXPECT_EQ(good, kCallers);
 }
 
 TEST(Pool, KeepsTheHostsSignalsFromWorkers) {
