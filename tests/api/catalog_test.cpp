@@ -28,7 +28,8 @@ std::map<std::string, int64_t> constants_of(const std::string& type) {
   const std::string text = header_text();
   std::smatch body;
   std::map<std::string, int64_t> found;
-  if (!std::regex_search(text, body, std::regex("typedef enum " + type + " NWR_INT32 \\{([^}]*)\\}"))) {
+  if (!std::regex_search(text, body,
+                         std::regex("typedef enum " + type + " NWR_INT32 \\{([^}]*)\\}"))) {
     return found;
   }
   const std::string lines = body[1];
@@ -113,7 +114,8 @@ TEST(Catalog, EntriesAreFoundByNameAndSayWhatTheyAre) {
       EXPECT_GT(std::strlen(entry.summary), 3u);
       const bool cuda = d.domain == NWR_DOMAIN_DEVICE && entry.value == NWR_CUDA;
       EXPECT_EQ(cuda ? 0 : NWR_ENTRY_AVAILABLE, entry.flags & NWR_ENTRY_AVAILABLE);
-      EXPECT_EQ(0, entry.flags & ~(NWR_ENTRY_AVAILABLE | NWR_ENTRY_STOCHASTIC | NWR_ENTRY_ADAPTIVE));
+      EXPECT_EQ(0,
+                entry.flags & ~(NWR_ENTRY_AVAILABLE | NWR_ENTRY_STOCHASTIC | NWR_ENTRY_ADAPTIVE));
       EXPECT_EQ(d.domain == NWR_DOMAIN_SAMPLER, entry.order > 0);
       EXPECT_EQ(d.domain == NWR_DOMAIN_SAMPLER, entry.evals_per_step > 0);
     }
@@ -171,8 +173,7 @@ TEST(Catalog, SamplersNeedAsManyEvaluationsAndRngsAsTheySay) {
     // ddim draws only where eta asks for it.
     options.rngs = nullptr, options.rng_count = 0;
     nwr_sampler* bare = nullptr;
-    const nwr_status status =
-        nwr_sampler_create(context.get(), schedule.get(), &options, &bare);
+    const nwr_status status = nwr_sampler_create(context.get(), schedule.get(), &options, &bare);
     nwr_sampler_destroy(bare);
     EXPECT_EQ(entry.value == NWR_SAMPLER_DDPM ? NWR_ERROR_INVALID_ARGUMENT : NWR_OK, status);
     const bool noisy = entry.value == NWR_SAMPLER_DDPM || entry.value == NWR_SAMPLER_DDIM;

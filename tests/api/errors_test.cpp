@@ -173,92 +173,90 @@ struct Slot {
 };
 
 std::vector<Slot> slots() {
-  return {
-      {"tensor_copy", "from", false, false, true, true, false,
-       [](World& w, const nwr_tensor* v) { return nwr_tensor_copy(w.context.get(), v, &w.y); }},
-      {"tensor_copy", "to", true, false, true, true, false,
-       [](World& w, const nwr_tensor* v) { return nwr_tensor_copy(w.context.get(), &w.y, v); }},
-      {"random_fill", "out", true, false, false, true, false,
-       [](World& w, const nwr_tensor* v) {
-         return nwr_random_fill(w.context.get(), NWR_NORMAL, w.rngs, 1, v);
-       }},
-      {"transform_apply", "t", false, true, true, true, false,
-       [](World& w, const nwr_tensor* v) {
-         return nwr_transform_apply(w.context.get(), w.schedule.get(), v, nullptr, w.know, 2,
-                                    w.want, 1);
-       }},
-      {"transform_apply", "diffusion", false, true, true, true, true,
-       [](World& w, const nwr_tensor* v) {
-         w.diffusion = v;
-         return w.transform();
-       }},
-      {"transform_apply", "inputs[0].tensor", false, false, true, true, false,
-       [](World& w, const nwr_tensor* v) {
-         w.know[0].tensor = v;
-         return w.transform();
-       }},
-      {"transform_apply", "inputs[1].tensor", false, false, true, true, false,
-       [](World& w, const nwr_tensor* v) {
-         w.know[0].tensor = &w.y;
-         w.know[1].tensor = v;
-         return w.transform();
-       }},
-      {"transform_apply", "outputs[0].tensor", true, false, true, true, false,
-       [](World& w, const nwr_tensor* v) {
-         w.know[0].tensor = &w.y;
-         w.want[0].tensor = v;
-         return w.transform();
-       }},
-      {"transform_apply", "outputs[1].tensor", true, false, true, true, false,
-       [](World& w, const nwr_tensor* v) {
-         w.know[0].tensor = &w.y;
-         w.want[1] = {NWR_NOISE, 0, v};
-         return w.transform(2, 2);
-       }},
-      {"tensor_combine", "inputs[0]", false, false, true, true, false,
-       [](World& w, const nwr_tensor* v) {
-         const nwr_tensor* inputs[] = {v, &w.y};
-         return nwr_tensor_combine(w.context.get(), w.factors, inputs, 2, &w.z);
-       }},
-      {"tensor_combine", "inputs[1]", false, false, true, true, false,
-       [](World& w, const nwr_tensor* v) {
-         const nwr_tensor* inputs[] = {&w.y, v};
-         return nwr_tensor_combine(w.context.get(), w.factors, inputs, 2, &w.z);
-       }},
-      {"tensor_combine", "out", true, false, true, true, false,
-       [](World& w, const nwr_tensor* v) {
-         const nwr_tensor* inputs[] = {&w.y};
-         return nwr_tensor_combine(w.context.get(), w.factors, inputs, 1, v);
-       }},
-      {"sampler_start", "x", true, false, false, true, false,
-       [](World& w, const nwr_tensor* v) {
-         return nwr_sampler_start(w.run.get(), v, NWR_START_STATE);
-       }},
-      {"sampler_step", "x", true, false, true, true, false,
-       [](World& w, const nwr_tensor* v) { return nwr_sampler_step(w.run.get(), v, &w.y, 1); }},
-      {"sampler_step", "outputs[0]", false, false, true, false, false,
-       [](World& w, const nwr_tensor* v) { return nwr_sampler_step(w.run.get(), &w.y, v, 1); }},
-      {"sampler_step", "outputs[1]", false, false, true, false, false,
-       [](World& w, const nwr_tensor* v) {
-         w.options.name = "euler(guidance=2)";
-         w.make(), w.start(), w.freeze();
-         const nwr_tensor outputs[] = {w.y, *v};
-         return nwr_sampler_step(w.run.get(), &w.z, outputs, 2);
-       }},
-      {"sampler_denoised", "out", true, false, true, true, false,
-       [](World& w, const nwr_tensor* v) {
-         w.options.flags = NWR_SAMPLER_KEEP_DENOISED;
-         w.make();
-         nwr_tensor other = w.view(w.slate.w);
-         NWR_EXPECT_OK(nwr_sampler_start(w.run.get(), &other, NWR_START_STATE));
-         NWR_EXPECT_OK(nwr_sampler_step(w.run.get(), &other, &w.y, 1));
-         w.freeze();
-         return nwr_sampler_denoised(w.run.get(), v);
-       }},
-      {"sampler_run", "x", true, false, true, true, false,
-       [](World& w, const nwr_tensor* v) {
-         return nwr_sampler_run(w.run.get(), v, &w.callbacks);
-       }}};
+  return {{"tensor_copy", "from", false, false, true, true, false,
+           [](World& w, const nwr_tensor* v) { return nwr_tensor_copy(w.context.get(), v, &w.y); }},
+          {"tensor_copy", "to", true, false, true, true, false,
+           [](World& w, const nwr_tensor* v) { return nwr_tensor_copy(w.context.get(), &w.y, v); }},
+          {"random_fill", "out", true, false, false, true, false,
+           [](World& w, const nwr_tensor* v) {
+             return nwr_random_fill(w.context.get(), NWR_NORMAL, w.rngs, 1, v);
+           }},
+          {"transform_apply", "t", false, true, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             return nwr_transform_apply(w.context.get(), w.schedule.get(), v, nullptr, w.know, 2,
+                                        w.want, 1);
+           }},
+          {"transform_apply", "diffusion", false, true, true, true, true,
+           [](World& w, const nwr_tensor* v) {
+             w.diffusion = v;
+             return w.transform();
+           }},
+          {"transform_apply", "inputs[0].tensor", false, false, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             w.know[0].tensor = v;
+             return w.transform();
+           }},
+          {"transform_apply", "inputs[1].tensor", false, false, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             w.know[0].tensor = &w.y;
+             w.know[1].tensor = v;
+             return w.transform();
+           }},
+          {"transform_apply", "outputs[0].tensor", true, false, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             w.know[0].tensor = &w.y;
+             w.want[0].tensor = v;
+             return w.transform();
+           }},
+          {"transform_apply", "outputs[1].tensor", true, false, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             w.know[0].tensor = &w.y;
+             w.want[1] = {NWR_NOISE, 0, v};
+             return w.transform(2, 2);
+           }},
+          {"tensor_combine", "inputs[0]", false, false, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             const nwr_tensor* inputs[] = {v, &w.y};
+             return nwr_tensor_combine(w.context.get(), w.factors, inputs, 2, &w.z);
+           }},
+          {"tensor_combine", "inputs[1]", false, false, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             const nwr_tensor* inputs[] = {&w.y, v};
+             return nwr_tensor_combine(w.context.get(), w.factors, inputs, 2, &w.z);
+           }},
+          {"tensor_combine", "out", true, false, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             const nwr_tensor* inputs[] = {&w.y};
+             return nwr_tensor_combine(w.context.get(), w.factors, inputs, 1, v);
+           }},
+          {"sampler_start", "x", true, false, false, true, false,
+           [](World& w, const nwr_tensor* v) {
+             return nwr_sampler_start(w.run.get(), v, NWR_START_STATE);
+           }},
+          {"sampler_step", "x", true, false, true, true, false,
+           [](World& w, const nwr_tensor* v) { return nwr_sampler_step(w.run.get(), v, &w.y, 1); }},
+          {"sampler_step", "outputs[0]", false, false, true, false, false,
+           [](World& w, const nwr_tensor* v) { return nwr_sampler_step(w.run.get(), &w.y, v, 1); }},
+          {"sampler_step", "outputs[1]", false, false, true, false, false,
+           [](World& w, const nwr_tensor* v) {
+             w.options.name = "euler(guidance=2)";
+             w.make(), w.start(), w.freeze();
+             const nwr_tensor outputs[] = {w.y, *v};
+             return nwr_sampler_step(w.run.get(), &w.z, outputs, 2);
+           }},
+          {"sampler_denoised", "out", true, false, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             w.options.flags = NWR_SAMPLER_KEEP_DENOISED;
+             w.make();
+             nwr_tensor other = w.view(w.slate.w);
+             NWR_EXPECT_OK(nwr_sampler_start(w.run.get(), &other, NWR_START_STATE));
+             NWR_EXPECT_OK(nwr_sampler_step(w.run.get(), &other, &w.y, 1));
+             w.freeze();
+             return nwr_sampler_denoised(w.run.get(), v);
+           }},
+          {"sampler_run", "x", true, false, true, true, false, [](World& w, const nwr_tensor* v) {
+             return nwr_sampler_run(w.run.get(), v, &w.callbacks);
+           }}};
 }
 
 enum Where : unsigned { kReads = 1, kWrites = 2, kTimes = 4, kFixed = 8 };
@@ -296,7 +294,10 @@ std::vector<Bend> bends() {
   constexpr int64_t kWide = int64_t{1} << 40, kFar = int64_t{1} << 61;
   std::vector<Bend> all = {
       {"data NULL", kAny, kBad, {".data is NULL"}, [](World&, nwr_tensor& v) { v.data = nullptr; }},
-      {"on CUDA", kAny, kBad, {".device is cuda", "cpu"},
+      {"on CUDA",
+       kAny,
+       kBad,
+       {".device is cuda", "cpu"},
        [](World&, nwr_tensor& v) { v.device = NWR_CUDA; }},
       {"i64", kAny, kNotYet, {"i64"}, set_dtype(NWR_I64)},
       {"times in f16", kTimes, kNotYet, {".dtype is f16"}, set_dtype(NWR_F16)},
@@ -305,27 +306,42 @@ std::vector<Bend> bends() {
       {"ndim 17", kAny, kBad, {".ndim is 17", "16"}, set_ndim(17)},
       {"ndim least", kAny, kBad, {".ndim is -2147483648"}, set_ndim(INT32_MIN)},
       {"ndim most", kAny, kBad, {".ndim is 2147483647"}, set_ndim(INT32_MAX)},
-      {"shape NULL", kAny, kBad, {".shape is NULL"},
+      {"shape NULL",
+       kAny,
+       kBad,
+       {".shape is NULL"},
        [](World&, nwr_tensor& v) { v.shape = nullptr; }},
       {"zero extent", kAny, kBad, {": shape [4,0]"}, reshape({4, 0})},
       {"zero batch", kAny, kBad, {": shape [0,3]"}, reshape({0, 3})},
       {"negative extent", kAny, kBad, {": shape [-4,3]"}, reshape({-4, 3})},
       {"least extent", kAny, kBad, {": shape [-9223372036854775808]"}, reshape({INT64_MIN})},
-      {"most extent", kAny, kBad, {": shape [9223372036854775807]", "memory"},
+      {"most extent",
+       kAny,
+       kBad,
+       {": shape [9223372036854775807]", "memory"},
        reshape({INT64_MAX})},
       {"product overflows", kAny, kBad, {"memory"}, reshape({kWide, kWide})},
       {"product wraps to 0", kAny, kBad, {"memory"}, reshape({int64_t{1} << 32, int64_t{1} << 32})},
       {"stride overflows", kAny, kBad, {"memory"}, reshape({4, 3}, {kFar, 1})},
-      {"strides add up", kAny, kBad, {"memory"},
+      {"strides add up",
+       kAny,
+       kBad,
+       {"memory"},
        reshape({2, 2, 2, 2, 2}, {kFar / 8, kFar / 8, kFar / 8, kFar / 8, kFar / 8})},
       {"negative stride overflows", kAny, kBad, {"memory"}, reshape({4, 3}, {-kFar, 1})},
       {"least stride", kAny, kBad, {"memory"}, reshape({4, 3}, {INT64_MIN, 1})},
-      {"byte_offset wraps", kAny, kBad, {".byte_offset is 18446744073709551600"},
+      {"byte_offset wraps",
+       kAny,
+       kBad,
+       {".byte_offset is 18446744073709551600"},
        [](World&, nwr_tensor& v) { v.byte_offset = UINT64_MAX - 15; }},
       {"stride 0", kWrites, kBad, {": two of its elements"}, reshape({4, 3}, {3, 0})},
       {"batch stride 0", kWrites, kBad, {": two of its elements"}, reshape({4, 3}, {0, 1})},
       {"rows overlap", kWrites, kBad, {": two of its elements"}, reshape({4, 3}, {2, 1})},
-      {"rows overlap backwards", kWrites, kBad, {": two of its elements"},
+      {"rows overlap backwards",
+       kWrites,
+       kBad,
+       {": two of its elements"},
        reshape({4, 3}, {-2, 1})},
       {"shape [4,2]", kData | kFixed, kBad, {"[4,2]", "[4,3]"}, reshape({4, 2})},
       {"shape [3,4]", kData | kFixed, kBad, {"[3,4]", "[4,3]"}, reshape({3, 4})},
@@ -333,10 +349,19 @@ std::vector<Bend> bends() {
       {"shape [4,3,1]", kData | kFixed, kBad, {"[4,3,1]", "[4,3]"}, reshape({4, 3, 1})},
       {"shape [3] of times", kTimes, kBad, {": shape [3]", "4 samples"}, reshape({3})},
       {"shape [4,3] of times", kTimes, kBad, {": shape [4,3]", "4 samples"}, reshape({4, 3})},
-      {"nan", kTimes, kBad, {"[2] is nan"}, [](World&, nwr_tensor& v) { static_cast<double*>(v.data)[2] = kNan; }},
-      {"inf", kTimes, kBad, {"[3] is inf"}, [](World&, nwr_tensor& v) { static_cast<double*>(v.data)[3] = kInf; }}};
+      {"nan",
+       kTimes,
+       kBad,
+       {"[2] is nan"},
+       [](World&, nwr_tensor& v) { static_cast<double*>(v.data)[2] = kNan; }},
+      {"inf", kTimes, kBad, {"[3] is inf"}, [](World&, nwr_tensor& v) {
+         static_cast<double*>(v.data)[3] = kInf;
+       }}};
   for (const int32_t value : {0, 4, 7, -1, INT32_MIN, INT32_MAX}) {
-    all.push_back({"device unknown", kAny, kBad, {".device is " + std::to_string(value)},
+    all.push_back({"device unknown",
+                   kAny,
+                   kBad,
+                   {".device is " + std::to_string(value)},
                    [=](World&, nwr_tensor& v) { v.device = as<nwr_device>(value); }});
   }
   for (const int32_t value : {0, 1, 2, 0x00012003, 0x00012000, 0x00022002, -1, INT32_MIN}) {
@@ -350,8 +375,9 @@ void add_tensors(Rows& rows) {
   for (const Slot& slot : slots()) {
     const std::string place = std::string(slot.function) + ", " + slot.name;
     if (slot.by_pointer && !slot.may_be_null) {
-      rows.push_back({place + ": NULL", kBad, {std::string(slot.name) + " is NULL"},
-                      [=](World& w) { return slot.call(w, nullptr); }});
+      rows.push_back({place + ": NULL", kBad, {std::string(slot.name) + " is NULL"}, [=](World& w) {
+                        return slot.call(w, nullptr);
+                      }});
     }
     for (const Bend& bend : bends()) {
       const unsigned kind = slot.is_time ? kTimes : slot.written ? kWrites : kReads;
@@ -400,15 +426,19 @@ void add_overlaps(Rows& rows) {
     rows.push_back({"tensor_copy: to" + how, kBad, {"to overlaps from"}, [=](World& w) {
                       return nwr_tensor_copy(w.context.get(), twisted(w), &w.x);
                     }});
-    rows.push_back({"transform_apply: output and input" + how, kBad,
-                    {"outputs[0].tensor overlaps inputs[1].tensor"}, [=](World& w) {
+    rows.push_back({"transform_apply: output and input" + how,
+                    kBad,
+                    {"outputs[0].tensor overlaps inputs[1].tensor"},
+                    [=](World& w) {
                       w.know[0].tensor = &w.y;
                       w.know[1].tensor = twisted(w);
                       w.want[0].tensor = &w.x;
                       return w.transform();
                     }});
-    rows.push_back({"transform_apply: outputs among themselves" + how, kBad,
-                    {"outputs[1].tensor overlaps outputs[0].tensor"}, [=](World& w) {
+    rows.push_back({"transform_apply: outputs among themselves" + how,
+                    kBad,
+                    {"outputs[1].tensor overlaps outputs[0].tensor"},
+                    [=](World& w) {
                       w.know[0].tensor = &w.y;
                       w.want[0].tensor = &w.x;
                       w.want[1] = {NWR_NOISE, 0, twisted(w)};
@@ -422,13 +452,17 @@ void add_overlaps(Rows& rows) {
                       return nwr_sampler_step(w.run.get(), &w.x, twisted(w), 1);
                     }});
   }
-  rows.push_back({"transform_apply: one view for two outputs", kBad,
-                  {"outputs[1].tensor overlaps outputs[0].tensor"}, [](World& w) {
+  rows.push_back({"transform_apply: one view for two outputs",
+                  kBad,
+                  {"outputs[1].tensor overlaps outputs[0].tensor"},
+                  [](World& w) {
                     w.want[1] = {NWR_NOISE, 0, w.want[0].tensor};
                     return w.transform(2, 2);
                   }});
-  rows.push_back({"transform_apply: a stretched input inside an output", kBad,
-                  {"outputs[0].tensor overlaps inputs[0].tensor"}, [](World& w) {
+  rows.push_back({"transform_apply: a stretched input inside an output",
+                  kBad,
+                  {"outputs[0].tensor overlaps inputs[0].tensor"},
+                  [](World& w) {
                     w.bent = w.z;
                     w.bent.ndim = 0;
                     w.know[0].tensor = &w.bent;
@@ -440,9 +474,9 @@ void add_overlaps(Rows& rows) {
 
 struct Named {
   const char* function;
-  const char *name, *key;      // a valid name and one of its settings
-  double beyond;               // a value that the setting cannot have
-  const char* known;           // part of the list of names
+  const char *name, *key;  // a valid name and one of its settings
+  double beyond;           // a value that the setting cannot have
+  const char* known;       // part of the list of names
   std::function<nwr_status(World&, const char*, const nwr_param*, uint32_t)> create;
   std::function<nwr_status(World&, int32_t)> by_kind;
 };
@@ -522,7 +556,8 @@ void add_names(Rows& rows) {
       {"N(K='1')", "is not key=value"},
       {"N(K =1 2)", "is not key=value"},
       {"N(K\n=1)", "is not key=value"}};
-  const char* const not_numbers[] = {"x", "1x", "0x1", "--1", "+1", "1e", "1.5.2", "1e999", "one", "."};
+  const char* const not_numbers[] = {"x",  "1x",    "0x1",   "--1", "+1",
+                                     "1e", "1.5.2", "1e999", "one", "."};
   for (const Named& n : named()) {
     const std::string function = n.function;
     const auto fill_in = [&](std::string text) {
@@ -564,10 +599,13 @@ void add_names(Rows& rows) {
     add("setting twice", kBad, {n.key, "twice"}, fill_in("N(K=1,K=1)"));
     add("parameter twice", kBad, {n.key, "twice"}, n.name, {{n.key, 1}, {n.key, 1}});
     add("setting and parameter", kBad, {n.key, "twice"}, fill_in("N(K=1)"), {{n.key, 1}});
-    rows.push_back({function + ": params NULL", kBad, {"params is NULL", "param_count is 2"},
-                    [=](World& w) { return n.create(w, n.name, nullptr, 2); }});
+    rows.push_back(
+        {function + ": params NULL", kBad, {"params is NULL", "param_count is 2"}, [=](World& w) {
+           return n.create(w, n.name, nullptr, 2);
+         }});
     for (const int32_t kind : kUnknown) {
-      rows.push_back({function + ": kind " + std::to_string(kind), kBad,
+      rows.push_back({function + ": kind " + std::to_string(kind),
+                      kBad,
                       {"options.kind is " + std::to_string(kind)},
                       [=](World& w) { return n.by_kind(w, kind); }});
     }
@@ -603,18 +641,23 @@ void add_catalog(Rows& rows) {
   }
   for (const size_t index : {nwr_catalog_size(NWR_DOMAIN_SAMPLER), SIZE_MAX}) {
     const std::string number = std::to_string(index);
-    rows.push_back({"catalog_entry: index " + number, kAbsent, {"index is " + number, "sampler"},
-                    [=](World& w) {
-                      return nwr_catalog_entry(NWR_DOMAIN_SAMPLER, index, &w.slate.entry);
-                    }});
-    rows.push_back({"catalog_param: index " + number, kAbsent, {"index is " + number, "sampler"},
+    rows.push_back(
+        {"catalog_entry: index " + number,
+         kAbsent,
+         {"index is " + number, "sampler"},
+         [=](World& w) { return nwr_catalog_entry(NWR_DOMAIN_SAMPLER, index, &w.slate.entry); }});
+    rows.push_back({"catalog_param: index " + number,
+                    kAbsent,
+                    {"index is " + number, "sampler"},
                     [=](World& w) {
                       return nwr_catalog_param(NWR_DOMAIN_SAMPLER, index, 0, &w.slate.param);
                     }});
   }
   for (const size_t param : {size_t{2}, SIZE_MAX}) {
-    rows.push_back({"catalog_param: param " + std::to_string(param), kAbsent,
-                    {"param is " + std::to_string(param), "euler", "2"}, [=](World& w) {
+    rows.push_back({"catalog_param: param " + std::to_string(param),
+                    kAbsent,
+                    {"param is " + std::to_string(param), "euler", "2"},
+                    [=](World& w) {
                       return nwr_catalog_param(NWR_DOMAIN_SAMPLER, 0, param, &w.slate.param);
                     }});
   }
@@ -634,11 +677,11 @@ void add_catalog(Rows& rows) {
                     return nwr_catalog_find(NWR_DOMAIN_SAMPLER, nullptr, &w.slate.found);
                   }});
   for (const char* name : {"", "eulers", "Euler", "euler ", "euler(guidance=1)", "dpm++2m,"}) {
-    rows.push_back({std::string("catalog_find: name '") + name + "'", kAbsent,
-                    {"name", std::string("'") + name + "'", "euler, heun, ddim, ddpm, dpmpp-2m"},
-                    [=](World& w) {
-                      return nwr_catalog_find(NWR_DOMAIN_SAMPLER, name, &w.slate.found);
-                    }});
+    rows.push_back(
+        {std::string("catalog_find: name '") + name + "'",
+         kAbsent,
+         {"name", std::string("'") + name + "'", "euler, heun, ddim, ddpm, dpmpp-2m"},
+         [=](World& w) { return nwr_catalog_find(NWR_DOMAIN_SAMPLER, name, &w.slate.found); }});
   }
 }
 
@@ -646,7 +689,8 @@ void add_catalog(Rows& rows) {
 void add_structs(Rows& rows) {
   const auto too_small = [&](const std::string& function, const std::string& name, auto&& call) {
     for (uint32_t size = 0; size < 8; ++size) {
-      rows.push_back({function + ": struct_size " + std::to_string(size), kBad,
+      rows.push_back({function + ": struct_size " + std::to_string(size),
+                      kBad,
                       {name + ".struct_size is " + std::to_string(size)},
                       [=](World& w) { return call(w, size); }});
     }
@@ -728,15 +772,15 @@ void add_structs(Rows& rows) {
 void add_context(Rows& rows) {
   const auto add = [&](const char* what, nwr_status status, std::vector<std::string> says,
                        void (*spoil)(nwr_context_options&)) {
-    rows.push_back({std::string("context_create: ") + what, status, std::move(says),
-                    [=](World& w) {
+    rows.push_back({std::string("context_create: ") + what, status, std::move(says), [=](World& w) {
                       auto o = sized<nwr_context_options>();
                       spoil(o);
                       return nwr_context_create(&o, &w.slate.context);
                     }});
   };
-  rows.push_back({"context_create: out NULL", kBad, {"out is NULL"},
-                  [](World&) { return nwr_context_create(nullptr, nullptr); }});
+  rows.push_back({"context_create: out NULL", kBad, {"out is NULL"}, [](World&) {
+                    return nwr_context_create(nullptr, nullptr);
+                  }});
   add("device cuda", NWR_ERROR_BACKEND, {"options.device is cuda"},
       [](nwr_context_options& o) { o.device = NWR_CUDA; });
   add("device_id 1", kBad, {"options.device_id is 1"},
@@ -748,37 +792,44 @@ void add_context(Rows& rows) {
   add("alloc alone", kBad, {"options.free is NULL"}, [](nwr_context_options& o) {
     o.alloc = [](void*, size_t, size_t, nwr_device, void*) -> void* { return nullptr; };
   });
-  add("free alone", kBad, {"options.alloc is NULL"}, [](nwr_context_options& o) {
-    o.free = [](void*, void*, size_t, nwr_device, void*) {};
-  });
+  add("free alone", kBad, {"options.alloc is NULL"},
+      [](nwr_context_options& o) { o.free = [](void*, void*, size_t, nwr_device, void*) {}; });
   add("reserved 1", kBad, {"options.reserved is 1"},
       [](nwr_context_options& o) { o.reserved = 1; });
   for (const int32_t value : kUnknown) {
-    rows.push_back({"context_create: device " + std::to_string(value), kBad,
-                    {"options.device is " + std::to_string(value)}, [=](World& w) {
+    rows.push_back({"context_create: device " + std::to_string(value),
+                    kBad,
+                    {"options.device is " + std::to_string(value)},
+                    [=](World& w) {
                       auto o = sized<nwr_context_options>();
                       o.device = as<nwr_device>(value);
                       return nwr_context_create(&o, &w.slate.context);
                     }});
   }
-  rows.push_back({"context_synchronize: NULL", kBad, {"context is NULL"},
-                  [](World&) { return nwr_context_synchronize(nullptr); }});
-  rows.push_back({"memory_alloc: context NULL", kBad, {"context is NULL"},
-                  [](World& w) { return nwr_memory_alloc(nullptr, 8, &w.slate.memory); }});
-  rows.push_back({"memory_alloc: out NULL", kBad, {"out is NULL"},
-                  [](World& w) { return nwr_memory_alloc(w.context.get(), 8, nullptr); }});
-  rows.push_back({"memory_alloc: 0 bytes", kBad, {"bytes is 0"},
-                  [](World& w) { return nwr_memory_alloc(w.context.get(), 0, &w.slate.memory); }});
+  rows.push_back({"context_synchronize: NULL", kBad, {"context is NULL"}, [](World&) {
+                    return nwr_context_synchronize(nullptr);
+                  }});
+  rows.push_back({"memory_alloc: context NULL", kBad, {"context is NULL"}, [](World& w) {
+                    return nwr_memory_alloc(nullptr, 8, &w.slate.memory);
+                  }});
+  rows.push_back({"memory_alloc: out NULL", kBad, {"out is NULL"}, [](World& w) {
+                    return nwr_memory_alloc(w.context.get(), 8, nullptr);
+                  }});
+  rows.push_back({"memory_alloc: 0 bytes", kBad, {"bytes is 0"}, [](World& w) {
+                    return nwr_memory_alloc(w.context.get(), 0, &w.slate.memory);
+                  }});
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   for (const size_t bytes : {SIZE_MAX, SIZE_MAX / 2, SIZE_MAX - 63}) {
-    rows.push_back({"memory_alloc: " + std::to_string(bytes) + " bytes", NWR_ERROR_OUT_OF_MEMORY,
-                    {"out of memory"}, [=](World& w) {
-                      return nwr_memory_alloc(w.context.get(), bytes, &w.slate.memory);
-                    }});
+    rows.push_back(
+        {"memory_alloc: " + std::to_string(bytes) + " bytes",
+         NWR_ERROR_OUT_OF_MEMORY,
+         {"out of memory"},
+         [=](World& w) { return nwr_memory_alloc(w.context.get(), bytes, &w.slate.memory); }});
   }
 #endif
-  rows.push_back({"tensor_copy: context NULL", kBad, {"context is NULL"},
-                  [](World& w) { return nwr_tensor_copy(nullptr, &w.x, &w.y); }});
+  rows.push_back({"tensor_copy: context NULL", kBad, {"context is NULL"}, [](World& w) {
+                    return nwr_tensor_copy(nullptr, &w.x, &w.y);
+                  }});
 }
 
 void add_random(Rows& rows) {
@@ -789,14 +840,18 @@ void add_random(Rows& rows) {
                     return nwr_random_fill(w.context.get(), NWR_NORMAL, nullptr, 1, &w.x);
                   }});
   for (const size_t count : {size_t{0}, size_t{2}, size_t{3}, size_t{5}, size_t{12}, SIZE_MAX}) {
-    rows.push_back({"random_fill: rng_count " + std::to_string(count), kBad,
-                    {"rng_count is " + std::to_string(count), "4"}, [=](World& w) {
+    rows.push_back({"random_fill: rng_count " + std::to_string(count),
+                    kBad,
+                    {"rng_count is " + std::to_string(count), "4"},
+                    [=](World& w) {
                       return nwr_random_fill(w.context.get(), NWR_NORMAL, w.rngs, count, &w.x);
                     }});
   }
   for (const int32_t what : kUnknown) {
-    rows.push_back({"random_fill: what " + std::to_string(what), kBad,
-                    {"what is " + std::to_string(what)}, [=](World& w) {
+    rows.push_back({"random_fill: what " + std::to_string(what),
+                    kBad,
+                    {"what is " + std::to_string(what)},
+                    [=](World& w) {
                       return nwr_random_fill(w.context.get(), as<nwr_distribution>(what), w.rngs, 1,
                                              &w.x);
                     }});
@@ -821,15 +876,16 @@ const Fault kFaults[] = {Fault::fails_at_end,   Fault::fails_inside, Fault::alph
                          Fault::sigma_negative, Fault::gamma_inf,    Fault::slope_inf};
 
 void add_schedules(Rows& rows) {
-  rows.push_back({"schedule_create: out NULL", kBad, {"out is NULL"},
-                  [](World&) { return nwr_schedule_create(nullptr, nullptr); }});
+  rows.push_back({"schedule_create: out NULL", kBad, {"out is NULL"}, [](World&) {
+                    return nwr_schedule_create(nullptr, nullptr);
+                  }});
   const auto spec = [&](const char* text, nwr_status status, std::vector<std::string> says) {
-    rows.push_back({std::string("schedule_create: ") + text, status, std::move(says),
-                    [=](World& w) {
-                      auto o = sized<nwr_schedule_options>();
-                      o.name = text;
-                      return w.create_schedule(o);
-                    }});
+    rows.push_back(
+        {std::string("schedule_create: ") + text, status, std::move(says), [=](World& w) {
+           auto o = sized<nwr_schedule_options>();
+           o.name = text;
+           return w.create_schedule(o);
+         }});
   };
   spec("vp(beta_min=5,beta_max=4)", kBad, {"vp", "beta_max is 4", "beta_min, 5"});
   spec("vp(beta_min=0,beta_max=0)", kBad, {"beta_max is 0"});
@@ -901,13 +957,16 @@ void add_schedules(Rows& rows) {
   custom("one time", kBad, Fault::fails_inside, 1, 1, {"options.t_noise is 1", "t_data is 1"});
   custom("t_noise nan", kBad, Fault::fails_inside, kNan, 1, {"options.t_noise is nan"});
   custom("t_data inf", kBad, Fault::fails_inside, 0, kInf, {"options.t_data is inf"});
-  custom("fails at an end", kCall, Fault::fails_at_end, 0, 1, {"options.coeffs returned -7", "t = 1"});
+  custom("fails at an end", kCall, Fault::fails_at_end, 0, 1,
+         {"options.coeffs returned -7", "t = 1"});
   custom("alpha nan", kCall, Fault::alpha_nan, 0, 0, {"options.coeffs gave alpha = nan", "t = 0"});
   custom("sigma negative", kCall, Fault::sigma_negative, 0, 0, {"sigma = -0.25"});
   custom("gamma inf", kCall, Fault::gamma_inf, 0, 0, {"gamma = inf"});
   custom("gamma_dgamma inf", kCall, Fault::slope_inf, 0, 0, {"gamma_dgamma = inf"});
 
-  rows.push_back({"schedule_eval: coeffs fail", kCall, {"options.coeffs returned -8", "t = 0.5"},
+  rows.push_back({"schedule_eval: coeffs fail",
+                  kCall,
+                  {"options.coeffs returned -8", "t = 0.5"},
                   [](World& w) {
                     auto o = sized<nwr_schedule_options>();
                     o.name = "custom", o.coeffs = faulty;
@@ -918,10 +977,12 @@ void add_schedules(Rows& rows) {
                     const double times[] = {0.25, 0.5};
                     return nwr_schedule_eval(schedule, times, 2, w.slate.coeffs);
                   }});
-  rows.push_back({"schedule_get_info: schedule NULL", kBad, {"schedule is NULL"},
-                  [](World& w) { return nwr_schedule_get_info(nullptr, &w.slate.info); }});
-  rows.push_back({"schedule_get_info: out NULL", kBad, {"out is NULL"},
-                  [](World& w) { return nwr_schedule_get_info(w.schedule.get(), nullptr); }});
+  rows.push_back({"schedule_get_info: schedule NULL", kBad, {"schedule is NULL"}, [](World& w) {
+                    return nwr_schedule_get_info(nullptr, &w.slate.info);
+                  }});
+  rows.push_back({"schedule_get_info: out NULL", kBad, {"out is NULL"}, [](World& w) {
+                    return nwr_schedule_get_info(w.schedule.get(), nullptr);
+                  }});
   rows.push_back({"schedule_eval: schedule NULL", kBad, {"schedule is NULL"}, [](World& w) {
                     return nwr_schedule_eval(nullptr, w.slate.times, 1, w.slate.coeffs);
                   }});
@@ -953,16 +1014,18 @@ void add_schedules(Rows& rows) {
                                : t > 1e9       ? "1e+300"
                                : t < 0         ? "-0.5"
                                                : "1.5";
-    rows.push_back({"schedule_eval: time " + number, kBad, {"times[1] is " + number, "linear"},
-                    [=](World& w) {
-                      const double times[] = {0.5, t, 0.5};
-                      return nwr_schedule_eval(w.schedule.get(), times, 3, w.slate.coeffs);
-                    }});
+    rows.push_back(
+        {"schedule_eval: time " + number, kBad, {"times[1] is " + number, "linear"}, [=](World& w) {
+           const double times[] = {0.5, t, 0.5};
+           return nwr_schedule_eval(w.schedule.get(), times, 3, w.slate.coeffs);
+         }});
   }
   // ve has no infinite log-SNR at either end.
   for (const double lambda : {kNan, 100.0, -100.0, kInf, -kInf}) {
-    rows.push_back({"schedule_invert: lambda " + std::to_string(lambda), kBad,
-                    {"lambdas[1] is ", "ve("}, [=](World& w) {
+    rows.push_back({"schedule_invert: lambda " + std::to_string(lambda),
+                    kBad,
+                    {"lambdas[1] is ", "ve("},
+                    [=](World& w) {
                       w.use("ve");
                       const double lambdas[] = {0, lambda};
                       return nwr_schedule_invert(w.schedule.get(), lambdas, 2, w.slate.numbers);
@@ -978,10 +1041,10 @@ void add_grids(Rows& rows) {
                     return nwr_grid_fill(w.schedule.get(), nullptr, nullptr, 5);
                   }});
   for (const size_t count : {size_t{0}, size_t{1}, size_t{10000001}, SIZE_MAX}) {
-    rows.push_back({"grid_fill: count " + std::to_string(count), kBad,
-                    {"count is " + std::to_string(count)}, [=](World& w) {
-                      return w.fill_grid(sized<nwr_grid_options>(), count);
-                    }});
+    rows.push_back({"grid_fill: count " + std::to_string(count),
+                    kBad,
+                    {"count is " + std::to_string(count)},
+                    [=](World& w) { return w.fill_grid(sized<nwr_grid_options>(), count); }});
   }
   const auto add = [&](const char* what, nwr_status status, std::vector<std::string> says,
                        const char* schedule, const char* name, double begin, double end,
@@ -998,7 +1061,8 @@ void add_grids(Rows& rows) {
   add("end inf", kBad, {"options.t_end is inf"}, "linear", nullptr, 0, kInf);
   add("begin before", kBad, {"options.t_begin is -0.1"}, "linear", nullptr, -0.1, 1);
   add("end beyond", kBad, {"options.t_end is 1.5"}, "linear", nullptr, 0, 1.5);
-  add("backwards", kBad, {"options.t_begin is 1", "t_end is 0.5", "linear"}, "linear", nullptr, 1, 0.5);
+  add("backwards", kBad, {"options.t_begin is 1", "t_end is 0.5", "linear"}, "linear", nullptr, 1,
+      0.5);
   add("backwards on vp", kBad, {"t_begin is 0.5", "t_end is 1", "vp"}, "vp", nullptr, 0.5, 1);
   add("one time", kBad, {"t_begin is 0.5", "t_end is 0.5"}, "linear", nullptr, 0.5, 0.5);
   for (const char* name : {"leading", "trailing", "linspace"}) {
@@ -1011,7 +1075,8 @@ void add_grids(Rows& rows) {
   }
   add("offset too large", kBad, {"offset is 4", "at most 3"}, "ddpm(count=10)", "leading(offset=4)",
       0, 0, 4);
-  add("offset of a half", kBad, {"offset is 0.5"}, "ddpm(count=10)", "leading(offset=0.5)", 0, 0, 4);
+  add("offset of a half", kBad, {"offset is 0.5"}, "ddpm(count=10)", "leading(offset=0.5)", 0, 0,
+      4);
   add("levels reversed", kBad, {"sigma_max is 1", "sigma_min, 2"}, "edm",
       "karras(sigma_min=2,sigma_max=1)", 0, 0);
   add("level beyond", kBad, {"log(alpha/sigma) of the grid is -13.8", "vp"}, "vp",
@@ -1055,14 +1120,14 @@ void add_transforms(Rows& rows) {
       w.want[0].quantity = as<nwr_quantity>(quantity);
       return w.transform();
     });
-    rows.push_back({"transform_coeffs: input " + number, kBad, {"inputs[1] is " + number},
-                    [=](World& w) {
-                      return w.coefficients(0.5, 0, {NWR_STATE, as<nwr_quantity>(quantity)}, NWR_DATA);
-                    }});
-    rows.push_back({"transform_coeffs: output " + number, kBad, {"output is " + number},
-                    [=](World& w) {
-                      return w.coefficients(0.5, 0, {NWR_STATE}, as<nwr_quantity>(quantity));
-                    }});
+    rows.push_back(
+        {"transform_coeffs: input " + number, kBad, {"inputs[1] is " + number}, [=](World& w) {
+           return w.coefficients(0.5, 0, {NWR_STATE, as<nwr_quantity>(quantity)}, NWR_DATA);
+         }});
+    rows.push_back(
+        {"transform_coeffs: output " + number, kBad, {"output is " + number}, [=](World& w) {
+           return w.coefficients(0.5, 0, {NWR_STATE}, as<nwr_quantity>(quantity));
+         }});
   }
   add("input reserved", kBad, {"inputs[0].reserved is 3"}, [](World& w) {
     w.know[0].reserved = 3;
@@ -1130,23 +1195,23 @@ void add_transforms(Rows& rows) {
       return nwr_transform_coeffs(w.schedule.get(), 0.5, 0, pair, count, NWR_DATA, w.slate.numbers);
     });
   }
-  for (const auto& [t, says] : {std::pair{kNan, "t is nan"}, {kInf, "t is inf"}, {-1.0, "t is -1"},
-                                {2.0, "t is 2"}}) {
+  for (const auto& [t, says] :
+       {std::pair{kNan, "t is nan"}, {kInf, "t is inf"}, {-1.0, "t is -1"}, {2.0, "t is 2"}}) {
     const double time = t;
     coeffs(says, kBad, {says}, [=](World& w) {
       return w.coefficients(time, 0, {NWR_STATE, NWR_VELOCITY}, NWR_DATA);
     });
   }
-  for (const auto& [d, says] : {std::pair{kNan, "diffusion is nan"}, {kInf, "diffusion is inf"},
+  for (const auto& [d, says] : {std::pair{kNan, "diffusion is nan"},
+                                {kInf, "diffusion is inf"},
                                 {-0.5, "diffusion is -0.5"}}) {
     const double w2 = d;
     coeffs(says, kBad, {says}, [=](World& w) {
       return w.coefficients(0.5, w2, {NWR_STATE, NWR_VELOCITY}, NWR_DATA);
     });
   }
-  coeffs("not determined", NWR_ERROR_SINGULAR, {"noise", "t = 0.5", "sigma 0.5"}, [](World& w) {
-    return w.coefficients(0.5, 0, {NWR_STATE}, NWR_NOISE);
-  });
+  coeffs("not determined", NWR_ERROR_SINGULAR, {"noise", "t = 0.5", "sigma 0.5"},
+         [](World& w) { return w.coefficients(0.5, 0, {NWR_STATE}, NWR_NOISE); });
   coeffs("score without noise", NWR_ERROR_SINGULAR, {"score", "t = 1", "sigma 0"}, [](World& w) {
     return w.coefficients(1, 0, {NWR_DATA, NWR_NOISE}, NWR_SCORE);
   });
@@ -1334,10 +1399,10 @@ void add_samplers(Rows& rows) {
     return nwr_sampler_step(w.run.get(), &w.x, &w.y, 1);
   });
   for (const size_t count : {size_t{0}, size_t{2}, SIZE_MAX}) {
-    rows.push_back({"sampler_step: output_count " + std::to_string(count), kBad,
-                    {"output_count is " + std::to_string(count), "1"}, [=](World& w) {
-                      return nwr_sampler_step(w.run.get(), &w.x, &w.y, count);
-                    }});
+    rows.push_back({"sampler_step: output_count " + std::to_string(count),
+                    kBad,
+                    {"output_count is " + std::to_string(count), "1"},
+                    [=](World& w) { return nwr_sampler_step(w.run.get(), &w.x, &w.y, count); }});
   }
   on_run("sampler_step: one output for guidance", kBad, {"output_count is 1", "2"}, [](World& w) {
     w.options.name = "euler(guidance=2)";
@@ -1362,11 +1427,10 @@ void add_samplers(Rows& rows) {
          });
   on_run("sampler_denoised: sampler NULL", kBad, {"sampler is NULL"},
          [](World& w) { return nwr_sampler_denoised(nullptr, &w.z); });
-  on_run("sampler_denoised: without the flag", kState, {"NWR_SAMPLER_KEEP_DENOISED"},
-         [](World& w) {
-           w.step(), w.freeze();
-           return nwr_sampler_denoised(w.run.get(), &w.z);
-         });
+  on_run("sampler_denoised: without the flag", kState, {"NWR_SAMPLER_KEEP_DENOISED"}, [](World& w) {
+    w.step(), w.freeze();
+    return nwr_sampler_denoised(w.run.get(), &w.z);
+  });
   on_run("sampler_denoised: before the first step", kState, {"no evaluation yet"}, [](World& w) {
     w.options.flags = NWR_SAMPLER_KEEP_DENOISED;
     w.make(), w.start(), w.freeze();
@@ -1613,7 +1677,7 @@ TEST(Errors, DamagedStatesAreCorruptWhateverTheDamage) {
         << "cut at " << length;
   }
   for (size_t at = 0; at < whole.size(); ++at) {
-    for (const unsigned char flip : {0x01, 0x20, 0x80, 0xFF}) {
+    for (const int flip : {0x01, 0x20, 0x80, 0xFF}) {
       std::vector<unsigned char> bent = whole;
       bent[at] = static_cast<unsigned char>(bent[at] ^ flip);
       const nwr_status status = w.load(bent);

@@ -13,18 +13,18 @@
 #include "api/support.hpp"
 
 #if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define NWR_TEST_SANITIZED 1
-#endif
+#  if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#    define NWR_TEST_SANITIZED 1
+#  endif
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define NWR_TEST_SANITIZED 1
+#  define NWR_TEST_SANITIZED 1
 #endif
 
 // ---- this program's malloc, which is the library's too ------------------------------------------
 
 #if !defined(NWR_TEST_SANITIZED) && defined(__GLIBC__)
-#define NWR_TEST_OWN_MALLOC 1
+#  define NWR_TEST_OWN_MALLOC 1
 namespace {
 // While armed, allocations are counted; those from number first_failure to last_failure fail.
 std::atomic<bool> armed{false};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the behaviour of runs: known answers, the order of calls, callbacks, and everything that must
-// not change a bit of the result. Must not know orders of convergence.
+// Owns the behaviour of runs: known answers, the order of calls, callbacks, and everything that
+// must not change a bit of the result. Must not know orders of convergence.
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -246,9 +246,10 @@ TEST(Sampler, ClocksAndInputScale) {
     const Schedule schedule = make_schedule(name);
     const nwr_coeffs c = coeffs_at(schedule, t);
     const bool discrete = std::string(name) == "ddpm";
-    for (const auto& [clock, expected] :
-         {std::pair{NWR_CLOCK_T, t}, {NWR_CLOCK_SIGMA, c.sigma / c.alpha},
-          {NWR_CLOCK_LOGSNR, 2 * c.lambda}, {NWR_CLOCK_INDEX, t}}) {
+    for (const auto& [clock, expected] : {std::pair{NWR_CLOCK_T, t},
+                                          {NWR_CLOCK_SIGMA, c.sigma / c.alpha},
+                                          {NWR_CLOCK_LOGSNR, 2 * c.lambda},
+                                          {NWR_CLOCK_INDEX, t}}) {
       if (clock == NWR_CLOCK_INDEX && !discrete) continue;
       Plan plan;
       plan.schedule = name, plan.sampler = "euler(unit_input=yes)", plan.clock = clock;
@@ -638,7 +639,8 @@ TEST(Guidance, RunHandsOutTwoOutputs) {
   Job run(plan);
   const Tensor begin = run.x;
   auto callbacks = sized<nwr_callbacks>();
-  callbacks.model = [](void*, const nwr_eval*, const nwr_tensor*, const nwr_tensor* out) -> int32_t {
+  callbacks.model = [](void*, const nwr_eval*, const nwr_tensor*,
+                       const nwr_tensor* out) -> int32_t {
     for (int i = 0; i < 24; ++i) {
       static_cast<double*>(out[0].data)[i] = 2;
       static_cast<double*>(out[1].data)[i] = 5;
@@ -744,8 +746,8 @@ TEST(SameBits, RowsThatWaitAndSeparateRuns) {
     Plan plan;
     plan.schedule = "linear", plan.sampler = sampler;
     plan.shape = {4, 7}, plan.rngs = rngs_for(4);
-    plan.times = {0.1, 0.1, 0.1, 0.4, 0.8,  0.1, 0.4, 0.4, 0.4, 0.8,
-                  0.1, 0.4, 0.8, 0.8, 0.9,  0.1, 0.2, 0.5, 1,   1};
+    plan.times = {0.1, 0.1, 0.1, 0.4, 0.8, 0.1, 0.4, 0.4, 0.4, 0.8,
+                  0.1, 0.4, 0.8, 0.8, 0.9, 0.1, 0.2, 0.5, 1,   1};
     plan.time_rows = 4;
     expect_same_as_alone(plan);
   }
@@ -785,14 +787,15 @@ TEST(SameBits, SavedAndLoadedAnywhere) {
             size_t size = 0, written = 0;
             NWR_ASSERT_OK(nwr_sampler_save(run.sampler.get(), nullptr, 0, &size));
             std::vector<unsigned char> saved(size + 3, 0xEE);
-            NWR_ASSERT_OK(nwr_sampler_save(run.sampler.get(), saved.data(), saved.size(), &written));
+            NWR_ASSERT_OK(
+                nwr_sampler_save(run.sampler.get(), saved.data(), saved.size(), &written));
             EXPECT_EQ(size, written);
             EXPECT_EQ(0xEE, saved[size]) << "written beyond its size";
             run.context = make_context(2);
             run.schedule = make_schedule(plan.schedule.c_str());
             nwr_sampler* loaded = nullptr;
-            NWR_ASSERT_OK(nwr_sampler_load(run.context.get(), run.schedule.get(), saved.data(), size,
-                                           &loaded));
+            NWR_ASSERT_OK(nwr_sampler_load(run.context.get(), run.schedule.get(), saved.data(),
+                                           size, &loaded));
             run.sampler.reset(loaded);
             const bool over = run.over();
             EXPECT_EQ(i, run.next(over ? NWR_DONE : NWR_OK).index);
@@ -957,7 +960,8 @@ TEST(SameBits, EveryInstructionSet) {
     return text;
   };
   const std::string expected = std::to_string(digest()) + "\n";
-  for (const char* isa : {"baseline", "avx2", "avx512"}) EXPECT_EQ(expected, digest_with(isa)) << isa;
+  for (const char* isa : {"baseline", "avx2", "avx512"})
+    EXPECT_EQ(expected, digest_with(isa)) << isa;
 }
 
 }  // namespace

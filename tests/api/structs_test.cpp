@@ -28,7 +28,8 @@ class Sized {
 
 // Calls take with value cut or lengthened to every size.
 template <class T>
-void check_input(const T& value, const char* name, const std::function<nwr_status(const T*)>& take) {
+void check_input(const T& value, const char* name,
+                 const std::function<nwr_status(const T*)>& take) {
   for (size_t size = 8; size <= sizeof(T) + kLonger; ++size) {
     SCOPED_TRACE(size);
     Sized<T> same(value, size, 0);
@@ -136,7 +137,8 @@ TEST(Structs, Callbacks) {
   const Sampler sampler = make_sampler(context, schedule, options);
   Tensor x = Tensor(NWR_F32, {2}).fill({1});
   auto callbacks = sized<nwr_callbacks>();
-  callbacks.model = [](void*, const nwr_eval*, const nwr_tensor*, const nwr_tensor* out) -> int32_t {
+  callbacks.model = [](void*, const nwr_eval*, const nwr_tensor*,
+                       const nwr_tensor* out) -> int32_t {
     std::memset(out->data, 0, 2 * sizeof(float));
     return 0;
   };

@@ -140,8 +140,7 @@ inline void store(void* at, nwr_dtype dtype, double value) {
 // An array of its own, dense or with given strides; converts to the view that the library takes.
 class Tensor {
  public:
-  Tensor(nwr_dtype dtype, std::vector<int64_t> shape)
-      : Tensor(dtype, std::move(shape), {}, 0, 0) {}
+  Tensor(nwr_dtype dtype, std::vector<int64_t> shape) : Tensor(dtype, std::move(shape), {}, 0, 0) {}
   // room elements in all; the view's first element stands at first.
   Tensor(nwr_dtype dtype, std::vector<int64_t> shape, std::vector<int64_t> strides, size_t room,
          size_t first)
@@ -233,8 +232,10 @@ inline Tensor scalar(double value) { return Tensor(NWR_F64, {}).fill({value}); }
 // ---- a model that is known ----------------------------------------------------------------------
 
 constexpr nwr_quantity kPredictions[] = {NWR_DATA, NWR_NOISE, NWR_VELOCITY, NWR_SCORE, NWR_ANGULAR};
-constexpr const char* kSamplers[] = {"euler", "heun", "ddim", "ddim(eta=0.7)", "ddpm",
-                                     "ddpm(variance=large)", "dpmpp-2m", "dpmpp-2m(solver=heun)"};
+constexpr const char* kSamplers[] = {"euler",    "heun",
+                                     "ddim",     "ddim(eta=0.7)",
+                                     "ddpm",     "ddpm(variance=large)",
+                                     "dpmpp-2m", "dpmpp-2m(solver=heun)"};
 inline bool is_stochastic(const std::string& sampler) {
   return sampler.find("ddpm") == 0 || sampler.find("eta") != std::string::npos;
 }
@@ -261,8 +262,7 @@ struct Gaussian {
   }
   // Where the probability flow takes x.
   double flow(const nwr_coeffs& from, const nwr_coeffs& to, double x) const {
-    return to.alpha * mean +
-           std::sqrt(spread(to) / spread(from)) * (x - from.alpha * mean);
+    return to.alpha * mean + std::sqrt(spread(to) / spread(from)) * (x - from.alpha * mean);
   }
 };
 

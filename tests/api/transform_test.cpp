@@ -11,7 +11,7 @@ namespace nwr_test {
 namespace {
 
 constexpr nwr_dtype kDtypes[] = {NWR_F16, NWR_BF16, NWR_F32, NWR_F64};
-constexpr const char* kSchedules[] = {"linear", "cosine", "vp", "vp(beta_min=0,beta_max=9)",
+constexpr const char* kSchedules[] = {"linear", "cosine", "vp",   "vp(beta_min=0,beta_max=9)",
                                       "ve",     "edm",    "ddpm", "ddpm(beta=squaredcos_cap_v2)"};
 
 // A third leg: x_t = t*data + (1-t)*noise + sqrt(t(1-t)/2)*latent.
@@ -52,8 +52,8 @@ struct Truth {
   double operator()(int quantity) const {
     const double spread = c.gamma > 0 ? c.gamma : c.sigma;
     const double score = -(c.gamma > 0 ? latent : noise) / spread;
-    const double velocity = c.dalpha * data + c.dsigma * noise +
-                            (c.gamma > 0 ? c.gamma_dgamma / c.gamma * latent : 0);
+    const double velocity =
+        c.dalpha * data + c.dsigma * noise + (c.gamma > 0 ? c.gamma_dgamma / c.gamma * latent : 0);
     switch (quantity) {
       case NWR_STATE: return c.alpha * data + c.sigma * noise + c.gamma * latent;
       case NWR_DATA: return data;
@@ -150,10 +150,11 @@ TEST_F(Transform, ThreeLegsNeedThreeInputs) {
   const Schedule schedule = make_bridge();
   for (const double t : {0.1, 0.5, 0.8}) {
     const Truth truth{coeffs_at(schedule, t), 1, 0.9, 0.8, -1.3, 0.4};
-    for (const auto& known :
-         {std::array{NWR_DATA, NWR_NOISE, NWR_LATENT}, {NWR_STATE, NWR_VELOCITY, NWR_SCORE},
-          {NWR_STATE, NWR_DATA, NWR_ANGULAR}, {NWR_DRIFT, NWR_SCORE, NWR_STATE},
-          {NWR_VELOCITY, NWR_LATENT, NWR_NOISE}}) {
+    for (const auto& known : {std::array{NWR_DATA, NWR_NOISE, NWR_LATENT},
+                              {NWR_STATE, NWR_VELOCITY, NWR_SCORE},
+                              {NWR_STATE, NWR_DATA, NWR_ANGULAR},
+                              {NWR_DRIFT, NWR_SCORE, NWR_STATE},
+                              {NWR_VELOCITY, NWR_LATENT, NWR_NOISE}}) {
       for (int c = NWR_STATE; c <= NWR_DRIFT; ++c) {
         double f[3];
         NWR_ASSERT_OK(nwr_transform_coeffs(schedule.get(), t, 0.9, known.data(), 3,
@@ -168,8 +169,7 @@ TEST_F(Transform, ThreeLegsNeedThreeInputs) {
     }
     const nwr_quantity two[] = {NWR_STATE, NWR_VELOCITY};
     double f[2] = {7, 7};
-    EXPECT_EQ(NWR_ERROR_SINGULAR,
-              nwr_transform_coeffs(schedule.get(), t, 0, two, 2, NWR_DATA, f));
+    EXPECT_EQ(NWR_ERROR_SINGULAR, nwr_transform_coeffs(schedule.get(), t, 0, two, 2, NWR_DATA, f));
     EXPECT_EQ(7, f[0]);
     // A score is that of the latent alone.
     const nwr_quantity one[] = {NWR_SCORE};
@@ -216,8 +216,8 @@ TEST_F(Transform, DiffusionMayBeOneASample) {
   const Tensor w2 = Tensor(NWR_F32, {3}).fill({0, 0.5, 2});
   Tensor velocity = Tensor(NWR_F64, {3, 2}).fill(numbers(6, 1)), score = velocity, drift = velocity;
   score.fill(numbers(6, 2));
-  NWR_ASSERT_OK(apply(schedule, t, w2, {{NWR_VELOCITY, velocity}, {NWR_SCORE, score}},
-                      {{NWR_DRIFT, drift}}));
+  NWR_ASSERT_OK(
+      apply(schedule, t, w2, {{NWR_VELOCITY, velocity}, {NWR_SCORE, score}}, {{NWR_DRIFT, drift}}));
   for (size_t i = 0; i < 6; ++i) {
     EXPECT_NEAR(velocity.get(i) - w2.get(i / 2) / 2 * score.get(i), drift.get(i), 1e-9);
   }
@@ -280,8 +280,9 @@ TEST_F(Transform, SingularRequestsChangeNothing) {
   Tensor state = Tensor(NWR_F32, {3, 2}).fill({1}), noise = Tensor(NWR_F32, {3, 2}).fill({2});
   Tensor data = Tensor(NWR_F32, {3, 2}).fill({3}), velocity = data;
   const auto before = data.bytes();
-  EXPECT_EQ(NWR_ERROR_SINGULAR, apply(schedule, t, nullptr, {{NWR_STATE, state}, {NWR_NOISE, noise}},
-                                      {{NWR_VELOCITY, velocity}, {NWR_DATA, data}}));
+  EXPECT_EQ(NWR_ERROR_SINGULAR,
+            apply(schedule, t, nullptr, {{NWR_STATE, state}, {NWR_NOISE, noise}},
+                  {{NWR_VELOCITY, velocity}, {NWR_DATA, data}}));
   EXPECT_EQ(before, data.bytes());
   EXPECT_EQ(before, velocity.bytes());
 }
@@ -376,8 +377,7 @@ TEST_F(Transform, CombineIsASumInOrder) {
   std::vector<const nwr_tensor*> inputs(tensors.begin(), tensors.end());
   for (size_t count = 1; count <= 8; ++count) {
     Tensor out(NWR_F64, {3, 4});
-    NWR_ASSERT_OK(
-        nwr_tensor_combine(context.get(), factors.data(), inputs.data(), count, out));
+    NWR_ASSERT_OK(nwr_tensor_combine(context.get(), factors.data(), inputs.data(), count, out));
     for (size_t i = 0; i < 12; ++i) {
       double sum = factors[0] * tensors[0].get(i);
       for (size_t k = 1; k < count; ++k) sum += factors[k] * tensors[k].get(i);
@@ -397,8 +397,8 @@ TEST_F(Transform, CombineIsASumInOrder) {
 }
 
 TEST_F(Transform, CopiesBetweenAllTypes) {
-  const double values[] = {0, 1, -1, 0.333251953125, 1024, -0.0009765625, 3.140625, 1.0 / 3, -65504,
-                           6e-8, 1e-3, 7};
+  const double values[] = {0,        1,       -1,     0.333251953125, 1024, -0.0009765625,
+                           3.140625, 1.0 / 3, -65504, 6e-8,           1e-3, 7};
   for (const nwr_dtype from : kDtypes) {
     for (const nwr_dtype to : kDtypes) {
       Tensor a = Tensor(from, {3, 4}).fill({std::begin(values), std::end(values)}), b(to, {3, 4});
@@ -493,8 +493,13 @@ TEST_P(Random, OffsetsPassTheirLastNumber) {
 
 TEST_P(Random, SeedAndStreamMatterAndRepeat) {
   std::set<std::vector<double>> seen;
-  for (const nwr_rng rng : {nwr_rng{0, 0, 0}, {1, 0, 0}, {0, 1, 0}, {1ull << 32, 0, 0},
-                            {0, 1ull << 32, 0}, {0, 0, 1ull << 34}, {~0ull, ~0ull, 0}}) {
+  for (const nwr_rng rng : {nwr_rng{0, 0, 0},
+                            {1, 0, 0},
+                            {0, 1, 0},
+                            {1ull << 32, 0, 0},
+                            {0, 1ull << 32, 0},
+                            {0, 0, 1ull << 34},
+                            {~0ull, ~0ull, 0}}) {
     EXPECT_EQ(fill(NWR_NORMAL, rng, {64}).bytes(), fill(NWR_NORMAL, rng, {64}).bytes());
     seen.insert(fill(NWR_NORMAL, rng, {64}).values());
   }

@@ -100,7 +100,7 @@ TEST(LevelGrid, KarrasIsItsClosedForm) {
       const double high = std::pow(80, 1 / rho), low = std::pow(0.002, 1 / rho);
       for (size_t i = 0; i < n; ++i) {
         const double u = static_cast<double>(i) / static_cast<double>(n - 1);
-        const double expected = std::pow(high + u * (low - high), rho);
+        const double expected = std::pow((1 - u) * high + u * low, rho);
         EXPECT_NEAR(expected, times[i], 1e-13 * expected) << n << ", " << i;
       }
       EXPECT_EQ(80, times[0]);
@@ -131,7 +131,9 @@ TEST(LevelGrid, LogsnrIsEvenInLambda) {
       const double u = static_cast<double>(i) / static_cast<double>(last);
       EXPECT_NEAR(begin + (end - begin) * u, s->at(times[i], {"t"}).lambda, 1e-11) << spec;
     }
-    if (to_zero) EXPECT_NEAR(6.2146080984221914, end, 1e-11) << spec;  // sigma/alpha = 0.002
+    if (to_zero) {
+      EXPECT_NEAR(6.2146080984221914, end, 1e-11) << spec;  // sigma/alpha = 0.002
+    }
     const double own = s->at(s->ends().noise, {"t"}).lambda;
     EXPECT_NEAR(std::isinf(own) ? -5.1 : own, begin, 1e-11) << spec;
   }
@@ -163,8 +165,8 @@ TEST(Grid, UniformIsEvenAndExactAtItsEnds) {
 TEST(Grid, EveryKindHasOneStepToo) {
   for (const char* spec : {"linear", "cosine", "vp", "ve", "edm", "ddpm"}) {
     const auto s = make(spec);
-    for (const char* name : {"uniform", "logsnr", "karras", "exponential", "leading", "trailing",
-                             "linspace"}) {
+    for (const char* name :
+         {"uniform", "logsnr", "karras", "exponential", "leading", "trailing", "linspace"}) {
       const bool indexed = std::string(name) == "leading" || name == std::string("trailing") ||
                            name == std::string("linspace");
       if (indexed && s->index_count() == 0) continue;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the proof that rows are what the quantities are, and that express() solves, and refuses, what
-// it should. Must not know schedules.
+// Owns the proof that rows are what the quantities are, and that express() solves, and refuses,
+// what it should. Must not know schedules.
 #include "math/rows.hpp"
 
 #include <gtest/gtest.h>
@@ -57,8 +57,7 @@ double miss(const std::vector<Row>& known, const std::vector<double>& factors, c
 // The factors, with a guard behind them.
 bool solve(const std::vector<Row>& known, const Row& want, std::vector<double>* factors) {
   factors->assign(known.size() + 1, 77);
-  const bool found =
-      express(known.data(), static_cast<int>(known.size()), want, factors->data());
+  const bool found = express(known.data(), static_cast<int>(known.size()), want, factors->data());
   EXPECT_EQ(77, factors->back());
   factors->pop_back();
   return found;

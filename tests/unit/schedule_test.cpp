@@ -128,7 +128,8 @@ TEST(Schedule, KeepsItsIdentities) {
                       64 * kEpsilon * std::fabs(c.alpha * c.dalpha));
         }
         EXPECT_NEAR(c.log_alpha, std::log(c.alpha), 8 * kEpsilon);
-        EXPECT_NEAR(c.lambda, c.log_alpha - std::log(c.sigma), 32 * kEpsilon * (1 + std::fabs(c.lambda)));
+        EXPECT_NEAR(c.lambda, c.log_alpha - std::log(c.sigma),
+                    32 * kEpsilon * (1 + std::fabs(c.lambda)));
         EXPECT_NEAR(c.dlog_alpha, c.dalpha / c.alpha, 64 * kEpsilon * std::fabs(c.dlog_alpha));
         const double dlambda = c.dlog_alpha - c.dsigma / c.sigma;
         EXPECT_NEAR(c.diffusion2, 2 * c.sigma * c.sigma * std::fabs(dlambda),
@@ -147,8 +148,8 @@ TEST(Schedule, LambdaRisesTowardsData) {
     double before = -kInf;
     for (int i = 0; i <= 2000; ++i) {
       const double u = i / 2000.0;
-      const double t = i == 2000 ? s->ends().data
-                                 : s->ends().noise + (s->ends().data - s->ends().noise) * u;
+      const double t =
+          i == 2000 ? s->ends().data : s->ends().noise + (s->ends().data - s->ends().noise) * u;
       const double lambda = at(s, t).lambda;
       EXPECT_TRUE(i == 0 || lambda > before) << spec << " at " << t;
       before = lambda;
@@ -219,8 +220,8 @@ TEST(Schedule, InvertRefusesWhatIsNotReached) {
 TEST(Schedule, RefusesTimesOutside) {
   for (const char* spec : {"linear", "cosine", "vp", "ve", "edm", "ddpm"}) {
     const auto s = make(spec);
-    for (const double t : {std::nextafter(s->ends().low, -kInf), std::nextafter(s->ends().high, kInf),
-                           kInf, -kInf, std::nan("")}) {
+    for (const double t : {std::nextafter(s->ends().low, -kInf),
+                           std::nextafter(s->ends().high, kInf), kInf, -kInf, std::nan("")}) {
       EXPECT_THROW(at(s, t), Error) << spec << " at " << t;
     }
     EXPECT_NO_THROW(at(s, s->ends().low));
@@ -233,8 +234,7 @@ TEST(Schedule, RefusesTimesOutside) {
 // alpha_bar of every index, as a product in extended precision.
 std::vector<long double> products(int formula, long double start, long double end, int count) {
   const auto cosine = [](long double u) {
-    const long double c =
-        std::cos((u + 0.008L) / 1.008L * 1.57079632679489661923132169163975144L);
+    const long double c = std::cos((u + 0.008L) / 1.008L * 1.57079632679489661923132169163975144L);
     return c * c;
   };
   std::vector<long double> bars;
@@ -276,7 +276,8 @@ TEST(Discrete, AlphaBarIsTheProductOfBetas) {
       const auto bar = bars[static_cast<size_t>(i)];
       // Cosines of nearly equal angles cost the capped formula some digits.
       const double tolerance = c.formula == 2 ? 1e-9 : 1e-13;
-      EXPECT_NEAR(1, static_cast<double>(found.alpha * found.alpha / bar), tolerance) << c.spec << i;
+      EXPECT_NEAR(1, static_cast<double>(found.alpha * found.alpha / bar), tolerance)
+          << c.spec << i;
       EXPECT_NEAR(1, static_cast<double>(found.sigma * found.sigma / (1 - bar)), tolerance)
           << c.spec << i;
     }

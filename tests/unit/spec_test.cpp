@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the grammar of spec strings and the resolution of settings. Must not know which entries exist.
+// Owns the grammar of spec strings and the resolution of settings. Must not know which entries
+// exist.
 #include "core/spec.hpp"
 
 #include <gtest/gtest.h>
@@ -91,8 +92,13 @@ TEST(Settings, ComeFromTextAndParameters) {
 }
 
 TEST(Settings, SpecReadsBackToTheBit) {
-  const double awkward[] = {0.1, 1.0 / 3, 5e-324, 2.2250738585072014e-308, 9007199254740993.0,
-                            1e300, std::nextafter(1.0, 2.0)};
+  const double awkward[] = {0.1,
+                            1.0 / 3,
+                            5e-324,
+                            2.2250738585072014e-308,
+                            9007199254740993.0,
+                            1e300,
+                            std::nextafter(1.0, 2.0)};
   for (const double value : awkward) {
     const std::string text = settings("thing", {{"depth", value}}).spec();
     EXPECT_EQ(value, settings(text.c_str())["depth"]) << text;
@@ -103,8 +109,9 @@ TEST(Settings, SpecReadsBackToTheBit) {
 TEST(Settings, RefuseWhatDoesNotFit) {
   EXPECT_EQ("-1 thing: size is 10.5, outside -1 to 10",
             failure([] { settings("thing(size=10.5)"); }));
-  EXPECT_EQ("-1 thing: size is nan, outside -1 to 10",
-            failure([] { settings("thing", {{"size", std::nan("")}}); }));
+  EXPECT_EQ("-1 thing: size is nan, outside -1 to 10", failure([] {
+              settings("thing", {{"size", std::nan("")}});
+            }));
   EXPECT_EQ("-1 thing: size is 'wide', which is not a number",
             failure([] { settings("thing(size=wide)"); }));
   EXPECT_EQ("-1 thing: colour is 'pink', not one of red,green,blue",
@@ -115,9 +122,8 @@ TEST(Settings, RefuseWhatDoesNotFit) {
   EXPECT_EQ("-1 thing: size is given twice", failure([] { settings("thing(size=1,size=1)"); }));
   EXPECT_EQ("-3 thing: no setting is named 'weight' (it has size, colour, depth)",
             failure([] { settings("thing(weight=1)"); }));
-  EXPECT_EQ("-3 plain: no setting is named 'size' (it has none)", failure([] {
-              Settings(kPlain, parse_spec("plain(size=1)", "name"), nullptr, 0);
-            }));
+  EXPECT_EQ("-3 plain: no setting is named 'size' (it has none)",
+            failure([] { Settings(kPlain, parse_spec("plain(size=1)", "name"), nullptr, 0); }));
   // Part of a name is no name.
   EXPECT_NE("", failure([] { settings("thing(siz=1)"); }));
   EXPECT_NE("", failure([] { settings("thing(colour=re)"); }));

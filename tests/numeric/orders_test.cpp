@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the proof that samplers converge as fast as they claim, draw the right marginals, and do not
+// care in which form a model speaks. Must not know how they are implemented.
+#include <array>
+
+#include "api/support.hpp"
+
+namespace nwr_test {
+namespace {
+
+// Data of a mixture of Gaussians: everything is known, and nothing is linear.
+struct Mixture {
+  static constexpr double kWeight[2] = {0.4, 0.6}, kMean[2] = {-1, 0.8}, kSpread[2] = {0.5, 0.4};
+
+  // E[data | x].
+  static double data(const nwr_coeffs& c, double x) {
+    double total = 0, sum = 0;
+    for (int k = 0; k < 2; ++k) {
+      const double variance = c.alpha * c.alpha * kSpread[k] * kSpread[k] + c.sigma * c.sigma;
+      const double off = x - c.alpha * kMean[k];
+      const double density =
+          kWeight[k] * std::exp(-off * off / (2 * variance)) / std::sqrt(variance);
+      total += density;
+      sum += density * (kMean[k] + c.alpha * kSpread[k] * kSpread[k] / variance * off);
+    }
+    return sum / total;
+  }
+  static double predict(nwr_quantity what, const nwr_coeffs& c, double x) {
+    const double d = data(c, x), n = (x - c.alpha * d) / c.sigma;
+    switch (what) {
+      case NWR_DATA: return d;
+      case NWR_NOISE: return n;
+      case NWR_VELOCITY: return c.dalpha * d + c.dsigma * n;
+      case NWR_SCORE: return -n / c.sigma;
+      default: return c.alpha * n - c.sigma * d;
+    }
+  }
+};
+
+// A way through the inside of a schedule, where everything is smooth.
+struct Way {
+  const char *schedule, *grid;
+  double begin, end;
+};
+constexpr Way kWays[] = {
+    {"linear", "uniform", 0.1, 0.9}, {"cosine", "uniform", 0.9, 0.1},
+    {"vp", "uniform", 0.8, 0.1},     {"ve(sigma_min=0.02,sigma_max=10)", "uniform", 0.8, 0.3},
+    {"edm", "logsnr", 4, 0.2},       {"edm", "karras", 4, 0.2}};
+
+std::vector<double> times_of(const Schedule& schedule, const Way& way, size_t steps) {
+  auto options = sized<nwr_grid_options>();
+  options.name = way.grid, options.t_begin = way.begin, options.t_end = way.end;
+  std::vector<double> times(steps + 1);
+  NWR_EXPECT_OK(nwr_grid_fill(schedule.get(), &options, times.data(), times.size()));
+  return times;
+}
+
+constexpr size_t kPoints = 24;
+
+// Where x begins: spread over what the state is like at the first time.
+std::vector<double> begin_of(const nwr_coeffs& c) {
+  std::vector<double> x(kPoints);
+  const double width = std::hypot(c.alpha, c.sigma);
+  for (size_t i = 0; i < kPoints; ++i) {
+    x[i] = width * (-2 + 4 * static_cast<double>(i) / (kPoints - 1));
+  }
+  return x;
+}
+
+// The classical Runge-Kutta method with many steps: the truth for all that is coarser.
+std::vector<double> truth(const Schedule& schedule, const Way& way) {
+  const std::vector<double> times = times_of(schedule, way, 2000);
+  std::vector<double> x = begin_of(coeffs_at(schedule, times[0]));
+  for (size_t i = 0; i + 1 < times.size(); ++i) {
+    const double dt = times[i + 1] - times[i];
+    const nwr_coeffs a = coeffs_at(schedule, times[i]), b = coeffs_at(schedule, times[i] + dt / 2);
+    const nwr_coeffs c = coeffs_at(schedule, times[i + 1]);
+    for (double& value : x) {
+      const double k1 = Mixture::predict(NWR_VELOCITY, a, value);
+      const double k2 = Mixture::predict(NWR_VELOCITY, b, value + dt / 2 * k1);
+      const double k3 = Mixture::predict(NWR_VELOCITY, b, value + dt / 2 * k2);
+      const double k4 = Mixture::predict(NWR_VELOCITY, c, value + dt * k3);
+      value += dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4);
+    }
+  }
+  return x;
+}
+
+std::vector<double> sample(const Context& context, const Schedule& schedule, const char* sampler,
+                           nwr_quantity prediction, const std::vector<double>& times,
+                           std::vector<double>* path = nullptr) {
+  const nwr_rng rng{3, 0, 0};
+  auto options = sized<nwr_sampler_options>();
+  options.name = sampler, options.prediction = prediction;
+  options.times = times.data(), options.time_count = static_cast<uint32_t>(times.size());
+  options.rngs = &rng, options.rng_count = 1;
+  const Sampler run = make_sampler(context, schedule, options);
+  Tensor x = Tensor(NWR_F64, {kPoints}).fill(begin_of(coeffs_at(schedule, times[0]))), y = x;
+  NWR_EXPECT_OK(nwr_sampler_start(run.get(), x, NWR_START_STATE));
+  auto eval = sized<nwr_eval>();
+  while (nwr_sampler_next(run.get(), &eval) == NWR_OK) {
+    const nwr_coeffs c = coeffs_at(schedule, eval.t);
+    for (size_t i = 0; i < kPoints; ++i) y.set(i, Mixture::predict(prediction, c, x.get(i)));
+    if (nwr_sampler_step(run.get(), x, y, 1) != NWR_OK) {
+      ADD_FAILURE() << nwr_last_error();
+      break;
+    }
+    const auto values = x.values();
+    if (path) path->insert(path->end(), values.begin(), values.end());
+  }
+  return x.values();
+}
+
+double distance(const std::vector<double>& a, const std::vector<double>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return std::sqrt(sum / static_cast<double>(a.size()));
+}
+
+TEST(Order, IsWhatTheSamplerClaims) {
+  const Context context = make_context();
+  const struct {
+    const char* sampler;
+    int order;
+  } cases[] = {
+      {"euler", 1}, {"ddim", 1}, {"heun", 2}, {"dpmpp-2m", 2}, {"dpmpp-2m(solver=heun)", 2}};
+  for (const Way& way : kWays) {
+    const Schedule schedule = make_schedule(way.schedule);
+    const std::vector<double> exact = truth(schedule, way);
+    for (const auto& c : cases) {
+      SCOPED_TRACE(std::string(way.schedule) + " " + way.grid + " " + c.sampler);
+      auto entry = sized<nwr_entry>();
+      int32_t kind = 0;
+      const std::string name = std::string(c.sampler).substr(0, std::string(c.sampler).find('('));
+      NWR_ASSERT_OK(nwr_catalog_find(NWR_DOMAIN_SAMPLER, name.c_str(), &kind));
+      for (size_t i = 0; i < nwr_catalog_size(NWR_DOMAIN_SAMPLER); ++i) {
+        NWR_ASSERT_OK(nwr_catalog_entry(NWR_DOMAIN_SAMPLER, i, &entry));
+        if (entry.value == kind) break;
+      }
+      EXPECT_EQ(static_cast<uint32_t>(c.order), entry.order);
+      std::array<double, 2> error;
+      const size_t steps = 320;
+      for (size_t i = 0; i < 2; ++i) {
+        error[i] = distance(exact, sample(context, schedule, c.sampler, NWR_VELOCITY,
+                                          times_of(schedule, way, steps << i)));
+      }
+      EXPECT_GT(error[1], 1e-9);  // else the truth is no better than what it judges
+      EXPECT_LT(error[0], 0.05);
+      EXPECT_NEAR(c.order, std::log2(error[0] / error[1]), 0.1)
+          << "errors " << error[0] << ", " << error[1];
+    }
+  }
+}
+
+TEST(Forms, OfOneModelGiveOneTrajectory) {
+  const Context context = make_context();
+  for (const Way& way : kWays) {
+    const Schedule schedule = make_schedule(way.schedule);
+    const std::vector<double> times = times_of(schedule, way, 24);
+    for (const char* sampler : kSamplers) {
+      std::vector<double> expected;
+      sample(context, schedule, sampler, NWR_VELOCITY, times, &expected);
+      for (const nwr_quantity prediction : kPredictions) {
+        SCOPED_TRACE(std::string(way.schedule) + " " + sampler + std::to_string(prediction));
+        std::vector<double> path;
+        sample(context, schedule, sampler, prediction, times, &path);
+        ASSERT_EQ(expected.size(), path.size());
+        double worst = 0;
+        for (size_t i = 0; i < path.size(); ++i) {
+          worst = std::max(worst, std::fabs(path[i] - expected[i]));
+        }
+        EXPECT_LT(worst, 1e-12);
+      }
+    }
+  }
+}
+
+// ---- marginals ----------------------------------------------------------------------------------
+
+struct Moments {
+  double mean = 0, variance = 0;
+};
+Moments moments_of(const std::vector<double>& x) {
+  const double n = static_cast<double>(x.size());
+  Moments m;
+  for (const double v : x) m.mean += v / n;
+  for (const double v : x) m.variance += (v - m.mean) * (v - m.mean) / (n - 1);
+  return m;
+}
+double covariance(const std::vector<double>& a, const std::vector<double>& b) {
+  const double n = static_cast<double>(a.size()), ma = moments_of(a).mean, mb = moments_of(b).mean;
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - ma) * (b[i] - mb) / (n - 1);
+  return sum;
+}
+
+constexpr int64_t kDraws = 20000;
+// Five standard errors of a mean and of a variance, each for numbers of variance 1.
+const double kMeanError = 5 / std::sqrt(static_cast<double>(kDraws));
+const double kVarianceError = 5 * std::sqrt(2.0 / static_cast<double>(kDraws - 1));
+
+struct Chain {
+  std::vector<double> times;
+  std::vector<std::vector<double>> states;
+};
+
+// Runs from noise with a model of data that has this mean and variance.
+Chain run_chain(const Schedule& schedule, const char* sampler, const Gaussian& data) {
+  const Context context = make_context(2);
+  const nwr_rng rng{21, 0, 0};
+  auto options = sized<nwr_sampler_options>();
+  options.name = sampler, options.prediction = NWR_DATA, options.steps = 8;
+  options.rngs = &rng, options.rng_count = 1;
+  const Sampler run = make_sampler(context, schedule, options);
+  Tensor x(NWR_F64, {kDraws}), y = x;
+  Chain chain;
+  NWR_EXPECT_OK(nwr_sampler_start(run.get(), x, NWR_START_PRIOR));
+  auto eval = sized<nwr_eval>();
+  while (nwr_sampler_next(run.get(), &eval) == NWR_OK) {
+    chain.times.push_back(eval.t);
+    chain.states.push_back(x.values());
+    const nwr_coeffs c = coeffs_at(schedule, eval.t);
+    for (size_t i = 0; i < x.count(); ++i) y.set(i, data.predict(NWR_DATA, c, x.get(i)));
+    if (nwr_sampler_step(run.get(), x, y, 1) != NWR_OK) {
+      ADD_FAILURE() << nwr_last_error();
+      break;
+    }
+  }
+  chain.times.push_back(eval.t);
+  chain.states.push_back(x.values());
+  return chain;
+}
+
+// Where the data is one point, a step that keeps the forward process keeps every marginal.
+TEST(Marginals, AreThoseOfTheForwardProcess) {
+  for (const char* name : {"cosine", "linear", "edm", "ddpm"}) {
+    const Schedule schedule = make_schedule(name);
+    const Gaussian point{0.7, 0};
+    for (const char* sampler : {"ddpm", "ddim(eta=1)", "ddim(eta=0.5)", "ddim"}) {
+      const Chain chain = run_chain(schedule, sampler, point);
+      // The prior has no mean; where alpha is not 0 at the noise end that is an error of the start.
+      const nwr_coeffs first = coeffs_at(schedule, chain.times[0]);
+      const double bias = first.alpha * point.mean / first.sigma;
+      for (size_t i = 1; i < chain.times.size(); ++i) {
+        SCOPED_TRACE(std::string(name) + " " + sampler + " at " + std::to_string(chain.times[i]));
+        const nwr_coeffs c = coeffs_at(schedule, chain.times[i]);
+        const nwr_coeffs b = coeffs_at(schedule, chain.times[i - 1]);
+        const Moments m = moments_of(chain.states[i]);
+        EXPECT_NEAR(c.alpha * point.mean, m.mean, kMeanError * c.sigma + bias * c.sigma + 1e-11);
+        EXPECT_NEAR(c.sigma * c.sigma, m.variance, kVarianceError * c.sigma * c.sigma + 1e-14);
+        if (std::string(sampler) != "ddpm" && std::string(sampler) != "ddim(eta=1)") continue;
+        // x of the noisier time is what the forward process makes of the cleaner one.
+        const double expected = b.alpha == 0 ? 0 : b.alpha / c.alpha * c.sigma * c.sigma;
+        EXPECT_NEAR(expected, covariance(chain.states[i - 1], chain.states[i]),
+                    kVarianceError * b.sigma * c.sigma + 1e-14);
+      }
+    }
+  }
+}
+
+// Ho et al. 2006.11239, eq. 6-7, written with betas, pushed through a model that is linear in x.
+TEST(Marginals, OfDdpmFollowThePosterior) {
+  const Schedule schedule = make_schedule("ddpm");
+  const Gaussian data{0.5, 0.49};
+  for (const bool large : {false, true}) {
+    const Chain chain = run_chain(schedule, large ? "ddpm(variance=large)" : "ddim(eta=1)", data);
+    Moments m = moments_of(chain.states[0]);
+    for (size_t i = 1; i < chain.times.size(); ++i) {
+      SCOPED_TRACE(testing::Message() << "at " << chain.times[i] << ", " << large);
+      const nwr_coeffs from = coeffs_at(schedule, chain.times[i - 1]);
+      const nwr_coeffs to = coeffs_at(schedule, chain.times[i]);
+      const double bar = from.alpha * from.alpha, bar_next = to.alpha * to.alpha;
+      const double alpha = bar / bar_next, beta = 1 - alpha;
+      const double of_data = std::sqrt(bar_next) * beta / (1 - bar);
+      const double of_x = std::sqrt(alpha) * (1 - bar_next) / (1 - bar);
+      const double posterior = (1 - bar_next) / (1 - bar) * beta;
+      // E[data | x] = mean + gain (x - alpha mean).
+      const double gain = from.alpha * data.variance / data.spread(from);
+      const double slope = of_data * gain + of_x;
+      const double mean = of_data * data.mean * (1 - gain * from.alpha) + slope * m.mean;
+      const bool last = i + 1 == chain.times.size();
+      m.variance = slope * slope * m.variance + (large && !last ? beta : posterior);
+      m.mean = mean;
+      const Moments found = moments_of(chain.states[i]);
+      const double spread = std::sqrt(m.variance);
+      EXPECT_NEAR(m.mean, found.mean, kMeanError * spread);
+      EXPECT_NEAR(m.variance, found.variance, kVarianceError * m.variance);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace nwr_test
