@@ -22,9 +22,7 @@ nwr_status nwr_context_create(const nwr_context_options* options, nwr_context** 
     const nwr_context_options given = take(options, "options");
     const int32_t device = given.device == 0 ? int32_t{NWR_CPU} : int32_t{given.device};
     find_by_value(NWR_DOMAIN_DEVICE, device, {"options.device"});
-    if (given.flags != 0) {
-      fail(NWR_ERROR_UNSUPPORTED, "options.flags is ", given.flags, ", but none are defined");
-    }
+    refuse_flags(given.flags, "options");
     if (device != NWR_CPU) {
       fail(NWR_ERROR_BACKEND, "options.device is ", name_of(NWR_DOMAIN_DEVICE, device),
            ", but this version of noisewright has no plugin for it");

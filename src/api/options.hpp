@@ -39,6 +39,13 @@ T take(const T* given, const char* name) {
   return copy;
 }
 
+// Where no flag is defined yet.
+inline void refuse_flags(uint32_t flags, const char* name) {
+  if (flags != 0) {
+    fail(NWR_ERROR_UNSUPPORTED, name, ".flags is ", flags, ", but none are defined");
+  }
+}
+
 // Writes as much as the caller's struct has room for.
 template <class T>
 void give(T* out, T value) {

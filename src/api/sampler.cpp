@@ -57,16 +57,8 @@ SamplerSetup take_setup(const nwr_sampler_options& o, const Schedule& schedule) 
     fail(NWR_ERROR_UNSUPPORTED, "options.flags is ", o.flags,
          ", but only NWR_SAMPLER_KEEP_DENOISED is defined");
   }
-  Spec spec;
-  const Entry* kind = nullptr;
-  if (o.name) {
-    spec = parse_spec(o.name, "options.name");
-    kind = &find_by_name(NWR_DOMAIN_SAMPLER, spec.name, "options.name");
-  } else {
-    kind = &find_by_value(NWR_DOMAIN_SAMPLER, o.kind, {"options.kind"});
-  }
   SamplerSetup setup;
-  setup.spec = Settings(*kind, spec, o.params, o.param_count).spec();
+  setup.spec = choose(NWR_DOMAIN_SAMPLER, o.name, o.kind, o.params, o.param_count).spec();
   setup.prediction = o.prediction == 0 ? NWR_VELOCITY : o.prediction;
   find_by_value(NWR_DOMAIN_QUANTITY, setup.prediction, {"options.prediction"});
   setup.clock = o.clock;
@@ -229,9 +221,7 @@ nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
     require(callbacks, "callbacks");
     Sampler& s = *unwrap(sampler);
     const nwr_callbacks given = take(callbacks, "callbacks");
-    if (given.flags != 0) {
-      fail(NWR_ERROR_UNSUPPORTED, "callbacks.flags is ", given.flags, ", but none are defined");
-    }
+    refuse_flags(given.flags, "callbacks");
     if (!given.model) fail(NWR_ERROR_INVALID_ARGUMENT, "callbacks.model is NULL");
     require_started(s);
     const Array state = take_state(s, x);

@@ -16,9 +16,7 @@ nwr_status nwr_schedule_create(const nwr_schedule_options* options, nwr_schedule
   return guard([&] {
     require(out, "out");
     const nwr_schedule_options given = take(options, "options");
-    if (given.flags != 0) {
-      fail(NWR_ERROR_UNSUPPORTED, "options.flags is ", given.flags, ", but none are defined");
-    }
+    refuse_flags(given.flags, "options");
     *out = wrap(make_schedule(given).leak());
     return NWR_OK;
   });
@@ -80,9 +78,7 @@ nwr_status nwr_grid_fill(const nwr_schedule* schedule, const nwr_grid_options* o
     require(schedule, "schedule");
     require(times, "times");
     const nwr_grid_options given = take(options, "options");
-    if (given.flags != 0) {
-      fail(NWR_ERROR_UNSUPPORTED, "options.flags is ", given.flags, ", but none are defined");
-    }
+    refuse_flags(given.flags, "options");
     fill_grid(*unwrap(schedule), given, times, count);
     return NWR_OK;
   });

@@ -195,13 +195,9 @@ void check_count(size_t count) {
 void fill_grid(const Schedule& schedule, const nwr_grid_options& options, double* times,
                size_t count) {
   check_count(count);
-  Spec spec;
-  const Entry& entry = options.name
-                           ? (spec = parse_spec(options.name, "options.name"),
-                              find_by_name(NWR_DOMAIN_GRID, spec.name, "options.name"))
-                           : find_by_value(NWR_DOMAIN_GRID, options.kind, {"options.kind"});
-  const auto& kind = static_cast<const GridKind&>(entry);
-  const Settings settings(kind, spec, options.params, options.param_count);
+  const Settings settings =
+      choose(NWR_DOMAIN_GRID, options.name, options.kind, options.params, options.param_count);
+  const auto& kind = static_cast<const GridKind&>(settings.entry());
   const bool own_ends = options.t_begin == 0 && options.t_end == 0;
   const double begin = own_ends ? schedule.ends().noise : options.t_begin;
   const double end = own_ends ? schedule.ends().data : options.t_end;

@@ -49,12 +49,10 @@ void check_model(const Schedule& schedule, const SamplerSetup& setup) {
 RunTable make_table(const Schedule& schedule, const SamplerSetup& setup, bool noise_is_input) {
   check_model(schedule, setup);
   check_times(setup);
-  const Spec spec = parse_spec(setup.spec, "options.name");
-  const auto& kind =
-      static_cast<const SamplerKind&>(find_by_name(NWR_DOMAIN_SAMPLER, spec.name, "options.name"));
-  const Settings settings(kind, spec, nullptr, 0);
-  return RunTable({kind, settings, schedule, setup.prediction, setup.clock, setup.keep_denoised,
-                   noise_is_input, setup.times, setup.rows});
+  const Settings settings = choose(NWR_DOMAIN_SAMPLER, setup.spec.c_str(), 0, nullptr, 0);
+  return RunTable({static_cast<const SamplerKind&>(settings.entry()), settings, schedule,
+                   setup.prediction, setup.clock, setup.keep_denoised, noise_is_input, setup.times,
+                   setup.rows});
 }
 
 bool same_shape(const Shape& a, const Shape& b) {

@@ -51,16 +51,9 @@ double Schedule::solve(double lambda) const {
 }
 
 Ref<Schedule> make_schedule(const nwr_schedule_options& options) {
-  Spec spec;
-  const Entry* entry = nullptr;
-  if (options.name) {
-    spec = parse_spec(options.name, "options.name");
-    entry = &find_by_name(NWR_DOMAIN_SCHEDULE, spec.name, "options.name");
-  } else {
-    entry = &find_by_value(NWR_DOMAIN_SCHEDULE, options.kind, {"options.kind"});
-  }
-  const auto& kind = static_cast<const ScheduleKind&>(*entry);
-  const Settings settings(kind, spec, options.params, options.param_count);
+  const Settings settings =
+      choose(NWR_DOMAIN_SCHEDULE, options.name, options.kind, options.params, options.param_count);
+  const auto& kind = static_cast<const ScheduleKind&>(settings.entry());
   const auto refuse = [&](bool given, const char* what, int32_t owner) {
     if (given && kind.value != owner) {
       fail(NWR_ERROR_INVALID_ARGUMENT, "options.", what, " is given, but ", kind.name,

@@ -154,4 +154,13 @@ std::string Settings::spec() const {
   return out;
 }
 
+Settings choose(int32_t domain, const char* name, int32_t value, const nwr_param* params,
+                uint32_t param_count) {
+  if (!name) {
+    return {find_by_value(domain, value, {"options.kind"}), Spec(), params, param_count};
+  }
+  const Spec spec = parse_spec(name, "options.name");
+  return {find_by_name(domain, spec.name, "options.name"), spec, params, param_count};
+}
+
 }  // namespace noisewright

@@ -30,6 +30,7 @@ class Settings {
  public:
   Settings(const Entry& entry, const Spec& spec, const nwr_param* params, uint32_t param_count);
 
+  const Entry& entry() const { return *entry_; }
   double operator[](std::string_view name) const;
   // Recreates entry and settings when parsed; every parameter is written out.
   std::string spec() const;
@@ -40,5 +41,10 @@ class Settings {
   const Entry* entry_;
   std::vector<double> values_;
 };
+
+// What options choose: a spec string if there is one, else an enum constant; and the settings of
+// either.
+Settings choose(int32_t domain, const char* name, int32_t value, const nwr_param* params,
+                uint32_t param_count);
 
 }  // namespace noisewright
