@@ -7,7 +7,7 @@ if(NWR_SANITIZE)
       message(FATAL_ERROR "NWR_SANITIZE: no sanitizer '${name}'; use address,undefined or thread")
     endif()
   endforeach()
-  add_compile_options(-fsanitize=${NWR_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  add_compile_options(-fsanitize=${NWR_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   add_link_options(-fsanitize=${NWR_SANITIZE})
   # gcc 12 sees uninitialised members in its own <regex> once it is instrumented.
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
