@@ -23,6 +23,9 @@ nwr_status nwr_context_create(const nwr_context_options* options, nwr_context** 
     const int32_t device = given.device == 0 ? int32_t{NWR_CPU} : int32_t{given.device};
     find_by_value(NWR_DOMAIN_DEVICE, device, {"options.device"});
     refuse_flags(given.flags, "options");
+    if (given.reserved != 0) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, "options.reserved is ", given.reserved, ", not 0");
+    }
     if (device != NWR_CPU) {
       fail(NWR_ERROR_BACKEND, "options.device is ", name_of(NWR_DOMAIN_DEVICE, device),
            ", but this version of noisewright has no plugin for it");

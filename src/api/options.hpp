@@ -12,10 +12,12 @@ namespace noisewright {
 
 // struct_size and the field after it: less means that the initialiser was forgotten.
 inline constexpr uint32_t kLeastStructSize = 8;
+// Far more than any struct will grow to: a larger size is memory that nobody set.
+inline constexpr uint32_t kMostStructSize = 4096;
 
 template <class T>
 void check_struct_size(const T* given, const char* name) {
-  if (given->struct_size < kLeastStructSize) {
+  if (given->struct_size < kLeastStructSize || given->struct_size > kMostStructSize) {
     fail(NWR_ERROR_INVALID_ARGUMENT, name, ".struct_size is ", given->struct_size,
          "; set it to the size of the struct");
   }

@@ -37,6 +37,10 @@ std::vector<double> take_times(const nwr_sampler_options& o, const Schedule& sch
       fail(NWR_ERROR_INVALID_ARGUMENT, "options.steps is ", o.steps,
            ", but options.times gives the grid");
     }
+    if (o.time_count < 2 || o.time_count > kMostSteps + 1) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, "options.time_count is ", o.time_count, ", outside 2 to ",
+           kMostSteps + 1);
+    }
     return {o.times, o.times + size_t{o.time_count} * static_cast<size_t>(rows)};
   }
   if (o.time_count != 0 || o.time_rows > 1) {

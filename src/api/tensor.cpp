@@ -113,6 +113,10 @@ Array take_tensor(const nwr_tensor* tensor, const Name& name, int32_t device, Us
     fail(NWR_ERROR_INVALID_ARGUMENT, name, ".ndim is ", tensor->ndim, ", outside 0 to ", kMaxDims);
   }
   if (tensor->ndim > 0 && !tensor->shape) fail(NWR_ERROR_INVALID_ARGUMENT, name, ".shape is NULL");
+  if (tensor->byte_offset > static_cast<uint64_t>(kMostBytes)) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, name, ".byte_offset is ", tensor->byte_offset,
+         ", more bytes than memory can have");
+  }
   Array array;
   array.shape.ndim = tensor->ndim;
   array.view.data = static_cast<char*>(tensor->data) + tensor->byte_offset;

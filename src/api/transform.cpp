@@ -27,10 +27,21 @@ void express_quantities(const Schedule& schedule, double t, const Name& t_name, 
                         const int32_t* inputs, size_t input_count, int32_t output,
                         double* factors) {
   const nwr_coeffs c = schedule.at(t, t_name);
-  const auto* const same = std::find(inputs, inputs + input_count, output);
-  if (same != inputs + input_count) {
+  const auto place_of = [&](int32_t quantity) {
+    return static_cast<size_t>(std::find(inputs, inputs + input_count, quantity) - inputs);
+  };
+  if (place_of(output) < input_count) {
     std::fill(factors, factors + input_count, 0.0);
-    factors[same - inputs] = 1;
+    factors[place_of(output)] = 1;
+    return;
+  }
+  // Drift is defined by velocity and score. Where the two are collinear (alpha constant), either
+  // one would do by the algebra, but two models that were trained apart must both be heard.
+  const size_t velocity = place_of(NWR_VELOCITY), score = place_of(NWR_SCORE);
+  if (output == NWR_DRIFT && velocity < input_count && score < input_count) {
+    std::fill(factors, factors + input_count, 0.0);
+    factors[velocity] = 1;
+    factors[score] = schedule.direction() * diffusion / 2;
     return;
   }
   // An input that has no row here, such as a score without noise, says nothing.

@@ -14,13 +14,9 @@ if(kernels IN_LIST backend_sources)
   nwr_isa_sources(isa_sources "${kernels}")
 endif()
 
-# While a folder has no source yet, an empty file stands in for it.
-file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/empty.cpp" CONTENT "" @ONLY)
-set(empty "${PROJECT_BINARY_DIR}/empty.cpp")
-
-add_library(nwr_core OBJECT ${core_sources} ${backend_sources} ${isa_sources} ${empty})
+add_library(nwr_core OBJECT ${core_sources} ${backend_sources} ${isa_sources})
 target_link_libraries(nwr_core PRIVATE Threads::Threads)
-add_library(nwr_api OBJECT ${api_sources} ${empty})
+add_library(nwr_api OBJECT ${api_sources})
 foreach(target nwr_core nwr_api)
   nwr_library_flags(${target})
 endforeach()

@@ -46,13 +46,15 @@ struct Name {
   const char* base;
   int64_t index = -1;
   const char* field = "";
+  const char* member = "";
 
-  Name with(const char* member) const { return {base, index, member}; }
+  Name with(const char* name) const { return {base, index, field, name}; }
 };
 inline void append(std::string& out, const Name& name) {
   out += name.base;
   if (name.index >= 0) append(out, "["), append(out, name.index), append(out, "]");
   out += name.field;
+  out += name.member;
 }
 
 }  // namespace noisewright

@@ -89,9 +89,12 @@ constexpr Param kLogsnrParams[] = {
 void fill_logsnr(const GridRequest& r) {
   const double begin = r.schedule.at(r.begin, {"t_begin"}).lambda;
   const double end = r.schedule.at(r.end, {"t_end"}).lambda;
-  fill_geometric(
-      r, levels_of(r, std::isinf(begin) ? std::exp(-r.settings["lambda_min"]) : std::exp(-begin),
-                   std::isinf(end) ? std::exp(-r.settings["lambda_max"]) : std::exp(-end)));
+  const double least = std::isinf(begin) ? r.settings["lambda_min"] : begin;
+  const double most = std::isinf(end) ? r.settings["lambda_max"] : end;
+  if (!(least <= most)) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "logsnr: lambda_min is ", least, ", above lambda_max, ", most);
+  }
+  fill_geometric(r, levels_of(r, std::exp(-least), std::exp(-most)));
 }
 
 // Indices are made in integers: no rounding of a step width can add or lose a step.

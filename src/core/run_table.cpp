@@ -141,13 +141,16 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
     f(e.x, -1);
   };
   for (const Emission& e : emissions) {
+    bool draws = false;
     for_each_output(e, [&](const Combo& c, int unwritten) {
       for (int slot = 0; slot < kMaxSlots; ++slot) {
         if (c.kept[slot] != 0) line.reads |= 1u << slot;
       }
       if (unwritten >= 0) line.reads |= 1u << unwritten;
-      line.draws = line.draws || c.noise != 0;
+      draws = draws || c.noise != 0;
     });
+    row_draws_.push_back(draws);
+    line.draws = line.draws || draws;
   }
   for (const Emission& e : emissions) {
     for_each_output(e, [&](const Combo& c, int unwritten) {

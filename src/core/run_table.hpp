@@ -43,6 +43,11 @@ class RunTable {
   int model_outputs() const { return model_outputs_; }
   uint32_t slots() const { return slots_; }
   bool draws() const { return draws_; }
+  // Whether a row of a line consumes noise. A row that waits does not, so that it draws what it
+  // would draw alone.
+  bool draws(size_t evaluation, size_t row) const {
+    return row_draws_[evaluation * static_cast<size_t>(rows_) + row];
+  }
   // Factors of a line: [row][output][input], as MixPlan orders them. Outputs are the written slots
   // and then x; inputs x, the model's outputs, the read slots, the noise if it comes as an array.
   const double* factors(const Line& line) const { return factors_.data() + line.factors; }
@@ -69,6 +74,7 @@ class RunTable {
   uint32_t slots_ = 0;
   bool draws_ = false;
   std::vector<Line> lines_;
+  std::vector<bool> row_draws_;
   std::vector<double> factors_, t_, clock_, scale_;
   std::vector<nwr_coeffs> begin_;
 };

@@ -116,10 +116,18 @@ void Sampler::add_noise(MixPlan& plan) const {
   }
 }
 
-void Sampler::advance_noise() {
+void Sampler::advance_noise(bool of_start) {
   ++draw_;
-  const auto used = static_cast<uint64_t>(rngs_.size() == 1 ? shape_.count() : shape_.inner());
-  for (Rng& rng : rngs_) rng.offset += used;
+  if (rngs_.size() == 1) {
+    rngs_[0].offset += static_cast<uint64_t>(shape_.count());
+    return;
+  }
+  for (size_t i = 0; i < rngs_.size(); ++i) {
+    const size_t row = table_.rows() > 1 ? i : 0;
+    if (of_start || table_.draws(evaluation_, row)) {
+      rngs_[i].offset += static_cast<uint64_t>(shape_.inner());
+    }
+  }
 }
 
 void Sampler::start(const Array& x, nwr_start start) {
@@ -156,7 +164,7 @@ void Sampler::start(const Array& x, nwr_start start) {
   plan.factors = factors.data();
   plan.factor_rows = table_.rows();
   context_->mix(plan);
-  advance_noise();
+  advance_noise(true);
 }
 
 void Sampler::step(const Array& x, const Array* outputs) {
@@ -178,7 +186,7 @@ void Sampler::step(const Array& x, const Array* outputs) {
     add_noise(plan);
   }
   context_->mix(plan);
-  if (line.draws) advance_noise();
+  if (line.draws) advance_noise(false);
   ++evaluation_;
 }
 

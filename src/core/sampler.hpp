@@ -76,7 +76,7 @@ class Sampler {
   Array own(const Buffer& buffer) const;
   // Adds the noise to a plan, as an input or as generators.
   void add_noise(MixPlan& plan) const;
-  void advance_noise();
+  void advance_noise(bool of_start);
 
   Ref<const Context> context_;
   Ref<const Schedule> schedule_;

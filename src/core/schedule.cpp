@@ -63,7 +63,9 @@ Ref<Schedule> make_schedule(const nwr_schedule_options& options) {
   refuse(options.coeffs != nullptr, "coeffs", NWR_SCHEDULE_CUSTOM);
   refuse(options.table != nullptr, "table", NWR_SCHEDULE_TABLE);
   refuse(options.t_noise != 0 || options.t_data != 0, "t_noise or t_data", NWR_SCHEDULE_CUSTOM);
-  return Ref<Schedule>::adopt(kind.make(settings, options));
+  Ref<Schedule> schedule = Ref<Schedule>::adopt(kind.make(settings, options));
+  schedule->hold(options.release, options.user);
+  return schedule;
 }
 
 }  // namespace noisewright

@@ -36,6 +36,13 @@ class Schedule : public RefCounted {
   // The time at which log(alpha/sigma) has the value.
   double time_at(double lambda, const Name& argument) const;
 
+  // Calls release(user) when the schedule is gone. Not before it exists: a refused user stays with
+  // the caller.
+  void hold(nwr_release_fn release, void* user) {
+    release_ = release;
+    user_ = user;
+  }
+
   int32_t kind() const { return kind_; }
   const std::string& spec() const { return spec_; }
   const Ends& ends() const { return ends_; }
@@ -51,6 +58,10 @@ class Schedule : public RefCounted {
   Schedule(int32_t kind, std::string spec, Ends ends)
       : kind_(kind), spec_(std::move(spec)), ends_(ends) {}
 
+  ~Schedule() override {
+    if (release_) release_(user_);
+  }
+
   virtual nwr_coeffs coeffs(double t) const = 0;
   // Only asked for values between those at the two ends. The default searches by bisection.
   virtual double solve(double lambda) const;
@@ -59,6 +70,8 @@ class Schedule : public RefCounted {
   int32_t kind_;
   std::string spec_;
   Ends ends_;
+  nwr_release_fn release_ = nullptr;
+  void* user_ = nullptr;
 };
 
 nwr_coeffs to_coeffs(const path::Point<double>& point);

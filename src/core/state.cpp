@@ -167,8 +167,11 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
   if (format != kFormat) {
     fail(NWR_ERROR_CORRUPT, "buffer: it has format ", format, ", but this version reads ", kFormat);
   }
-  Reader tail(all.substr(size - 4));
-  if (tail.u32() != crc32(all.substr(0, size - kTail))) corrupt("its checksum does not match");
+  Reader tail(all.substr(size - kTail));
+  if (tail.text(4) != "crc " || tail.u64() != 4 ||
+      tail.u32() != crc32(all.substr(0, size - kTail))) {
+    corrupt("its checksum does not match");
+  }
 
   std::map<std::string_view, std::string_view> fields;
   std::string_view slots[kMaxSlots + 1];
@@ -182,6 +185,7 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
     Reader slot(payload);
     const uint32_t index = slot.u32();
     if (index > kMaxSlots) corrupt("a kept array has no place");
+    if (!slots[index].empty()) corrupt("a field stands twice");
     slots[index] = slot.rest();
   }
   const auto field = [&](const char* tag) {

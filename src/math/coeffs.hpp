@@ -54,7 +54,7 @@ struct Cosine {
     // 1 - alpha^2 = sin(theta - theta_0) sin(theta + theta_0) / cos(theta_0)^2
     const R variance = std::sin(t * k) * std::sin((t + 2 * R(s)) * k) / (cos_0 * cos_0);
     Point<R> p;
-    p.alpha = cos_theta / cos_0;
+    p.alpha = t > 0 ? cos_theta / cos_0 : R(1);
     p.sigma = t < 1 ? std::sqrt(variance) : R(1);
     p.dalpha = -k * sin_theta / cos_0;
     p.dsigma = s == 0 && t == 0 ? k : -p.alpha * p.dalpha / p.sigma;
@@ -159,7 +159,9 @@ NWR_HD Point<R> variance_preserving(R lambda, R slope) {
   p.dlog_alpha = variance * slope;
   p.dalpha = p.dlog_alpha * p.alpha;
   p.dsigma = -p.sigma * (p.alpha * p.alpha) * slope;
-  p.log_alpha = std::log1p(-variance) / 2;
+  // Through 1 - variance its digits would go where alpha is small.
+  p.log_alpha = lambda < 0 ? lambda - std::log1p(std::exp(2 * lambda)) / 2
+                           : -std::log1p(std::exp(-2 * lambda)) / 2;
   p.lambda = lambda;
   p.diffusion2 = 2 * variance * std::fabs(slope);
   return p;

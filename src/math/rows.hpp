@@ -102,11 +102,16 @@ NWR_HD inline bool express(const Row* known, int count, const Row& want, double*
     if (!row_used[i] && std::fabs(a[i][count]) > error[i][count]) return false;
   }
   for (int step = rank - 1; step >= 0; --step) {
-    double rest = a[pivot_row[step]][count];
+    const int row = pivot_row[step];
+    double rest = a[row][count], doubt = error[row][count];
     for (int later = step + 1; later < rank; ++later) {
-      rest -= a[pivot_row[step]][pivot_column[later]] * factors[pivot_column[later]];
+      const double product = a[row][pivot_column[later]] * factors[pivot_column[later]];
+      doubt += unit * (std::fabs(rest) + std::fabs(product));
+      rest -= product;
     }
-    factors[pivot_column[step]] = rest / a[pivot_row[step]][pivot_column[step]];
+    // An input that is not needed must get exactly 0: then it is not even read.
+    const bool needed = std::fabs(rest) > doubt;
+    factors[pivot_column[step]] = needed ? rest / a[row][pivot_column[step]] : 0;
   }
   bool finite = true;
   for (int k = 0; k < count; ++k) {

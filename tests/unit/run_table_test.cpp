@@ -141,6 +141,25 @@ TEST(RunTable, DdimTakesTheRowOfTheStateToTheNextTime) {
   }
 }
 
+// Lu et al. 2211.01095, algorithm 2, with D1 = (D_i - D_{i-1}) h / h_before.
+TEST(RunTable, DpmppTakesItsSlopeWithTheWeightOfItsSolver) {
+  Ask ask;
+  ask.times = {0.2, 0.3, 0.6, 0.9}, ask.prediction = NWR_DATA;
+  const auto s = make("linear");
+  for (const bool heun : {false, true}) {
+    ask.sampler = heun ? "dpmpp-2m(solver=heun)" : "dpmpp-2m(solver=midpoint)";
+    const RunTable t = table(ask);
+    expect_near({0, 1, 0, 0.875, 0.125, 0}, factors_of(t, 0));  // the first step has no slope
+    const nwr_coeffs a = s->at(0.2, {"t"}), b = s->at(0.3, {"t"}), c = s->at(0.6, {"t"});
+    const double h = c.lambda - b.lambda, before = b.lambda - a.lambda;
+    const double weight = heun ? (std::exp(-h) - 1) / h + 1 : (1 - std::exp(-h)) / 2;
+    const double slope = c.alpha * weight * h / before;
+    // Slot: the data. x: x, the data, the data before.
+    expect_near({0, 1, 0, 0, c.sigma / b.sigma, c.alpha * (1 - std::exp(-h)) + slope, -slope, 0},
+                factors_of(t, 1));
+  }
+}
+
 // Whatever the share of fresh noise, the variance of the noise at the next time is right.
 TEST(RunTable, FreshNoiseFillsUpTheVariance) {
   for (const char* schedule : {"cosine", "vp", "edm", "ddpm"}) {

@@ -15,17 +15,9 @@ class Custom : public Schedule {
   Custom(const Settings& settings, const nwr_schedule_options& options, Ends ends)
       : Schedule(NWR_SCHEDULE_CUSTOM, settings.spec(), ends),
         call_(options.coeffs),
-        release_(options.release),
         user_(options.user) {}
 
-  // A schedule that is refused must leave user to the caller.
-  void disown() { release_ = nullptr; }
-
  protected:
-  ~Custom() override {
-    if (release_) release_(user_);
-  }
-
   nwr_coeffs coeffs(double t) const override {
     nwr_coeffs c = ask(t);
     if (std::isnan(c.dalpha) || std::isnan(c.dsigma)) {
@@ -88,7 +80,6 @@ class Custom : public Schedule {
   }
 
   nwr_coeffs_fn call_;
-  nwr_release_fn release_;
   void* user_;
 };
 
@@ -105,13 +96,8 @@ Schedule* make_custom(const Settings& settings, const nwr_schedule_options& opti
   auto* custom =
       new Custom(settings, options, {noise, data, std::fmin(noise, data), std::fmax(noise, data)});
   Ref<Schedule> owner = Ref<Schedule>::adopt(custom);
-  try {
-    custom->at(noise, {"options.t_noise"});
-    custom->at(data, {"options.t_data"});
-  } catch (...) {
-    custom->disown();
-    throw;
-  }
+  custom->at(noise, {"options.t_noise"});
+  custom->at(data, {"options.t_data"});
   return owner.leak();
 }
 
