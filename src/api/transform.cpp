@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owns the C side of transforms and combinations. Must not know kernels.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -35,13 +36,19 @@ void express_quantities(const Schedule& schedule, double t, const Name& t_name, 
     factors[place_of(output)] = 1;
     return;
   }
-  // Drift is defined by velocity and score. Where the two are collinear (alpha constant), either
-  // one would do by the algebra, but two models that were trained apart must both be heard.
-  const size_t velocity = place_of(NWR_VELOCITY), score = place_of(NWR_SCORE);
-  if (output == NWR_DRIFT && velocity < input_count && score < input_count) {
+  // drift - velocity - share * score = 0 defines each by the others. Where velocity and score are
+  // collinear (alpha constant) one of them would do by the algebra, but two models that were
+  // trained apart must both be heard.
+  const std::array<int32_t, 3> linked = {NWR_DRIFT, NWR_VELOCITY, NWR_SCORE};
+  const std::array<double, 3> weight = {1, -1, -schedule.direction() * diffusion / 2};
+  for (size_t i = 0; i < 3; ++i) {
+    const size_t j = (i + 1) % 3, k = (i + 2) % 3;
+    if (output != linked[i] || weight[i] == 0) continue;
+    const size_t first = place_of(linked[j]), second = place_of(linked[k]);
+    if (first == input_count || second == input_count) continue;
     std::fill(factors, factors + input_count, 0.0);
-    factors[velocity] = 1;
-    factors[score] = schedule.direction() * diffusion / 2;
+    factors[first] = -weight[j] / weight[i];
+    factors[second] = -weight[k] / weight[i];
     return;
   }
   // An input that has no row here, such as a score without noise, says nothing.

@@ -46,6 +46,22 @@ NWR_HD inline bool quantity_row(const nwr_coeffs& c, int quantity, double diffus
   return std::isfinite(row.data) && std::isfinite(row.noise) && std::isfinite(row.latent);
 }
 
+// Whether want is a multiple of row, to rounding; then the multiple is written.
+NWR_HD inline bool is_multiple(const Row& row, const Row& want, double* factor) {
+  const double from[3] = {row.data, row.noise, row.latent};
+  const double to[3] = {want.data, want.noise, want.latent};
+  int largest = 0;
+  for (int i = 1; i < 3; ++i) {
+    if (std::fabs(from[i]) > std::fabs(from[largest])) largest = i;
+  }
+  const double ratio = to[largest] / from[largest];
+  for (int i = 0; i < 3; ++i) {
+    if (!(std::fabs(ratio * from[i] - to[i]) <= 4.5e-16 * std::fabs(to[i]))) return false;
+  }
+  *factor = ratio;
+  return std::isfinite(ratio);
+}
+
 // Writes factors with sum of factors[i] * known[i] == want; factors of rows not needed are 0.
 // False where the known rows do not determine it. Gaussian elimination with full pivoting on at
 // most 3 equations; each entry carries a bound of its rounding error, so that an entry that
@@ -65,6 +81,10 @@ NWR_HD inline bool express(const Row* known, int count, const Row& want, double*
       a[i][k] = value[i] * power;
       error[i][k] = 0;
     }
+  }
+  // Where one row suffices, the others get exactly 0, and what they stand for is not even read.
+  for (int k = 0; k < count; ++k) {
+    if (is_multiple(known[k], want, &factors[k])) return true;
   }
   int pivot_row[3], pivot_column[3], rank = 0;
   bool row_used[3] = {}, column_used[kMaxKnown] = {};
@@ -103,15 +123,11 @@ NWR_HD inline bool express(const Row* known, int count, const Row& want, double*
   }
   for (int step = rank - 1; step >= 0; --step) {
     const int row = pivot_row[step];
-    double rest = a[row][count], doubt = error[row][count];
+    double rest = a[row][count];
     for (int later = step + 1; later < rank; ++later) {
-      const double product = a[row][pivot_column[later]] * factors[pivot_column[later]];
-      doubt += unit * (std::fabs(rest) + std::fabs(product));
-      rest -= product;
+      rest -= a[row][pivot_column[later]] * factors[pivot_column[later]];
     }
-    // An input that is not needed must get exactly 0: then it is not even read.
-    const bool needed = std::fabs(rest) > doubt;
-    factors[pivot_column[step]] = needed ? rest / a[row][pivot_column[step]] : 0;
+    factors[pivot_column[step]] = rest / a[row][pivot_column[step]];
   }
   bool finite = true;
   for (int k = 0; k < count; ++k) {
