@@ -120,7 +120,8 @@ TEST(Pool, CountsCoresAndCapsNonsense) {
 }
 
 TEST(Pool, StartsLateAndEndsWithItsOwner) {
-  ASSERT_TRUE(thread_count_becomes(threads_of_this_process()));
+  // The thread sanitizer's own thread begins with the first one that the process starts.
+  std::thread([] {}).join();
   const int before = threads_of_this_process();
   {
     Pool alone(1), several(4);
