@@ -585,8 +585,8 @@ typedef struct nwr_eval {
 NWR_API nwr_status nwr_sampler_create(const nwr_context* context, const nwr_schedule* schedule,
                                       const nwr_sampler_options* options, nwr_sampler** out);
 NWR_API void nwr_sampler_destroy(nwr_sampler* sampler);
-/** Begins, or begins again with the noise of the first time. Fixes the shape, dtype and device of x
- *  for this run. */
+/** Begins, or begins the same run again, with the same noise. Fixes the shape, dtype and device of
+ * x for this run. */
 NWR_API nwr_status nwr_sampler_start(nwr_sampler* sampler, const nwr_tensor* x, nwr_start start);
 /** NWR_OK and what to evaluate, or NWR_DONE and the end's time. Changes nothing. */
 NWR_API nwr_status nwr_sampler_next(const nwr_sampler* sampler, nwr_eval* out);
