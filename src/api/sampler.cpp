@@ -19,7 +19,6 @@ using namespace noisewright;
 namespace {
 
 constexpr uint32_t kDefaultSteps = 50;
-constexpr uint32_t kMostSteps = 1000000;
 constexpr uint32_t kMostRows = 1u << 20;
 
 // Calls release(user) once, when the last sampler that holds it is gone.

@@ -165,8 +165,7 @@ void match_shape(const Array& a, const Name& a_name, Array& b, const Name& b_nam
     b.shape = a.shape;  // all strides are 0
     return;
   }
-  if (b.shape.ndim != a.shape.ndim ||
-      !std::equal(a.shape.extent, a.shape.extent + a.shape.ndim, b.shape.extent)) {
+  if (!(b.shape == a.shape)) {
     fail(NWR_ERROR_INVALID_ARGUMENT, b_name, ": shape ", show(b.shape), " does not fit ",
          show(a.shape), ", the shape of ", a_name);
   }

@@ -24,13 +24,11 @@ struct Levels {
 };
 
 Levels levels_of(const GridRequest& r, double first, double last) {
-  const nwr_coeffs begin = r.schedule.at(r.begin, {"t_begin"});
-  const nwr_coeffs end = r.schedule.at(r.end, {"t_end"});
-  Levels levels{first, last, end.sigma == 0};
-  if (first == 0) levels.first = std::exp(-std::max(begin.lambda, kLambdaBegin));
+  Levels levels{first, last, r.end_at.sigma == 0};
+  if (first == 0) levels.first = std::exp(-std::max(r.begin_at.lambda, kLambdaBegin));
   if (last == 0) {
-    levels.last =
-        levels.to_zero ? std::min(r.schedule.sigma_floor(), levels.first) : std::exp(-end.lambda);
+    levels.last = levels.to_zero ? std::min(r.schedule.sigma_floor(), levels.first)
+                                 : std::exp(-r.end_at.lambda);
   }
   if (!(levels.first >= levels.last)) {
     fail(NWR_ERROR_INVALID_ARGUMENT, "sigma_max is ", levels.first, ", below sigma_min, ",
@@ -52,8 +50,8 @@ void fill_levels(const GridRequest& r, const Levels& levels, F&& level) {
   }
   r.times[r.count - 1] = levels.to_zero ? r.end : r.times[r.count - 1];
   // The ends themselves where the noise levels are theirs: the way there and back may round.
-  if (levels.first == std::exp(-r.schedule.at(r.begin, {"t_begin"}).lambda)) r.times[0] = r.begin;
-  if (!levels.to_zero && levels.last == std::exp(-r.schedule.at(r.end, {"t_end"}).lambda)) {
+  if (levels.first == std::exp(-r.begin_at.lambda)) r.times[0] = r.begin;
+  if (!levels.to_zero && levels.last == std::exp(-r.end_at.lambda)) {
     r.times[r.count - 1] = r.end;
   }
 }
@@ -87,8 +85,7 @@ constexpr Param kLogsnrParams[] = {
      6.2146080984221914, -700, 700}};
 
 void fill_logsnr(const GridRequest& r) {
-  const double begin = r.schedule.at(r.begin, {"t_begin"}).lambda;
-  const double end = r.schedule.at(r.end, {"t_end"}).lambda;
+  const double begin = r.begin_at.lambda, end = r.end_at.lambda;
   const double least = std::isinf(begin) ? r.settings["lambda_min"] : begin;
   const double most = std::isinf(end) ? r.settings["lambda_max"] : end;
   if (!(least <= most)) {
@@ -204,8 +201,8 @@ void fill_grid(const Schedule& schedule, const nwr_grid_options& options, double
   const bool own_ends = options.t_begin == 0 && options.t_end == 0;
   const double begin = own_ends ? schedule.ends().noise : options.t_begin;
   const double end = own_ends ? schedule.ends().data : options.t_end;
-  schedule.at(begin, {"options.t_begin"});
-  schedule.at(end, {"options.t_end"});
+  const nwr_coeffs begin_at = schedule.at(begin, {"options.t_begin"});
+  const nwr_coeffs end_at = schedule.at(end, {"options.t_end"});
   if (!((end - begin) * schedule.direction() > 0)) {
     fail(NWR_ERROR_INVALID_ARGUMENT, "options.t_begin is ", begin, " and options.t_end is ", end,
          ", but ", schedule.spec(), " runs from ", schedule.ends().noise, " to ",
@@ -213,7 +210,7 @@ void fill_grid(const Schedule& schedule, const nwr_grid_options& options, double
   }
   // Filled beside the caller's array, so that a failure writes nothing.
   std::vector<double> filled(count);
-  kind.fill({schedule, settings, own_ends, begin, end, filled.data(), count});
+  kind.fill({schedule, settings, own_ends, begin, end, begin_at, end_at, filled.data(), count});
   std::copy(filled.begin(), filled.end(), times);
 }
 

@@ -13,6 +13,7 @@ struct GridRequest {
   const Settings& settings;
   bool own_ends;      // begin and end are the schedule's
   double begin, end;  // times
+  nwr_coeffs begin_at, end_at;
   double* times;
   size_t count;  // at least 2: one more than the steps
 };

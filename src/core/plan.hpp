@@ -44,6 +44,14 @@ struct Shape {
   int64_t count() const { return batch() * inner(); }
 };
 
+inline bool operator==(const Shape& a, const Shape& b) {
+  if (a.ndim != b.ndim) return false;
+  for (int i = 0; i < a.ndim; ++i) {
+    if (a.extent[i] != b.extent[i]) return false;
+  }
+  return true;
+}
+
 // A caller's array seen through the order's shape. Strides are in elements and may be negative;
 // a stride of 0 repeats an input (never an output).
 struct View {

@@ -112,28 +112,24 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
                         bool final) {
   Line line;
   line.factors = factors_.size();
-  // A slot is written where any row writes it; nobody reads what the last evaluation would keep.
+  // A slot is written where any row writes it.
   for (int slot = 0; slot <= kMaxSlots; ++slot) {
     const bool written = std::any_of(emissions.begin(), emissions.end(),
                                      [=](const Emission& e) { return e.writes[slot]; });
-    if (written && (slot == kDenoised || !final || request.keep_denoised)) {
-      line.writes |= 1u << slot;
-    }
+    if (written) line.writes |= 1u << slot;
   }
+  // A sampler that keeps the estimate anyway needs no second copy of it.
   if (request.keep_denoised) {
-    line.denoised_slot = kDenoised;
-    for (int slot = 0; slot < kMaxSlots && line.denoised_slot == kDenoised; ++slot) {
-      const bool holds = std::all_of(emissions.begin(), emissions.end(), [=](const Emission& e) {
-        return e.writes[slot] && same(e.slot[slot], e.slot[kDenoised]);
-      });
-      if (holds) {
-        line.denoised_slot = slot;
-        line.writes &= ~(1u << kDenoised);
-      } else if (final) {
-        line.writes &= ~(1u << slot);
-      }
-    }
+    int slot = 0;
+    const auto holds = [&](const Emission& e) {
+      return e.writes[slot] && same(e.slot[slot], e.slot[kDenoised]);
+    };
+    while (slot < kDenoised && !std::all_of(emissions.begin(), emissions.end(), holds)) ++slot;
+    line.denoised_slot = slot;
+    if (slot != kDenoised) line.writes &= ~(1u << kDenoised);
   }
+  // Nobody reads what else the last evaluation would keep.
+  if (final) line.writes &= request.keep_denoised ? 1u << line.denoised_slot : 0u;
   const auto for_each_output = [&](const Emission& e, auto&& f) {
     for (int slot = 0; slot <= kMaxSlots; ++slot) {
       if (line.writes >> slot & 1) f(e.slot[slot], e.writes[slot] ? -1 : slot);

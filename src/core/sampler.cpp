@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/sampler.hpp"
 
-#include <algorithm>
-
 namespace noisewright {
 namespace {
 
 void check_times(const SamplerSetup& setup) {
   const size_t rows = static_cast<size_t>(setup.rows);
   const size_t count = setup.times.size() / rows;
-  if (count < 2 || count > 1000001) {
-    fail(NWR_ERROR_INVALID_ARGUMENT, "options.time_count is ", count, ", outside 2 to 1000001");
+  if (count < 2 || count > kMostSteps + 1) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "options.time_count is ", count, ", outside 2 to ",
+         kMostSteps + 1);
   }
   for (size_t row = 0; row < rows; ++row) {
     const double* t = setup.times.data() + row * count;
@@ -53,10 +52,6 @@ RunTable make_table(const Schedule& schedule, const SamplerSetup& setup, bool no
   return RunTable({static_cast<const SamplerKind&>(settings.entry()), settings, schedule,
                    setup.prediction, setup.clock, setup.keep_denoised, noise_is_input, setup.times,
                    setup.rows});
-}
-
-bool same_shape(const Shape& a, const Shape& b) {
-  return a.ndim == b.ndim && std::equal(a.extent, a.extent + a.ndim, b.extent);
 }
 
 Array dense(const Shape& shape, Dtype dtype, const Buffer& buffer) {
@@ -142,7 +137,7 @@ void Sampler::start(const Array& x, nwr_start start) {
     if (noise_) factors.push_back(0);
   }
   const Dtype dtype = x.view.dtype;
-  const bool fits = same_shape(x.shape, shape_) && dtype == dtype_ && fitted_;
+  const bool fits = x.shape == shape_ && dtype == dtype_ && fitted_;
   Memory memory = fits ? Memory() : prepare(x.shape, dtype);
   if (noisy && noise_) noise_(0, dense(x.shape, dtype, (fits ? memory_ : memory).drawn));
   // Nothing of the run before is lost until here.
@@ -174,6 +169,7 @@ void Sampler::step(const Array& x, const Array* outputs) {
   plan.input[plan.input_count++] = x.view;
   for (int i = 0; i < table_.model_outputs(); ++i) plan.input[plan.input_count++] = outputs[i].view;
   for (int i = 0; i <= kMaxSlots; ++i) {
+    if (!((line.reads | line.writes) >> i & 1)) continue;
     const View slot = own(memory_.slots[i]).view;
     if (line.reads >> i & 1) plan.input[plan.input_count++] = slot;
     if (line.writes >> i & 1) plan.output[plan.output_count++] = slot;

@@ -15,6 +15,8 @@
 
 namespace noisewright {
 
+inline constexpr uint32_t kMostSteps = 1000000;
+
 // A checked array of the caller.
 struct Array {
   Shape shape;

@@ -20,6 +20,12 @@ struct Point {
   R alpha, sigma, dalpha, dsigma, log_alpha, dlog_alpha, lambda, diffusion2;
 };
 
+// sigma^2 of a variance preserving path.
+template <class R>
+NWR_HD R variance_at(R lambda) {
+  return 1 / (1 + std::exp(2 * lambda));
+}
+
 // Rectified flow, x_t = t*data + (1-t)*noise (Liu et al. 2209.03003; Lipman et al. 2210.02747).
 struct Linear {
   template <class R>
@@ -67,7 +73,7 @@ struct Cosine {
   double time_at(double lambda) const {
     const double k = kHalfPi / (1 + s);
     const double theta_0 = s * k;
-    const double variance = 1 / (1 + std::exp(2 * lambda));
+    const double variance = variance_at(lambda);
     const double alpha = 1 / std::sqrt(1 + std::exp(-2 * lambda));
     const double c = std::cos(theta_0);
     const double theta =
@@ -152,7 +158,7 @@ struct Edm {
 // A variance preserving point from its lambda and the slope of lambda in time.
 template <class R>
 NWR_HD Point<R> variance_preserving(R lambda, R slope) {
-  const R variance = 1 / (1 + std::exp(2 * lambda));
+  const R variance = variance_at(lambda);
   Point<R> p;
   p.alpha = 1 / std::sqrt(1 + std::exp(-2 * lambda));
   p.sigma = std::sqrt(variance);

@@ -44,7 +44,7 @@ class Discrete : public Schedule {
     const auto after = std::partition_point(lambdas_.begin(), lambdas_.end(),
                                             [=](double value) { return value > lambda; });
     const auto index = static_cast<size_t>(after - lambdas_.begin());
-    const double variance = 1 / (1 + std::exp(2 * lambda));
+    const double variance = path::variance_at(lambda);
     if (index == 0) return -1 + variance / -std::expm1(log_alpha_bars_.front());
     const double low = lambdas_[index - 1], high = lambdas_[index];
     const double base = static_cast<double>(index - 1);
