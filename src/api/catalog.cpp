@@ -22,7 +22,7 @@ nwr_status nwr_catalog_entry(nwr_domain domain, size_t index, nwr_entry* out) {
     if (domain == NWR_DOMAIN_DEVICE && entry.value == NWR_CUDA) {
       e.flags = static_cast<nwr_entry_flags>(entry.flags);
     }
-    e.param_count = static_cast<uint32_t>(entry.param_count);
+    e.param_count = static_cast<uint32_t>(entry.param_count());
     e.order = entry.order;
     e.evals_per_step = entry.evals_per_step;
     give(out, e);
@@ -35,11 +35,11 @@ nwr_status nwr_catalog_param(nwr_domain domain, size_t index, size_t param, nwr_
     require(out, "out");
     check_struct_size(out, "out");
     const Entry& entry = catalog_entry(static_cast<int32_t>(domain), index);
-    if (param >= entry.param_count) {
+    if (param >= entry.param_count()) {
       fail(NWR_ERROR_NOT_FOUND, "param is ", param, ", but ", entry.name, " has ",
-           entry.param_count, " settings");
+           entry.param_count(), " settings");
     }
-    const Param& p = entry.params[param];
+    const Param& p = entry.param(param);
     nwr_param_info info{};
     info.name = p.name;
     info.summary = p.summary;

@@ -21,6 +21,17 @@ struct Param {
   const char* choices = nullptr;  // "small,large": names of the values 0, 1
 };
 
+// A view of an array.
+struct Params {
+  const Param* items = nullptr;
+  size_t count = 0;
+
+  constexpr Params() = default;
+  template <size_t kCount>
+  constexpr Params(const Param (&array)[kCount]) : items(array), count(kCount) {}
+  constexpr Params(const Param* first, size_t size) : items(first), count(size) {}
+};
+
 struct Entry {
   int32_t value;
   const char* name;
@@ -29,8 +40,14 @@ struct Entry {
   uint32_t flags = 0;  // NWR_ENTRY_STOCHASTIC, NWR_ENTRY_ADAPTIVE
   uint32_t order = 0;
   uint32_t evals_per_step = 0;
-  const Param* params = nullptr;
-  size_t param_count = 0;
+  Params params = {};
+  // Settings that all kinds of a domain have, after the own ones.
+  Params shared = {};
+
+  size_t param_count() const { return params.count + shared.count; }
+  const Param& param(size_t index) const {
+    return index < params.count ? params.items[index] : shared.items[index - params.count];
+  }
 };
 
 size_t catalog_size(int32_t domain);

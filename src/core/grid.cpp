@@ -162,20 +162,24 @@ void fill_linspace(const GridRequest& r) {
 
 extern const GridKind kUniform, kLogsnr, kKarras, kExponential, kLeading, kTrailing, kLinspace;
 const GridKind kUniform = {{NWR_GRID_UNIFORM, "uniform", "", "even in t"}, fill_uniform};
-const GridKind kLogsnr = {{NWR_GRID_LOGSNR, "logsnr", "", "even in log(alpha/sigma)", 0, 0, 0,
-                           kLogsnrParams, std::size(kLogsnrParams)},
-                          fill_logsnr};
-const GridKind kKarras = {{NWR_GRID_KARRAS, "karras", "", "even in (sigma/alpha)^(1/rho)", 0, 0, 0,
-                           kLevelParams, std::size(kLevelParams)},
-                          fill_karras};
-const GridKind kExponential = {
-    {NWR_GRID_EXPONENTIAL, "exponential", "", "even in log(sigma/alpha) between two noise levels",
-     0, 0, 0, kLevelParams, 2},
-    fill_exponential};
-const GridKind kLeading = {
-    {NWR_GRID_LEADING, "leading", "", "discrete: every (T/n)-th index from 0 up", 0, 0, 0,
-     kLeadingParams, std::size(kLeadingParams)},
-    fill_leading};
+const GridKind kLogsnr = {
+    {NWR_GRID_LOGSNR, "logsnr", "", "even in log(alpha/sigma)", 0, 0, 0, kLogsnrParams},
+    fill_logsnr};
+const GridKind kKarras = {
+    {NWR_GRID_KARRAS, "karras", "", "even in (sigma/alpha)^(1/rho)", 0, 0, 0, kLevelParams},
+    fill_karras};
+const GridKind kExponential = {{NWR_GRID_EXPONENTIAL,
+                                "exponential",
+                                "",
+                                "even in log(sigma/alpha) between two noise levels",
+                                0,
+                                0,
+                                0,
+                                {kLevelParams, 2}},
+                               fill_exponential};
+const GridKind kLeading = {{NWR_GRID_LEADING, "leading", "",
+                            "discrete: every (T/n)-th index from 0 up", 0, 0, 0, kLeadingParams},
+                           fill_leading};
 const GridKind kTrailing = {
     {NWR_GRID_TRAILING, "trailing", "", "discrete: every (T/n)-th index from T-1 down"},
     fill_trailing};

@@ -135,17 +135,9 @@ struct SamplerKind : Entry {
 };
 
 // Settings that every sampler has, after its own.
-inline constexpr Param kCommonParams[] = {
+inline constexpr Param kSamplerParams[] = {
     {"guidance", "classifier-free guidance: weight of the conditional output; 1 takes one output",
      1, -1e6, 1e6},
     {"unit_input", "whether the model reads x/sqrt(alpha^2+sigma^2)", 0, 0, 1, "no,yes"}};
-
-template <size_t kOwn>
-constexpr auto with_common(const std::array<Param, kOwn>& own) {
-  std::array<Param, kOwn + std::size(kCommonParams)> all{};
-  for (size_t i = 0; i < kOwn; ++i) all[i] = own[i];
-  for (size_t i = 0; i < std::size(kCommonParams); ++i) all[kOwn + i] = kCommonParams[i];
-  return all;
-}
 
 }  // namespace noisewright

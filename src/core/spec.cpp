@@ -49,13 +49,13 @@ double value_of(const Entry& entry, const Param& param, std::string_view text) {
 }
 
 size_t find_param(const Entry& entry, std::string_view key) {
-  for (size_t i = 0; i < entry.param_count; ++i) {
-    if (key == entry.params[i].name) return i;
+  for (size_t i = 0; i < entry.param_count(); ++i) {
+    if (key == entry.param(i).name) return i;
   }
   std::string known;
-  for (size_t i = 0; i < entry.param_count; ++i) {
+  for (size_t i = 0; i < entry.param_count(); ++i) {
     append(known, i ? ", " : "");
-    append(known, entry.params[i].name);
+    append(known, entry.param(i).name);
   }
   fail(NWR_ERROR_NOT_FOUND, entry.name, ": no setting is named '", key, "' (",
        known.empty() ? "it has none" : "it has " + known, ")");
@@ -99,11 +99,11 @@ Spec parse_spec(std::string_view text, const char* argument) {
 Settings::Settings(const Entry& entry, const Spec& spec, const nwr_param* params,
                    uint32_t param_count)
     : entry_(&entry) {
-  values_.reserve(entry.param_count);
-  for (size_t i = 0; i < entry.param_count; ++i) values_.push_back(entry.params[i].default_value);
-  std::vector<bool> seen(entry.param_count, false);
+  values_.reserve(entry.param_count());
+  for (size_t i = 0; i < entry.param_count(); ++i) values_.push_back(entry.param(i).default_value);
+  std::vector<bool> seen(entry.param_count(), false);
   for (const Spec::Item& item : spec.items) {
-    const Param& param = entry.params[find_param(entry, item.key)];
+    const Param& param = entry.param(find_param(entry, item.key));
     set(item.key, value_of(entry, param, item.value), seen);
   }
   if (param_count > 0 && !params) {
@@ -117,7 +117,7 @@ Settings::Settings(const Entry& entry, const Spec& spec, const nwr_param* params
 
 void Settings::set(std::string_view key, double value, std::vector<bool>& seen) {
   const size_t index = find_param(*entry_, key);
-  const Param& param = entry_->params[index];
+  const Param& param = entry_->param(index);
   if (seen[index]) {
     fail(NWR_ERROR_INVALID_ARGUMENT, entry_->name, ": ", param.name, " is given twice");
   }
@@ -136,9 +136,12 @@ double Settings::operator[](std::string_view name) const {
 
 std::string Settings::spec() const {
   std::string out = entry_->name;
+  bool open = false;
   for (size_t i = 0; i < values_.size(); ++i) {
-    const Param& param = entry_->params[i];
-    append(out, i ? "," : "(");
+    const Param& param = entry_->param(i);
+    if (i >= entry_->params.count && values_[i] == param.default_value) continue;
+    append(out, open ? "," : "(");
+    open = true;
     append(out, param.name);
     append(out, "=");
     if (!param.choices) {
@@ -150,7 +153,7 @@ std::string Settings::spec() const {
       if (index++ == values_[i]) append(out, choice);
     });
   }
-  if (!values_.empty()) append(out, ")");
+  if (open) append(out, ")");
   return out;
 }
 

@@ -32,7 +32,8 @@ class Settings {
 
   const Entry& entry() const { return *entry_; }
   double operator[](std::string_view name) const;
-  // Recreates entry and settings when parsed; every parameter is written out.
+  // Recreates entry and settings when parsed. Settings that a whole domain shares are left out
+  // where they have their defaults.
   std::string spec() const;
 
  private:

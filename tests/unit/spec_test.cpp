@@ -14,7 +14,7 @@ namespace {
 constexpr Param kParams[] = {{"size", "a number", 0.5, -1, 10},
                              {"colour", "a choice", 1, 0, 2, "red,green,blue"},
                              {"depth", "another number", 3, 0, 1e300}};
-const Entry kEntry = {7, "thing", "gadget", "for tests", 0, 0, 0, kParams, 3};
+const Entry kEntry = {7, "thing", "gadget", "for tests", 0, 0, 0, kParams};
 const Entry kPlain = {8, "plain", "", "without settings"};
 
 Settings settings(const char* text, std::vector<nwr_param> params = {}) {

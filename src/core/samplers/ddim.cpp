@@ -10,8 +10,8 @@ namespace {
 // 0 for a step away from data.
 double posterior_share(const Stage& s) { return std::fmax(-std::expm1(-2 * s.h()), 0); }
 
-constexpr auto kDdimParams = with_common<1>(
-    {{{"eta", "share of fresh noise: 0 is deterministic, 1 is ancestral", 0, 0, 1e6}}});
+constexpr Param kDdimParams[] = {
+    {"eta", "share of fresh noise: 0 is deterministic, 1 is ancestral", 0, 0, 1e6}};
 
 void plan_ddim(Stage& s) {
   const double eta = s.setting("eta");
@@ -20,9 +20,9 @@ void plan_ddim(Stage& s) {
          s.to().sigma * std::sqrt(kappa) * s.fresh_noise());
 }
 
-constexpr auto kDdpmParams =
-    with_common<1>({{{"variance", "of the fresh noise: the posterior's, or the forward step's", 0,
-                      0, 1, "small,large"}}});
+constexpr Param kDdpmParams[] = {{"variance",
+                                  "of the fresh noise: the posterior's, or the forward step's", 0,
+                                  0, 1, "small,large"}};
 
 void plan_ddpm(Stage& s) {
   const double kappa = posterior_share(s);
@@ -36,13 +36,12 @@ void plan_ddpm(Stage& s) {
 extern const SamplerKind kDdim;
 const SamplerKind kDdim = {
     {NWR_SAMPLER_DDIM, "ddim", "", "exact for a constant data prediction; eta adds fresh noise",
-     NWR_ENTRY_STOCHASTIC, 1, 1, kDdimParams.data(), kDdimParams.size()},
+     NWR_ENTRY_STOCHASTIC, 1, 1, kDdimParams, kSamplerParams},
     plan_ddim};
 
 extern const SamplerKind kDdpmSampler;
-const SamplerKind kDdpmSampler = {
-    {NWR_SAMPLER_DDPM, "ddpm", "ancestral", "ancestral sampling", NWR_ENTRY_STOCHASTIC, 1, 1,
-     kDdpmParams.data(), kDdpmParams.size()},
-    plan_ddpm};
+const SamplerKind kDdpmSampler = {{NWR_SAMPLER_DDPM, "ddpm", "ancestral", "ancestral sampling",
+                                   NWR_ENTRY_STOCHASTIC, 1, 1, kDdpmParams, kSamplerParams},
+                                  plan_ddpm};
 
 }  // namespace noisewright

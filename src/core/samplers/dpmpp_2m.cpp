@@ -6,11 +6,11 @@
 namespace noisewright {
 namespace {
 
-constexpr auto kParams = with_common<2>(
-    {{{"solver", "weight of the slope: at the step's midpoint, or its exact integral", 0, 0, 1,
-       "midpoint,heun"},
-      {"lower_order_final", "whether the last step is first-order wherever it ends", 0, 0, 1,
-       "no,yes"}}});
+constexpr Param kParams[] = {
+    {"solver", "weight of the slope: at the step's midpoint, or its exact integral", 0, 0, 1,
+     "midpoint,heun"},
+    {"lower_order_final", "whether the last step is first-order wherever it ends", 0, 0, 1,
+     "no,yes"}};
 
 void plan(Stage& s) {
   const Combo data = s.data();
@@ -34,7 +34,7 @@ void plan(Stage& s) {
 extern const SamplerKind kDpmpp2m;
 const SamplerKind kDpmpp2m = {
     {NWR_SAMPLER_DPMPP_2M, "dpmpp-2m", "dpm++2m,dpmsolver++", "second-order multistep in log-SNR",
-     0, 2, 1, kParams.data(), kParams.size()},
+     0, 2, 1, kParams, kSamplerParams},
     plan,
     1};
 

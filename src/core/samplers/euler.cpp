@@ -6,15 +6,12 @@
 namespace noisewright {
 namespace {
 
-constexpr auto kParams = with_common<0>({});
-
 void plan(Stage& s) { s.next(s.to_data() ? s.data() : s.state() + s.dt() * s.velocity()); }
 
 }  // namespace
 
 extern const SamplerKind kEuler;
 const SamplerKind kEuler = {
-    {NWR_SAMPLER_EULER, "euler", "", "first-order ODE", 0, 1, 1, kParams.data(), kParams.size()},
-    plan};
+    {NWR_SAMPLER_EULER, "euler", "", "first-order ODE", 0, 1, 1, {}, kSamplerParams}, plan};
 
 }  // namespace noisewright

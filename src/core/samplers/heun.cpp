@@ -6,8 +6,6 @@
 namespace noisewright {
 namespace {
 
-constexpr auto kParams = with_common<0>({});
-
 void plan(Stage& s) {
   if (s.stage() == 1) {
     s.next(s.kept(0) + s.dt() / 2 * s.velocity());
@@ -23,10 +21,16 @@ void plan(Stage& s) {
 }  // namespace
 
 extern const SamplerKind kHeun;
-const SamplerKind kHeun = {
-    {NWR_SAMPLER_HEUN, "heun", "", "second-order ODE, two evaluations a step", 0, 2, 2,
-     kParams.data(), kParams.size()},
-    plan,
-    1};
+const SamplerKind kHeun = {{NWR_SAMPLER_HEUN,
+                            "heun",
+                            "",
+                            "second-order ODE, two evaluations a step",
+                            0,
+                            2,
+                            2,
+                            {},
+                            kSamplerParams},
+                           plan,
+                           1};
 
 }  // namespace noisewright

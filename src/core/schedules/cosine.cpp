@@ -14,7 +14,7 @@ extern const ScheduleKind kCosine;
 const ScheduleKind kCosine = {
     {NWR_SCHEDULE_COSINE, "cosine", "squared-cosine",
      "variance preserving, alpha^2 a squared cosine; t runs from 1, noise, to 0, data", 0, 0, 0,
-     kParams, std::size(kParams)},
+     kParams},
     [](const Settings& settings, const nwr_schedule_options&) -> Schedule* {
       return new ClosedForm<path::Cosine>(NWR_SCHEDULE_COSINE, settings, {1, 0, 0, 1},
                                           {settings["s"]});

@@ -190,14 +190,14 @@ extern const ScheduleKind kDdpm;
 const ScheduleKind kDdpm = {
     {NWR_SCHEDULE_DDPM, "ddpm", "",
      "discrete, from a formula for beta; t is the index, from count-1, noise, to -1, data", 0, 0, 0,
-     kDdpmParams, std::size(kDdpmParams)},
+     kDdpmParams},
     make_ddpm};
 
 extern const ScheduleKind kTable;
 const ScheduleKind kTable = {
     {NWR_SCHEDULE_TABLE, "table", "",
      "discrete, from options.table; t is the index, from table_count-1, noise, to -1, data", 0, 0,
-     0, kTableParams, std::size(kTableParams)},
+     0, kTableParams},
     make_table};
 
 }  // namespace noisewright

@@ -13,7 +13,7 @@ extern const ScheduleKind kEdm;
 const ScheduleKind kEdm = {
     {NWR_SCHEDULE_EDM, "edm", "karras",
      "variance exploding, alpha = 1, sigma = t; t runs from sigma_max, noise, to 0, data", 0, 0, 0,
-     kParams, std::size(kParams)},
+     kParams},
     [](const Settings& settings, const nwr_schedule_options&) -> Schedule* {
       return new ClosedForm<path::Edm>(NWR_SCHEDULE_EDM, settings,
                                        {settings["sigma_max"], 0, 0, 1e12}, {},

@@ -14,8 +14,8 @@ constexpr Param kParams[] = {{"sigma_min", "sigma at the clean end", 0.01, 1e-12
 extern const ScheduleKind kVe;
 const ScheduleKind kVe = {
     {NWR_SCHEDULE_VE, "ve", "",
-     "variance exploding, sigma geometric in t; t runs from 1, noise, to 0, data", 0, 0, 0, kParams,
-     std::size(kParams)},
+     "variance exploding, sigma geometric in t; t runs from 1, noise, to 0, data", 0, 0, 0,
+     kParams},
     [](const Settings& settings, const nwr_schedule_options&) -> Schedule* {
       const path::Ve path{settings["sigma_min"], settings["sigma_max"]};
       if (!(path.sigma_max > path.sigma_min)) {

@@ -13,8 +13,7 @@ constexpr Param kParams[] = {{"beta_min", "beta at the clean end", 0.1, 0, 1e6},
 extern const ScheduleKind kVp;
 const ScheduleKind kVp = {
     {NWR_SCHEDULE_VP, "vp", "",
-     "variance preserving, beta linear in t; t runs from 1, noise, to 0, data", 0, 0, 0, kParams,
-     std::size(kParams)},
+     "variance preserving, beta linear in t; t runs from 1, noise, to 0, data", 0, 0, 0, kParams},
     [](const Settings& settings, const nwr_schedule_options&) -> Schedule* {
       const path::Vp path{settings["beta_min"], settings["beta_max"]};
       if (!(path.beta_max >= path.beta_min)) {
