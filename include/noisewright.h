@@ -167,6 +167,8 @@ typedef enum nwr_domain NWR_INT32 {
   NWR_DOMAIN_CLOCK = 7,
   NWR_DOMAIN_DISTRIBUTION = 8,
   NWR_DOMAIN_START = 9,
+  NWR_DOMAIN_WEIGHT = 10,
+  NWR_DOMAIN_DENSITY = 11,
   NWR_DOMAIN_INT32_ = INT32_MIN
 } nwr_domain;
 
@@ -266,6 +268,7 @@ NWR_API nwr_status nwr_context_synchronize(const nwr_context* context);
 /** Memory on the context's device, aligned to 64 bytes, for callers that have no other source of
  * it. It ends with nwr_memory_free or with the context. */
 NWR_API nwr_status nwr_memory_alloc(const nwr_context* context, size_t bytes, void** out);
+/** Ends memory of nwr_memory_alloc of the same context; NULL does nothing. */
 NWR_API void nwr_memory_free(const nwr_context* context, void* memory);
 /** Copies between devices, dtypes and strides. Shapes must match. Same dtypes are copied bit by
  * bit; otherwise values are rounded to nearest even. i64 is only copied to i64. */
@@ -301,6 +304,7 @@ NWR_API nwr_status nwr_random_fill(const nwr_context* context, nwr_distribution 
 
 typedef struct nwr_schedule nwr_schedule;
 
+/** Values from 1000 on are the schedules of other libraries, which have names only. */
 typedef enum nwr_schedule_kind NWR_INT32 {
   /** alpha = t, sigma = 1-t: rectified flow. */
   NWR_SCHEDULE_LINEAR = 0,
@@ -317,6 +321,22 @@ typedef enum nwr_schedule_kind NWR_INT32 {
   NWR_SCHEDULE_VE = 6,
   /** A discrete table made from a formula for beta: DDPM and its kin. */
   NWR_SCHEDULE_DDPM = 7,
+  /** alpha = cos, sigma = sin: the trigonometric interpolant. */
+  NWR_SCHEDULE_TRIGONOMETRIC = 8,
+  /** alpha = 1, sigma = t^power. */
+  NWR_SCHEDULE_POWER = 9,
+  /** alpha = 1, sigma = Karras's grid, with its parameter as t. */
+  NWR_SCHEDULE_EDM_RHO = 10,
+  /** Linear in a decaying exponential of t. */
+  NWR_SCHEDULE_DECAY = 11,
+  /** Variance preserving, sigma = t. */
+  NWR_SCHEDULE_POLAR = 12,
+  /** Variance preserving, alpha = t. */
+  NWR_SCHEDULE_POLAR_SWAP = 13,
+  /** alpha = t^n, sigma = 1 - t^n. */
+  NWR_SCHEDULE_POLYNOMIAL = 14,
+  /** alpha = 1, sigma = 0: data and latent alone. */
+  NWR_SCHEDULE_MIRROR = 15,
   NWR_SCHEDULE_KIND_INT32_ = INT32_MIN
 } nwr_schedule_kind;
 
@@ -374,6 +394,7 @@ typedef struct nwr_schedule_info {
 /** Makes a schedule; options may be NULL. When it fails, release is not called. */
 NWR_API nwr_status nwr_schedule_create(const nwr_schedule_options* options, nwr_schedule** out);
 NWR_API void nwr_schedule_destroy(nwr_schedule* schedule);
+/** Writes what the schedule is and between which times it runs. */
 NWR_API nwr_status nwr_schedule_get_info(const nwr_schedule* schedule, nwr_schedule_info* out);
 /** Evaluates at count times, each between the ends (edm: at any sigma from 0 on). Values that are
  *  infinite at an end, such as lambda where sigma is 0, are written as infinities. */
@@ -383,6 +404,72 @@ NWR_API nwr_status nwr_schedule_eval(const nwr_schedule* schedule, const double*
  *  out may be lambdas. NWR_ERROR_INVALID_ARGUMENT for values that the schedule never has. */
 NWR_API nwr_status nwr_schedule_invert(const nwr_schedule* schedule, const double* lambdas,
                                        size_t count, double* out);
+
+typedef enum nwr_weight_kind NWR_INT32 {
+  /** w^2 of an SDE with the schedule's marginals: g^2 of the forward SDE and other forms. */
+  NWR_WEIGHT_DIFFUSION = 0,
+  /** min(snr^power + plus, most). */
+  NWR_WEIGHT_SNR = 1,
+  /** That of EDM's preconditioned loss. */
+  NWR_WEIGHT_EDM = 2,
+  /** (g^2/(2 sigma))^2. */
+  NWR_WEIGHT_VELOCITY = 3,
+  /** g^2/(2 sigma^2). */
+  NWR_WEIGHT_LIKELIHOOD = 4,
+  /** alpha^2. */
+  NWR_WEIGHT_SIGNAL = 5,
+  /** Truncated decay towards data. */
+  NWR_WEIGHT_EQM = 6,
+  NWR_WEIGHT_KIND_INT32_ = INT32_MIN
+} nwr_weight_kind;
+
+/** Which function of the schedule. All zero: diffusion, the forward SDE's g^2. */
+typedef struct nwr_weight_options {
+  uint32_t struct_size;
+  uint32_t flags;
+  nwr_weight_kind kind;
+  uint32_t param_count;
+  /** "diffusion(form=sigma,norm=0.5)". */
+  const char* name;
+  const nwr_param* params;
+} nwr_weight_options;
+
+/** Writes a named function of the schedule at count times: an amount of diffusion w^2 = g^2 = 2D,
+ *  for nwr_transform_apply, or the weight of a training loss. out may be times. NWR_ERROR_SINGULAR
+ *  where it is infinite. Ma et al. 2401.08740 for the forms, Karras et al. 2206.00364 for edm. */
+NWR_API nwr_status nwr_schedule_weigh(const nwr_schedule* schedule,
+                                      const nwr_weight_options* options, const double* times,
+                                      size_t count, double* out);
+
+typedef enum nwr_density_kind NWR_INT32 {
+  /** Even in t. */
+  NWR_DENSITY_UNIFORM = 0,
+  /** The fraction of the way to noise is the sigmoid of a normal. */
+  NWR_DENSITY_LOGIT_NORMAL = 1,
+  /** log(sigma/alpha) is normal. */
+  NWR_DENSITY_LOG_NORMAL = 2,
+  /** log(sigma/alpha) is uniform. */
+  NWR_DENSITY_LOG_UNIFORM = 3,
+  NWR_DENSITY_KIND_INT32_ = INT32_MIN
+} nwr_density_kind;
+
+/** Which density of times. All zero: uniform between the schedule's ends. */
+typedef struct nwr_density_options {
+  uint32_t struct_size;
+  uint32_t flags;
+  nwr_density_kind kind;
+  uint32_t param_count;
+  /** "uniform(begin=0.001,end=1)". */
+  const char* name;
+  const nwr_param* params;
+} nwr_density_options;
+
+/** Fills a tensor in ordinary memory with random times of the schedule, for training. rngs as in
+ *  nwr_random_fill, one number a time. Where a density reaches beyond the schedule's ends, the end
+ *  is taken. Karras et al. 2206.00364 for log-normal, Esser et al. 2403.03206 for logit-normal. */
+NWR_API nwr_status nwr_random_times(const nwr_context* context, const nwr_schedule* schedule,
+                                    const nwr_density_options* options, const nwr_rng* rngs,
+                                    size_t rng_count, const nwr_tensor* out);
 
 typedef enum nwr_grid_kind NWR_INT32 {
   /** Even in t. */
@@ -439,8 +526,26 @@ typedef enum nwr_quantity NWR_INT32 {
   NWR_SCORE = 5,
   /** alpha*noise - sigma*data, known as v. */
   NWR_ANGULAR = 6,
-  /** Velocity plus the diffusion's share of the score. */
+  /** Drift of the SDE with these marginals that runs to data: velocity plus, where data lies at
+   *  later times, w^2/2 score; else minus. */
   NWR_DRIFT = 7,
+  /** Minus the latent: what nami and the code of Albergo et al. call eta. */
+  NWR_NEGATIVE_LATENT = 8,
+  /** Velocity without the third leg: alpha'*data + sigma'*noise. */
+  NWR_PATH_VELOCITY = 9,
+  /** The third leg's own velocity, gamma'*latent = -gamma*gamma'*score: that of a mirror
+   *  interpolant. velocity = path velocity + mirror velocity. */
+  NWR_MIRROR_VELOCITY = 10,
+  /** Drift of the SDE with these marginals that runs to noise: velocity minus, where data lies at
+   *  later times, w^2/2 score; else plus. */
+  NWR_FORWARD_DRIFT = 11,
+  /** The raw output F of a network with EDM's preconditioning (the setting sigma_data). */
+  NWR_PRECONDITIONED = 12,
+  /** path velocity + gamma*gamma'*score, as nami had it before 0.1.0. It moves no density: the
+   *  transport is NWR_VELOCITY. */
+  NWR_NAMI_DRIFT = 13,
+  /** +gamma*gamma'*score, nami's mirror velocity: NWR_MIRROR_VELOCITY with time reversed. */
+  NWR_NAMI_MIRROR = 14,
   NWR_QUANTITY_INT32_ = INT32_MIN
 } nwr_quantity;
 
@@ -463,6 +568,16 @@ NWR_API nwr_status nwr_transform_apply(const nwr_context* context, const nwr_sch
                                        const nwr_operand* inputs, size_t input_count,
                                        const nwr_operand* outputs, size_t output_count);
 
+/** As nwr_transform_apply, with one more input that nobody stores: drawn, NWR_NOISE or NWR_LATENT,
+ *  is made of unit normals during the pass, the numbers that nwr_random_fill would write into a
+ *  tensor of this shape. {data} to {state, velocity} makes a training batch in one pass; drawn is
+ *  itself an output where it is wanted. rng_count is 1 or the batch size. */
+NWR_API nwr_status nwr_transform_corrupt(const nwr_context* context, const nwr_schedule* schedule,
+                                         const nwr_tensor* t, nwr_quantity drawn,
+                                         const nwr_rng* rngs, size_t rng_count,
+                                         const nwr_operand* inputs, size_t input_count,
+                                         const nwr_operand* outputs, size_t output_count);
+
 /** The same as numbers: out[i] is the factor of inputs[i]; 0 for one that is not needed. For hosts
  *  that differentiate. */
 NWR_API nwr_status nwr_transform_coeffs(const nwr_schedule* schedule, double t, double diffusion,
@@ -479,6 +594,7 @@ NWR_API nwr_status nwr_tensor_combine(const nwr_context* context, const double* 
 
 typedef struct nwr_sampler nwr_sampler;
 
+/** Values from 1000 on are the samplers of other libraries, which have names only. */
 typedef enum nwr_sampler_kind NWR_INT32 {
   NWR_SAMPLER_EULER = 0,
   NWR_SAMPLER_HEUN = 1,
@@ -487,6 +603,28 @@ typedef enum nwr_sampler_kind NWR_INT32 {
   NWR_SAMPLER_DPMPP_2M = 3,
   /** Ancestral sampling with the posterior's variance. */
   NWR_SAMPLER_DDPM = 4,
+  /** The classical Runge-Kutta method: four evaluations a step. */
+  NWR_SAMPLER_RK4 = 5,
+  /** The SDE with any diffusion that keeps the marginals; by default the forward SDE's own. */
+  NWR_SAMPLER_EULER_MARUYAMA = 6,
+  /** The same with Heun's step for the drift. */
+  NWR_SAMPLER_STOCHASTIC_HEUN = 7,
+  /** Karras et al. 2206.00364, algorithm 2: Heun, with fresh noise before each step (s_churn). */
+  NWR_SAMPLER_EDM = 8,
+  /** An SDE of x/alpha in sigma/alpha, with a temperature. */
+  NWR_SAMPLER_ITO = 9,
+  /** DDIM after corrections that make a share of the noise fresh. */
+  NWR_SAMPLER_PC = 10,
+  /** Adams-Bashforth of any order: for the noise in sigma/alpha. */
+  NWR_SAMPLER_ZAB = 11,
+  /** For noise minus data in sigma/(alpha+sigma). */
+  NWR_SAMPLER_VAB = 12,
+  /** Exponential, in log-SNR: for the noise. */
+  NWR_SAMPLER_ZEAB = 13,
+  /** For the data. */
+  NWR_SAMPLER_XEAB = 14,
+  /** For the angular prediction. */
+  NWR_SAMPLER_REAB = 15,
   NWR_SAMPLER_KIND_INT32_ = INT32_MIN
 } nwr_sampler_kind;
 
@@ -509,6 +647,10 @@ typedef enum nwr_clock NWR_INT32 {
   /** sigma/alpha. */
   NWR_CLOCK_SIGMA = 2,
   NWR_CLOCK_LOGSNR = 3,
+  /** log(sigma/alpha). */
+  NWR_CLOCK_LOG_SIGMA = 4,
+  /** log(sigma/alpha)/4, which EDM's networks read. */
+  NWR_CLOCK_EDM = 5,
   NWR_CLOCK_INT32_ = INT32_MIN
 } nwr_clock;
 
@@ -519,7 +661,9 @@ typedef struct nwr_sampler_options {
   uint32_t flags;
   /** Used when name is NULL. */
   nwr_sampler_kind kind;
-  /** What the model returns: data, noise, velocity, angular or score; 0 is velocity. */
+  /** What the model returns: data, noise, velocity, angular, score or preconditioned; 0 is velocity.
+   *  For SDE samplers also the drift that the caller has put together, such as that of a two-sided
+   *  interpolant from two models: NWR_DRIFT where time runs to data, else NWR_FORWARD_DRIFT. */
   nwr_quantity prediction;
   /** "ddim(eta=0.5)". */
   const char* name;
@@ -527,7 +671,8 @@ typedef struct nwr_sampler_options {
   uint32_t param_count;
   /** With times NULL: a default grid of this many steps; 0 is 50. Trailing indices for a discrete
    *  schedule, karras for edm, else even in t; noise and score predictions, which say nothing about
-   *  data where alpha is 0, begin at log(alpha/sigma) = -5.1 there. */
+   *  data where alpha is 0, and samplers that cannot step from there, begin at log(alpha/sigma) =
+   *  -5.1 instead. */
   uint32_t steps;
   /** time_rows rows of time_count times, 2 or more, that never turn back; copied. */
   const double* times;
@@ -555,6 +700,8 @@ typedef enum nwr_start NWR_INT32 {
   NWR_START_STATE = 1,
   /** x is clean: noise it to the first time. */
   NWR_START_DATA = 2,
+  /** Nothing: fill it with unit normals, whatever the first time's sigma. */
+  NWR_START_UNIT = 3,
   NWR_START_INT32_ = INT32_MIN
 } nwr_start;
 
@@ -586,7 +733,8 @@ NWR_API nwr_status nwr_sampler_create(const nwr_context* context, const nwr_sche
                                       const nwr_sampler_options* options, nwr_sampler** out);
 NWR_API void nwr_sampler_destroy(nwr_sampler* sampler);
 /** Begins, or begins the same run again, with the same noise. Fixes the shape, dtype and device of
- * x for this run. */
+ * x for this run. Where steps begin with fresh noise (edm's churn), x is already at the time that
+ * nwr_sampler_next tells, here and after every step. */
 NWR_API nwr_status nwr_sampler_start(nwr_sampler* sampler, const nwr_tensor* x, nwr_start start);
 /** NWR_OK and what to evaluate, or NWR_DONE and the end's time. Changes nothing. */
 NWR_API nwr_status nwr_sampler_next(const nwr_sampler* sampler, nwr_eval* out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Lists what the library has: schedules, grids and samplers, with their settings.
+ * Lists what the library has: schedules, grids, samplers, weights and densities, with their
+ * settings.
  * A menu, a config file's checker or a binding can be made of the same calls. */
 #include <noisewright.h>
 #include <stdio.h>
@@ -26,7 +27,7 @@ static int list_domain(nwr_domain domain, const char* title) {
     nwr_entry e = {.struct_size = sizeof e};
     int st = nwr_catalog_entry(domain, i, &e);
     if (st) return st;
-    printf("  %-12s %s", e.name, e.summary);
+    printf("  %-26s %s", e.name, e.summary);
     if (domain == NWR_DOMAIN_SAMPLER) {
       printf(" (order %u, %u evaluation%s a step%s)", e.order, e.evals_per_step,
              e.evals_per_step == 1 ? "" : "s",
@@ -43,6 +44,8 @@ int main(void) {
   int st = list_domain(NWR_DOMAIN_SCHEDULE, "schedules");
   if (!st) st = list_domain(NWR_DOMAIN_GRID, "grids");
   if (!st) st = list_domain(NWR_DOMAIN_SAMPLER, "samplers");
+  if (!st) st = list_domain(NWR_DOMAIN_WEIGHT, "weights");
+  if (!st) st = list_domain(NWR_DOMAIN_DENSITY, "densities of random times");
   if (st < 0) fprintf(stderr, "noisewright: %s\n", nwr_last_error());
   return st < 0;
 }

@@ -7,13 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "files.hpp"
 #include "options.hpp"
 
 namespace demo {
-
-struct File {
-  std::string name, sha256;
-};
 
 // Errors of one sampler at growing numbers of evaluations.
 struct Curve {
@@ -48,8 +45,9 @@ struct Report {
 Report play_word(const Options& options);
 Report play_clothes(const Options& options);
 
-// Writes a file into the output folder and returns its name and digest.
-File write_file(const Options& options, const std::string& name, const std::string& bytes);
-std::string sha256(const void* bytes, std::size_t size);
+// Writes a file into the output folder.
+inline File write_file(const Options& options, const std::string& name, const std::string& bytes) {
+  return write_file(options.out, name, bytes);
+}
 
 }  // namespace demo

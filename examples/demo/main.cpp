@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <iomanip>
 #include <new>
 #include <sstream>
@@ -14,24 +13,8 @@
 #include "nwr.hpp"
 #include "options.hpp"
 #include "progress.hpp"
-#include "sha256.h"
 
 namespace demo {
-
-std::string sha256(const void* bytes, std::size_t size) {
-  char hex[65];
-  sha256_hex(bytes, size, hex);
-  return hex;
-}
-
-File write_file(const Options& options, const std::string& name, const std::string& bytes) {
-  const std::filesystem::path path = std::filesystem::path(options.out) / name;
-  std::ofstream file(path, std::ios::binary);
-  file << bytes;
-  file.close();
-  if (!file) throw std::runtime_error("cannot write '" + path.string() + "'");
-  return {name, sha256(bytes.data(), bytes.size())};
-}
 
 namespace {
 

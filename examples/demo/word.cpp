@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <iterator>
 #include <memory>
+#include <set>
 
 #include "acts.hpp"
 #include "mixture.hpp"
@@ -500,7 +501,12 @@ Report play_word(const Options& o) {
   const Stopwatch clock;
   Report report;
   const Stage stage{o, make_context(o.threads), make_schedule("linear")};
-  const std::vector<Entry> samplers = catalogue(NWR_DOMAIN_SAMPLER);
+  // The others are variations, too many for one picture.
+  const std::set<std::string> shown = {"euler", "heun", "ddim", "ddpm", "dpmpp-2m"};
+  std::vector<Entry> samplers = catalogue(NWR_DOMAIN_SAMPLER);
+  samplers.erase(std::remove_if(samplers.begin(), samplers.end(),
+                                [&](const Entry& e) { return shown.count(e.name) == 0; }),
+                 samplers.end());
 
   const Flow flow = make_flow(stage, o.sampler, samplers, report);
   if (!flow.frames.empty()) {

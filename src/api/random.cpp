@@ -1,12 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owns the C side of random numbers. Must not know how they are made.
+#include <algorithm>
+#include <cmath>
+
 #include "api/guard.hpp"
 #include "api/handles.hpp"
+#include "api/options.hpp"
 #include "api/rngs.hpp"
 #include "api/tensor.hpp"
 #include "core/catalog.hpp"
+#include "core/density.hpp"
+#include "math/half.hpp"
 
 using namespace noisewright;
+
+namespace {
+
+void fill(const Context& context, Distribution what, const nwr_rng* rngs, size_t rng_count,
+          const Array& target) {
+  const std::vector<Rng> generators = take_rngs(rngs, rng_count, target.shape.batch());
+  FillPlan plan;
+  plan.shape = target.shape;
+  plan.output = target.view;
+  plan.what = what;
+  plan.rngs = generators.data();
+  plan.rng_count = static_cast<int64_t>(rng_count);
+  context.fill(plan);
+}
+
+double round_to(Dtype dtype, double x) {
+  const auto narrow = static_cast<float>(x);
+  if (dtype == Dtype::f32) return narrow;
+  return dtype == Dtype::f16 ? f16_to_f32(f32_to_f16(narrow)) : bf16_to_f32(f32_to_bf16(narrow));
+}
+
+// The number of this type next to bound on the way to inside, or bound itself: times between two
+// such numbers stay between the bounds when they are rounded.
+double within(Dtype dtype, double bound, double inside) {
+  if (dtype == Dtype::f64) return bound;
+  struct {
+    int digits, least;
+    double most;
+  } format{23, -126, 3.4e38};
+  if (dtype == Dtype::f16) format = {10, -14, 65504};
+  if (dtype == Dtype::bf16) format = {7, -126, 3.38e38};
+  const double held = std::clamp(bound, -format.most, format.most);
+  const double rounded = round_to(dtype, held);
+  if (rounded == bound || (rounded > bound) == (inside > bound)) return rounded;
+  const double step = std::ldexp(1.0, std::max(std::ilogb(bound), format.least) - format.digits);
+  return round_to(dtype, inside > bound ? held + step : held - step);
+}
+
+template <class Number>
+void map_times(const Density& density, const DensityRequest& request, double low, double high,
+               void* data, size_t count) {
+  auto* numbers = static_cast<Number*>(data);
+  for (size_t i = 0; i < count; ++i) {
+    const double t = density.kind.time(request, static_cast<double>(numbers[i]));
+    numbers[i] = static_cast<Number>(std::clamp(t, low, high));
+  }
+}
+
+}  // namespace
 
 nwr_status nwr_random_fill(const nwr_context* context, nwr_distribution what, const nwr_rng* rngs,
                            size_t rng_count, const nwr_tensor* out) {
@@ -16,19 +71,45 @@ nwr_status nwr_random_fill(const nwr_context* context, nwr_distribution what, co
     const Context& c = *unwrap(context);
     find_by_value(NWR_DOMAIN_DISTRIBUTION, what, {"what"});
     const Array target = take_numbers(out, {"out"}, c.device(), Use::write);
-    const auto batch = static_cast<size_t>(target.shape.batch());
-    if (rng_count != 1 && rng_count != batch) {
-      fail(NWR_ERROR_INVALID_ARGUMENT, "rng_count is ", rng_count, ", neither 1 nor the batch, ",
-           batch);
+    fill(c, static_cast<Distribution>(what), rngs, rng_count, target);
+    return NWR_OK;
+  });
+}
+
+nwr_status nwr_random_times(const nwr_context* context, const nwr_schedule* schedule,
+                            const nwr_density_options* options, const nwr_rng* rngs,
+                            size_t rng_count, const nwr_tensor* out) {
+  return guard([&] {
+    require(context, "context");
+    require(schedule, "schedule");
+    require(rngs, "rngs");
+    const Context& c = *unwrap(context);
+    const nwr_density_options given = take(options, "options");
+    refuse_flags(given.flags, "options");
+    const Array target = take_numbers(out, {"out"}, c.device(), Use::write);
+    const Settings settings =
+        choose(NWR_DOMAIN_DENSITY, given.name, given.kind, given.params, given.param_count);
+    const DensityRequest request{*unwrap(schedule), settings};
+    const Density density = check_density(request);
+    const double low = within(target.view.dtype, density.low, density.high);
+    const double high = within(target.view.dtype, density.high, density.low);
+    if (low > high) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, "out.dtype is ", name_of(NWR_DOMAIN_DTYPE, out->dtype),
+           ", which has no number from ", density.low, " to ", density.high);
     }
-    const std::vector<Rng> generators = take_rngs(rngs, rng_count);
-    FillPlan plan;
-    plan.shape = target.shape;
-    plan.output = target.view;
-    plan.what = static_cast<Distribution>(what);
-    plan.rngs = generators.data();
-    plan.rng_count = static_cast<int64_t>(rng_count);
-    c.fill(plan);
+    // Drawn beside the caller's array, so that a failure writes nothing.
+    const Dtype dtype = target.view.dtype == Dtype::f64 ? Dtype::f64 : Dtype::f32;
+    const auto count = static_cast<size_t>(target.shape.count());
+    const Buffer buffer(Ref<const Context>::share(&c), count * size_of(dtype));
+    const Array drawn = dense(target.shape, dtype, buffer);
+    fill(c, density.kind.from_normal ? Distribution::normal : Distribution::uniform, rngs,
+         rng_count, drawn);
+    if (dtype == Dtype::f64) {
+      map_times<double>(density, request, low, high, buffer.data(), count);
+    } else {
+      map_times<float>(density, request, low, high, buffer.data(), count);
+    }
+    copy_array(c, drawn, {"the times"}, out, {"out"});
     return NWR_OK;
   });
 }

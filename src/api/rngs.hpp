@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "core/error.hpp"
 #include "core/plan.hpp"
 #include "noisewright.h"
 
@@ -13,6 +14,14 @@ inline std::vector<Rng> take_rngs(const nwr_rng* rngs, size_t count) {
   std::vector<Rng> taken(count);
   for (size_t i = 0; i < count; ++i) taken[i] = {rngs[i].seed, rngs[i].stream, rngs[i].offset};
   return taken;
+}
+
+// The generators of a call that numbers the elements of one tensor.
+inline std::vector<Rng> take_rngs(const nwr_rng* rngs, size_t count, int64_t batch) {
+  if (count != 1 && count != static_cast<size_t>(batch)) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "rng_count is ", count, ", neither 1 nor the batch, ", batch);
+  }
+  return take_rngs(rngs, count);
 }
 
 }  // namespace noisewright

@@ -30,7 +30,8 @@ struct Released {
   }
 };
 
-std::vector<double> take_times(const nwr_sampler_options& o, const Schedule& schedule, int rows) {
+std::vector<double> take_times(const nwr_sampler_options& o, const Schedule& schedule, int rows,
+                               const Settings& settings) {
   if (o.times) {
     if (o.steps != 0) {
       fail(NWR_ERROR_INVALID_ARGUMENT, "options.steps is ", o.steps,
@@ -50,7 +51,9 @@ std::vector<double> take_times(const nwr_sampler_options& o, const Schedule& sch
     fail(NWR_ERROR_INVALID_ARGUMENT, "options.steps is ", o.steps, ", above ", kMostSteps);
   }
   std::vector<double> times((o.steps == 0 ? kDefaultSteps : o.steps) + size_t{1});
-  const bool blind = o.prediction == NWR_NOISE || o.prediction == NWR_SCORE;
+  const auto& kind = static_cast<const SamplerKind&>(settings.entry());
+  const bool blind = o.prediction == NWR_NOISE || o.prediction == NWR_SCORE ||
+                     (kind.needs_alpha && kind.needs_alpha(settings));
   fill_default_grid(schedule, blind, times.data(), times.size());
   return times;
 }
@@ -61,7 +64,8 @@ SamplerSetup take_setup(const nwr_sampler_options& o, const Schedule& schedule) 
          ", but only NWR_SAMPLER_KEEP_DENOISED is defined");
   }
   SamplerSetup setup;
-  setup.spec = choose(NWR_DOMAIN_SAMPLER, o.name, o.kind, o.params, o.param_count).spec();
+  const Settings settings = choose(NWR_DOMAIN_SAMPLER, o.name, o.kind, o.params, o.param_count);
+  setup.spec = settings.spec();
   setup.prediction = o.prediction == 0 ? NWR_VELOCITY : o.prediction;
   find_by_value(NWR_DOMAIN_QUANTITY, setup.prediction, {"options.prediction"});
   setup.clock = o.clock;
@@ -71,7 +75,7 @@ SamplerSetup take_setup(const nwr_sampler_options& o, const Schedule& schedule) 
     fail(NWR_ERROR_INVALID_ARGUMENT, "options.time_rows is ", o.time_rows, ", above ", kMostRows);
   }
   setup.rows = o.time_rows == 0 ? 1 : static_cast<int>(o.time_rows);
-  setup.times = take_times(o, schedule, setup.rows);
+  setup.times = take_times(o, schedule, setup.rows, settings);
   if (o.rng_count > 0) {
     require(o.rngs, "options.rngs");
     setup.rngs = take_rngs(o.rngs, o.rng_count);

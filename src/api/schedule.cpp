@@ -9,6 +9,7 @@
 #include "api/handles.hpp"
 #include "api/options.hpp"
 #include "core/grid.hpp"
+#include "core/weight.hpp"
 
 using namespace noisewright;
 
@@ -68,6 +69,19 @@ nwr_status nwr_schedule_invert(const nwr_schedule* schedule, const double* lambd
       times.push_back(unwrap(schedule)->time_at(lambdas[i], {"lambdas", static_cast<int64_t>(i)}));
     }
     std::copy(times.begin(), times.end(), out);
+    return NWR_OK;
+  });
+}
+
+nwr_status nwr_schedule_weigh(const nwr_schedule* schedule, const nwr_weight_options* options,
+                              const double* times, size_t count, double* out) {
+  return guard([&] {
+    require(schedule, "schedule");
+    require(times, "times");
+    require(out, "out");
+    const nwr_weight_options given = take(options, "options");
+    refuse_flags(given.flags, "options");
+    weigh(*unwrap(schedule), given, times, count, out);
     return NWR_OK;
   });
 }

@@ -7,6 +7,7 @@
 
 #include "api/guard.hpp"
 #include "api/handles.hpp"
+#include "api/rngs.hpp"
 #include "api/tensor.hpp"
 #include "core/catalog.hpp"
 #include "math/rows.hpp"
@@ -23,6 +24,26 @@ void check_count(const char* name, size_t count, int most) {
   }
 }
 
+// Identities that define quantities by each other whatever the rows are. Where the rows of two are
+// collinear (velocity and score where alpha is constant) one would do by the algebra, but two
+// models that were trained apart must both be heard; and they hold at ends where a score has no
+// row.
+struct Identity {
+  std::array<int32_t, 3> quantity;
+  std::array<double, 3> weight;  // sum of weight * quantity = 0
+};
+
+std::array<Identity, 6> identities(const Schedule& schedule, const nwr_coeffs& c,
+                                   double diffusion) {
+  const double share = schedule.direction() * diffusion / 2;
+  return {{{{NWR_DRIFT, NWR_VELOCITY, NWR_SCORE}, {1, -1, -share}},
+           {{NWR_FORWARD_DRIFT, NWR_VELOCITY, NWR_SCORE}, {1, -1, share}},
+           {{NWR_VELOCITY, NWR_PATH_VELOCITY, NWR_SCORE}, {1, -1, c.gamma_dgamma}},
+           {{NWR_DRIFT, NWR_PATH_VELOCITY, NWR_SCORE}, {1, -1, c.gamma_dgamma - share}},
+           {{NWR_FORWARD_DRIFT, NWR_PATH_VELOCITY, NWR_SCORE}, {1, -1, c.gamma_dgamma + share}},
+           {{NWR_NAMI_DRIFT, NWR_PATH_VELOCITY, NWR_SCORE}, {1, -1, -c.gamma_dgamma}}}};
+}
+
 // The factors of the inputs, or an error that says at which time they fail.
 void express_quantities(const Schedule& schedule, double t, const Name& t_name, double diffusion,
                         const int32_t* inputs, size_t input_count, int32_t output,
@@ -31,24 +52,29 @@ void express_quantities(const Schedule& schedule, double t, const Name& t_name, 
   const auto place_of = [&](int32_t quantity) {
     return static_cast<size_t>(std::find(inputs, inputs + input_count, quantity) - inputs);
   };
+  std::fill(factors, factors + input_count, 0.0);
   if (place_of(output) < input_count) {
-    std::fill(factors, factors + input_count, 0.0);
     factors[place_of(output)] = 1;
     return;
   }
-  // drift - velocity - share * score = 0 defines each by the others. Where velocity and score are
-  // collinear (alpha constant) one of them would do by the algebra, but two models that were
-  // trained apart must both be heard.
-  const std::array<int32_t, 3> linked = {NWR_DRIFT, NWR_VELOCITY, NWR_SCORE};
-  const std::array<double, 3> weight = {1, -1, -schedule.direction() * diffusion / 2};
-  for (size_t i = 0; i < 3; ++i) {
-    const size_t j = (i + 1) % 3, k = (i + 2) % 3;
-    if (output != linked[i] || weight[i] == 0) continue;
-    const size_t first = place_of(linked[j]), second = place_of(linked[k]);
-    if (first == input_count || second == input_count) continue;
-    std::fill(factors, factors + input_count, 0.0);
-    factors[first] = -weight[j] / weight[i];
-    factors[second] = -weight[k] / weight[i];
+  if (schedule.upstream_factors(t, inputs, input_count, output, factors)) return;
+  const bool latent = c.gamma > 0 || c.gamma_dgamma != 0;
+  for (const Identity& identity : identities(schedule, c, diffusion)) {
+    for (size_t i = 0; i < 3; ++i) {
+      const size_t j = (i + 1) % 3, k = (i + 2) % 3;
+      if (output != identity.quantity[i] || identity.weight[i] == 0) continue;
+      const size_t first = place_of(identity.quantity[j]), second = place_of(identity.quantity[k]);
+      if (first == input_count || second == input_count) continue;
+      factors[first] = -identity.weight[j] / identity.weight[i];
+      factors[second] = -identity.weight[k] / identity.weight[i];
+      return;
+    }
+  }
+  // Of the third leg alone: the score says it even where both ends hide the latent.
+  const size_t score = place_of(NWR_SCORE);
+  if (latent && score < input_count &&
+      (output == NWR_MIRROR_VELOCITY || output == NWR_NAMI_MIRROR)) {
+    factors[score] = output == NWR_NAMI_MIRROR ? c.gamma_dgamma : -c.gamma_dgamma;
     return;
   }
   // An input that has no row here, such as a score without noise, says nothing.
@@ -57,13 +83,9 @@ void express_quantities(const Schedule& schedule, double t, const Name& t_name, 
   size_t place[kMaxKnown];
   int count = 0;
   for (size_t i = 0; i < input_count; ++i) {
-    factors[i] = 0;
-    if (quantity_row(c, inputs[i], diffusion, schedule.direction(), &known[count])) {
-      place[count++] = i;
-    }
+    if (schedule.row(c, inputs[i], diffusion, &known[count])) place[count++] = i;
   }
-  if (!quantity_row(c, output, diffusion, schedule.direction(), &want) ||
-      !express(known, count, want, found)) {
+  if (!schedule.row(c, output, diffusion, &want) || !express(known, count, want, found)) {
     fail(NWR_ERROR_SINGULAR, "the inputs do not determine ", name_of(NWR_DOMAIN_QUANTITY, output),
          " at ", t_name, " = ", t, ", where alpha is ", c.alpha, ", sigma ", c.sigma, " and gamma ",
          c.gamma);
@@ -114,6 +136,10 @@ class Pass {
     plan_.input[plan_.input_count++] = array.view;
   }
   int64_t batch() const { return plan_.shape.batch(); }
+  void add_noise(const std::vector<Rng>& rngs) {
+    plan_.rngs = rngs.data();
+    plan_.rng_count = static_cast<int64_t>(rngs.size());
+  }
   void run(const double* factors, size_t rows) {
     plan_.factors = factors;
     plan_.factor_rows = static_cast<int64_t>(rows);
@@ -127,6 +153,80 @@ class Pass {
   Name names_[kMaxOutputs] = {};
 };
 
+// The body of apply and corrupt. drawn is a quantity, or -1 for none.
+struct Request {
+  const nwr_context* context;
+  const nwr_schedule* schedule;
+  const nwr_tensor* t;
+  const nwr_tensor* diffusion;
+  int32_t drawn;
+  const nwr_rng* rngs;
+  size_t rng_count;
+  const nwr_operand* inputs;
+  size_t input_count;
+  const nwr_operand* outputs;
+  size_t output_count;
+};
+
+nwr_status transform(const Request& r) {
+  require(r.context, "context");
+  require(r.schedule, "schedule");
+  require(r.t, "t");
+  require(r.inputs, "inputs");
+  require(r.outputs, "outputs");
+  const bool draws = r.drawn >= 0;
+  check_count("input_count", r.input_count, draws ? kMaxInputs - 1 : kMaxInputs);
+  check_count("output_count", r.output_count, kMaxOutputs);
+  check_operands("inputs", r.inputs, r.input_count);
+  check_operands("outputs", r.outputs, r.output_count);
+  Pass pass(*unwrap(r.context));
+  for (size_t i = 0; i < r.output_count; ++i) {
+    pass.add_output(r.outputs[i].tensor, {"outputs", static_cast<int64_t>(i), ".tensor"});
+  }
+  int32_t known[kMaxInputs];
+  for (size_t i = 0; i < r.input_count; ++i) {
+    pass.add_input(r.inputs[i].tensor, {"inputs", static_cast<int64_t>(i), ".tensor"});
+    known[i] = r.inputs[i].quantity;
+    if (known[i] == r.drawn) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, Name{"inputs", static_cast<int64_t>(i)}, ".quantity is ",
+           name_of(NWR_DOMAIN_QUANTITY, r.drawn), ", but drawn is that too");
+    }
+  }
+  const size_t known_count = r.input_count + (draws ? 1 : 0);
+  if (draws) known[r.input_count] = r.drawn;
+  const int64_t batch = pass.batch();
+  std::vector<Rng> generators;
+  if (draws) {
+    generators = take_rngs(r.rngs, r.rng_count, batch);
+    pass.add_noise(generators);
+  }
+  const std::vector<double> times = take_values(r.t, "t", batch);
+  std::vector<double> diffusions(1, 0.0);
+  if (r.diffusion) diffusions = take_values(r.diffusion, "diffusion", batch);
+  const size_t rows = std::max(times.size(), diffusions.size());
+  const auto value = [](const std::vector<double>& list, size_t row) {
+    return list.size() == 1 ? list[0] : list[row];
+  };
+  const auto name = [](const char* base, const std::vector<double>& list, size_t row) {
+    return Name{base, list.size() == 1 ? -1 : static_cast<int64_t>(row)};
+  };
+  std::vector<double> factors;
+  factors.reserve(rows * r.output_count * (r.input_count + 1));
+  for (size_t row = 0; row < rows; ++row) {
+    const double w2 = value(diffusions, row);
+    check_diffusion(w2, name("diffusion", diffusions, row));
+    for (size_t j = 0; j < r.output_count; ++j) {
+      double found[kMaxInputs];
+      express_quantities(*unwrap(r.schedule), value(times, row), name("t", times, row), w2, known,
+                         known_count, r.outputs[j].quantity, found);
+      factors.insert(factors.end(), found, found + known_count);
+      if (!draws) factors.push_back(0);
+    }
+  }
+  pass.run(factors.data(), rows);
+  return NWR_OK;
+}
+
 }  // namespace
 
 nwr_status nwr_transform_apply(const nwr_context* context, const nwr_schedule* schedule,
@@ -134,50 +234,23 @@ nwr_status nwr_transform_apply(const nwr_context* context, const nwr_schedule* s
                                const nwr_operand* inputs, size_t input_count,
                                const nwr_operand* outputs, size_t output_count) {
   return guard([&] {
-    require(context, "context");
-    require(schedule, "schedule");
-    require(t, "t");
-    require(inputs, "inputs");
-    require(outputs, "outputs");
-    check_count("input_count", input_count, kMaxInputs);
-    check_count("output_count", output_count, kMaxOutputs);
-    check_operands("inputs", inputs, input_count);
-    check_operands("outputs", outputs, output_count);
-    Pass pass(*unwrap(context));
-    for (size_t i = 0; i < output_count; ++i) {
-      pass.add_output(outputs[i].tensor, {"outputs", static_cast<int64_t>(i), ".tensor"});
+    return transform({context, schedule, t, diffusion, -1, nullptr, 0, inputs, input_count, outputs,
+                      output_count});
+  });
+}
+
+nwr_status nwr_transform_corrupt(const nwr_context* context, const nwr_schedule* schedule,
+                                 const nwr_tensor* t, nwr_quantity drawn, const nwr_rng* rngs,
+                                 size_t rng_count, const nwr_operand* inputs, size_t input_count,
+                                 const nwr_operand* outputs, size_t output_count) {
+  return guard([&] {
+    require(rngs, "rngs");
+    if (drawn != NWR_NOISE && drawn != NWR_LATENT) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, "drawn is ", static_cast<int32_t>(drawn),
+           ", neither NWR_NOISE nor NWR_LATENT");
     }
-    int32_t known[kMaxInputs];
-    for (size_t i = 0; i < input_count; ++i) {
-      pass.add_input(inputs[i].tensor, {"inputs", static_cast<int64_t>(i), ".tensor"});
-      known[i] = inputs[i].quantity;
-    }
-    const int64_t batch = pass.batch();
-    const std::vector<double> times = take_values(t, "t", batch);
-    std::vector<double> diffusions(1, 0.0);
-    if (diffusion) diffusions = take_values(diffusion, "diffusion", batch);
-    const size_t rows = std::max(times.size(), diffusions.size());
-    const auto value = [](const std::vector<double>& list, size_t row) {
-      return list.size() == 1 ? list[0] : list[row];
-    };
-    const auto name = [](const char* base, const std::vector<double>& list, size_t row) {
-      return Name{base, list.size() == 1 ? -1 : static_cast<int64_t>(row)};
-    };
-    std::vector<double> factors;
-    factors.reserve(rows * output_count * (input_count + 1));
-    for (size_t row = 0; row < rows; ++row) {
-      const double w2 = value(diffusions, row);
-      check_diffusion(w2, name("diffusion", diffusions, row));
-      for (size_t j = 0; j < output_count; ++j) {
-        double found[kMaxInputs];
-        express_quantities(*unwrap(schedule), value(times, row), name("t", times, row), w2, known,
-                           input_count, outputs[j].quantity, found);
-        factors.insert(factors.end(), found, found + input_count);
-        factors.push_back(0);
-      }
-    }
-    pass.run(factors.data(), rows);
-    return NWR_OK;
+    return transform({context, schedule, t, nullptr, drawn, rngs, rng_count, inputs, input_count,
+                      outputs, output_count});
   });
 }
 

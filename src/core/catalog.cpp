@@ -4,25 +4,75 @@
 #include <iterator>
 #include <string>
 
+#include "core/density.hpp"
 #include "core/error.hpp"
 #include "core/grid.hpp"
 #include "core/sampler_kind.hpp"
 #include "core/schedule.hpp"
+#include "core/weight.hpp"
 
 namespace noisewright {
 
 // One line a kind: what is not here does not exist.
-extern const ScheduleKind kLinear, kCosine, kVp, kVe, kEdm, kDdpm, kTable, kCustom;
+extern const ScheduleKind kLinear, kCosine, kVp, kVe, kEdm, kDdpm, kTable, kCustom, kTrigonometric,
+    kPower, kEdmRho, kDecay, kPolar, kPolarSwap, kPolynomial, kMirror;
+extern const ScheduleKind kAzulaVp, kAzulaCosine, kAzulaRectified, kAzulaVe, kAzula01Ve,
+    kDiffusionLabFlow, kGenSbiScoreVp, kGenSbiScoreVe, kGenSbiFlowVp, kGenSbiEdmVe, kTorchEbmLinear,
+    kTorchEbmCosine, kTorchEbmVp, kAlbergoTrig, kAlbergoEncodeDecode, kNamiSeed;
 extern const GridKind kUniform, kLogsnr, kKarras, kExponential, kLeading, kTrailing, kLinspace;
-extern const SamplerKind kEuler, kHeun, kDdim, kDdpmSampler, kDpmpp2m;
+extern const WeightKind kWeightDiffusion, kWeightSnr, kWeightEdm, kWeightVelocity,
+    kWeightLikelihood, kWeightSignal, kWeightEqm;
+extern const DensityKind kDensityUniform, kDensityLogitNormal, kDensityLogNormal,
+    kDensityLogUniform;
+extern const SamplerKind kEuler, kHeun, kDdim, kDdpmSampler, kDpmpp2m, kRk4, kEulerMaruyama,
+    kStochasticHeun, kEdmSampler, kIto, kPc, kZab, kVab, kZeab, kXeab, kReab, kAzulaDdim,
+    kAzulaHeun, kAzulaReab;
 
 namespace {
 
-const Entry* const kSchedules[] = {&kLinear, &kCosine, &kVp,    &kVe,
-                                   &kEdm,    &kDdpm,   &kTable, &kCustom};
+const Entry* const kSchedules[] = {&kLinear,
+                                   &kTrigonometric,
+                                   &kCosine,
+                                   &kVp,
+                                   &kVe,
+                                   &kPower,
+                                   &kEdm,
+                                   &kEdmRho,
+                                   &kDecay,
+                                   &kPolar,
+                                   &kPolarSwap,
+                                   &kPolynomial,
+                                   &kMirror,
+                                   &kDdpm,
+                                   &kTable,
+                                   &kCustom,
+                                   &kAzulaVp,
+                                   &kAzulaCosine,
+                                   &kAzulaRectified,
+                                   &kAzulaVe,
+                                   &kAzula01Ve,
+                                   &kDiffusionLabFlow,
+                                   &kGenSbiScoreVp,
+                                   &kGenSbiScoreVe,
+                                   &kGenSbiFlowVp,
+                                   &kGenSbiEdmVe,
+                                   &kTorchEbmLinear,
+                                   &kTorchEbmCosine,
+                                   &kTorchEbmVp,
+                                   &kAlbergoTrig,
+                                   &kAlbergoEncodeDecode,
+                                   &kNamiSeed};
 const Entry* const kGrids[] = {&kUniform, &kLogsnr,   &kKarras,  &kExponential,
                                &kLeading, &kTrailing, &kLinspace};
-const Entry* const kSamplers[] = {&kEuler, &kHeun, &kDdim, &kDdpmSampler, &kDpmpp2m};
+const Entry* const kSamplers[] = {
+    &kEuler,          &kHeun,       &kDdim,      &kDdpmSampler, &kDpmpp2m,  &kRk4, &kEulerMaruyama,
+    &kStochasticHeun, &kEdmSampler, &kIto,       &kPc,          &kZab,      &kVab, &kZeab,
+    &kXeab,           &kReab,       &kAzulaDdim, &kAzulaHeun,   &kAzulaReab};
+
+const Entry* const kWeights[] = {&kWeightDiffusion,  &kWeightSnr,    &kWeightEdm, &kWeightVelocity,
+                                 &kWeightLikelihood, &kWeightSignal, &kWeightEqm};
+const Entry* const kDensities[] = {&kDensityUniform, &kDensityLogitNormal, &kDensityLogNormal,
+                                   &kDensityLogUniform};
 
 constexpr Entry kStatuses[] = {
     {NWR_OK, "ok", "", "success"},
@@ -53,22 +103,35 @@ constexpr Entry kQuantities[] = {
     {NWR_STATE, "state", "x", "x_t itself"},
     {NWR_DATA, "data", "x0,sample,denoised", "the clean end"},
     {NWR_NOISE, "noise", "epsilon,eps", "the other end"},
-    {NWR_LATENT, "latent", "z", "the third leg, where gamma is not 0"},
+    {NWR_LATENT, "latent", "z,paper.eta", "the third leg, where gamma is not 0"},
     {NWR_VELOCITY, "velocity", "flow", "dx_t/dt"},
     {NWR_SCORE, "score", "", "gradient of the log density"},
     {NWR_ANGULAR, "angular", "v,v_prediction", "alpha*noise - sigma*data"},
-    {NWR_DRIFT, "drift", "", "velocity plus the diffusion's share of the score"}};
+    {NWR_DRIFT, "drift", "markovization", "drift of the SDE of these marginals that runs to data"},
+    {NWR_NEGATIVE_LATENT, "negative-latent", "eta,nami.eta,albergo.eta",
+     "minus the latent, which some code calls eta"},
+    {NWR_PATH_VELOCITY, "path-velocity", "", "velocity without the third leg"},
+    {NWR_MIRROR_VELOCITY, "mirror-velocity", "", "-gamma gamma' score: the third leg's velocity"},
+    {NWR_FORWARD_DRIFT, "forward-drift", "",
+     "drift of the SDE of these marginals that runs to noise"},
+    {NWR_PRECONDITIONED, "preconditioned", "edm,karras", "F of EDM's preconditioning"},
+    {NWR_NAMI_DRIFT, "nami-drift", "nami.drift",
+     "path velocity + gamma gamma' score, as nami before 0.1.0; not the transport"},
+    {NWR_NAMI_MIRROR, "nami-mirror", "nami.mirror", "+gamma gamma' score: nami's mirror velocity"}};
 constexpr Entry kClocks[] = {{NWR_CLOCK_T, "t", "", "the schedule's own time"},
                              {NWR_CLOCK_INDEX, "index", "", "the index of a discrete schedule"},
                              {NWR_CLOCK_SIGMA, "sigma", "", "sigma/alpha"},
-                             {NWR_CLOCK_LOGSNR, "logsnr", "", "2*log(alpha/sigma)"}};
+                             {NWR_CLOCK_LOGSNR, "logsnr", "", "2*log(alpha/sigma)"},
+                             {NWR_CLOCK_LOG_SIGMA, "log-sigma", "", "log(sigma/alpha)"},
+                             {NWR_CLOCK_EDM, "edm", "", "log(sigma/alpha)/4"}};
 constexpr Entry kDistributions[] = {
     {NWR_NORMAL, "normal", "gaussian", "mean 0, variance 1", NWR_ENTRY_STOCHASTIC},
     {NWR_UNIFORM, "uniform", "", "between 0 and 1, both excluded", NWR_ENTRY_STOCHASTIC}};
 constexpr Entry kStarts[] = {
     {NWR_START_PRIOR, "prior", "", "fill x with the schedule's noise", NWR_ENTRY_STOCHASTIC},
     {NWR_START_STATE, "state", "", "x is already a state at the first time"},
-    {NWR_START_DATA, "data", "", "x is clean: noise it to the first time", NWR_ENTRY_STOCHASTIC}};
+    {NWR_START_DATA, "data", "", "x is clean: noise it to the first time", NWR_ENTRY_STOCHASTIC},
+    {NWR_START_UNIT, "unit", "", "fill x with unit normals", NWR_ENTRY_STOCHASTIC}};
 
 struct Domain {
   const char* noun;
@@ -95,7 +158,9 @@ constexpr Domain kDomains[] = {plain("status", kStatuses),
                                kinds("sampler", kSamplers),
                                plain("clock", kClocks),
                                plain("distribution", kDistributions),
-                               plain("start", kStarts)};
+                               plain("start", kStarts),
+                               kinds("weight", kWeights),
+                               kinds("density", kDensities)};
 
 const Domain* domain_of(int32_t domain) {
   if (domain < 0 || static_cast<size_t>(domain) >= std::size(kDomains)) return nullptr;

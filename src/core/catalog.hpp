@@ -19,6 +19,7 @@ struct Param {
   double min;
   double max;
   const char* choices = nullptr;  // "small,large": names of the values 0, 1
+  bool whole = false;             // takes whole numbers only, as choices do
 };
 
 // A view of an array.

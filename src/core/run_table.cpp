@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/diffusion.hpp"
+
 namespace noisewright {
 namespace {
 
@@ -17,18 +19,25 @@ double on_clock(nwr_clock clock, const Stage::Point& p) {
   switch (clock) {
     case NWR_CLOCK_SIGMA: return p.at.sigma / p.at.alpha;
     case NWR_CLOCK_LOGSNR: return 2 * p.at.lambda;
+    case NWR_CLOCK_LOG_SIGMA: return -p.at.lambda;
+    case NWR_CLOCK_EDM: return -p.at.lambda / 4;
     default: return p.t;  // the index of a discrete schedule is its t
   }
 }
 
 }  // namespace
 
-Combo Stage::express_row(const Row& want, const char* what) const {
+bool Stage::find(const Row& want, double* factors) const {
+  // What a drift says depends on the diffusion that whoever made it had in mind.
+  if (prediction_ == NWR_DRIFT || prediction_ == NWR_FORWARD_DRIFT) return false;
   Row known[2];
+  return schedule_.row(at_.at, NWR_STATE, 0, &known[0]) &&
+         schedule_.row(at_.at, prediction_, 0, &known[1]) && express(known, 2, want, factors);
+}
+
+Combo Stage::express_row(const Row& want, const char* what) const {
   double factors[2];
-  const bool defined = quantity_row(at_.at, NWR_STATE, 0, schedule_.direction(), &known[0]) &&
-                       quantity_row(at_.at, prediction_, 0, schedule_.direction(), &known[1]);
-  if (!defined || !express(known, 2, want, factors)) {
+  if (!find(want, factors)) {
     fail(NWR_ERROR_SINGULAR, "at t = ", at_.t, " (step ", step_, ") the state and the model's ",
          name_of(NWR_DOMAIN_QUANTITY, prediction_), " do not determine ", what, ": alpha is ",
          at_.at.alpha, ", sigma ", at_.at.sigma);
@@ -36,14 +45,57 @@ Combo Stage::express_row(const Row& want, const char* what) const {
   return {factors[0], factors[1], 0, {}};
 }
 
-Combo Stage::velocity() const {
-  if (prediction_ == NWR_VELOCITY) return {0, 1, 0, {}};
+bool Stage::knows_data() const {
+  double factors[2];
+  return find({1, 0, 0}, factors);
+}
+
+Combo Stage::quantity(nwr_quantity what, double diffusion2) const {
+  if (prediction_ == what) return {0, 1, 0, {}};
+  const int32_t inputs[] = {NWR_STATE, prediction_};
+  double factors[2];
+  if (schedule_.upstream_factors(at_.t, inputs, 2, what, factors)) {
+    return {factors[0], factors[1], 0, {}};
+  }
+  const char* name = name_of(NWR_DOMAIN_QUANTITY, what);
   Row row;
-  if (!quantity_row(at_.at, NWR_VELOCITY, 0, schedule_.direction(), &row)) {
-    fail(NWR_ERROR_SINGULAR, "at t = ", at_.t, " (step ", step_, ") the velocity of ",
+  if (!schedule_.row(at_.at, what, diffusion2, &row)) {
+    fail(NWR_ERROR_SINGULAR, "at t = ", at_.t, " (step ", step_, ") the ", name, " of ",
          schedule_.spec(), " is infinite");
   }
-  return express_row(row, "the velocity");
+  return express_row(row, name);
+}
+
+Combo Stage::drift(double diffusion2) const {
+  // Noise is drawn whichever way time runs: away from data this is the forward process.
+  const bool to_data = dt() * schedule_.direction() >= 0;
+  const nwr_quantity what = to_data ? NWR_DRIFT : NWR_FORWARD_DRIFT;
+  if (prediction_ == what) return {0, 1, 0, {}};
+  if (diffusion2 == 0) return velocity();
+  const int32_t inputs[] = {NWR_STATE, prediction_};
+  double factors[2];
+  if (prediction_ == NWR_SCORE ||
+      schedule_.upstream_factors(at_.t, inputs, 2, NWR_SCORE, factors)) {
+    return velocity() + (dt() < 0 ? -1 : 1) * diffusion2 / 2 * quantity(NWR_SCORE, 0);
+  }
+  return quantity(what, diffusion2);
+}
+
+double Stage::diffusion2(const Point& point) const {
+  const double w2 = noisewright::diffusion2(static_cast<Diffusion>(setting("diffusion")),
+                                            setting("norm"), schedule_, point.t, point.at);
+  if (!std::isfinite(w2)) {
+    fail(NWR_ERROR_SINGULAR, "at t = ", point.t, " (step ", step_, ") the diffusion of ",
+         schedule_.spec(), " is infinite: let the times begin later");
+  }
+  return w2;
+}
+
+Stage::Point Stage::point_of_level(double sigma_over_alpha) const {
+  const Schedule::Ends& ends = schedule_.ends();
+  const double noisiest = std::min(point(ends.low).at.lambda, point(ends.high).at.lambda);
+  return point(
+      schedule_.time_at(std::max(-std::log(sigma_over_alpha), noisiest), {"log(alpha/sigma)"}));
 }
 
 RunTable::RunTable(const RunRequest& request)
@@ -59,10 +111,16 @@ RunTable::RunTable(const RunRequest& request)
   }
   for (size_t row = 0; row < rows; ++row) begin_.push_back(grid[row * count].at);
 
-  std::vector<Stage::Point> at(rows);
+  // Where each row is evaluated next, and where its step begins and the next one will.
+  std::vector<Stage::Point> at(rows), begin(rows), next(rows);
+  std::vector<Combo> openings(rows, {1, 0, 0, {}});
+  for (size_t row = 0; row < rows; ++row) {
+    next[row] = open(request, &grid[row * count], steps, 0, &openings[row]);
+  }
+  add_opening(request, openings);
   std::vector<Emission> emissions(rows);
   for (int step = 0; step < steps; ++step) {
-    for (size_t row = 0; row < rows; ++row) at[row] = grid[row * count + static_cast<size_t>(step)];
+    at = begin = next;
     // Rows may differ in whether they need another stage; one that does not just waits.
     std::vector<bool> waits(rows, false);
     bool again = true;
@@ -73,8 +131,9 @@ RunTable::RunTable(const RunRequest& request)
         Emission& out = emissions[row] = {};
         out.x = {1, 0, 0, {}};
         if (waits[row]) continue;
-        Stage s(request.schedule, request.settings, request.prediction, &grid[row * count], steps,
-                step, stage, at[row]);
+        const Stage::Point* const points = &grid[row * count];
+        Stage s(request.schedule, request.settings, request.prediction, points, steps, step, stage,
+                begin[row], at[row]);
         request.kind.plan(s);
         out.x = s.x();
         for (int slot = 0; slot < kMaxSlots; ++slot) {
@@ -87,9 +146,12 @@ RunTable::RunTable(const RunRequest& request)
         }
         waits[row] = !s.needs_again();
         again = again || s.needs_again();
-        at[row] = grid[row * count + static_cast<size_t>(step) + 1];
-        if (s.needs_again() && s.again_time() != at[row].t) {
-          at[row] = {s.again_time(), request.schedule.at(s.again_time(), {"t"})};
+        if (s.needs_again()) {
+          at[row] = s.again_time() == s.to_time() ? s.end() : s.point(s.again_time());
+        } else if (s.last()) {
+          at[row] = s.end();
+        } else {
+          at[row] = next[row] = open(request, points, steps, step + 1, &out.x);
         }
       }
       add_line(request, emissions, step + 1 == steps && !again);
@@ -99,12 +161,39 @@ RunTable::RunTable(const RunRequest& request)
   add_times(request, at);
 }
 
+Stage::Point RunTable::open(const RunRequest& request, const Stage::Point* points, int steps,
+                            int step, Combo* value) {
+  const Stage::Point& from = points[step];
+  if (!request.kind.open) return from;
+  Stage s(request.schedule, request.settings, request.prediction, points, steps, step, 0, from,
+          from);
+  request.kind.open(s);
+  if (!s.needs_again()) return from;
+  *value = s.x().state * *value;
+  value->noise += s.x().noise;
+  return s.point(s.again_time());
+}
+
+void RunTable::add_opening(const RunRequest& request, const std::vector<Combo>& values) {
+  for (const Combo& c : values) {
+    opening_draws_.push_back(c.noise != 0);
+    opens_ = opens_ || c.noise != 0;
+  }
+  for (const Combo& c : values) {
+    opening_.push_back(c.state);
+    opening_.push_back(c.noise);
+    if (request.noise_is_input) opening_.push_back(0);
+  }
+  draws_ = opens_;
+}
+
 void RunTable::add_times(const RunRequest& request, const std::vector<Stage::Point>& points) {
   const bool unit_input = request.settings["unit_input"] == 1;
   for (const Stage::Point& p : points) {
     t_.push_back(p.t);
     clock_.push_back(on_clock(request.clock, p));
-    scale_.push_back(unit_input ? 1 / std::hypot(p.at.alpha, p.at.sigma) : 1);
+    scale_.push_back(
+        unit_input ? 1 / std::hypot(p.at.alpha * request.schedule.sigma_data(), p.at.sigma) : 1);
   }
 }
 

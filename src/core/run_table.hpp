@@ -48,9 +48,14 @@ class RunTable {
   bool draws(size_t evaluation, size_t row) const {
     return row_draws_[evaluation * static_cast<size_t>(rows_) + row];
   }
+  // The pass before the first evaluation, of x alone: what opens the first step.
+  bool opens() const { return opens_; }
+  bool opening_draws(size_t row) const { return opening_draws_[row]; }
   // Factors of a line: [row][output][input], as MixPlan orders them. Outputs are the written slots
   // and then x; inputs x, the model's outputs, the read slots, the noise if it comes as an array.
   const double* factors(const Line& line) const { return factors_.data() + line.factors; }
+  // Likewise; x is the one output, and the noise an input if it comes as an array.
+  const double* opening() const { return opening_.data(); }
 
   // The rows of times of an evaluation; evaluation size() is the end of the run.
   const double* t(size_t evaluation) const { return t_.data() + evaluation * rows_; }
@@ -65,6 +70,10 @@ class RunTable {
     std::array<bool, kMaxSlots + 1> writes = {};
     std::array<Combo, kMaxSlots + 1> slot = {};
   };
+  // Composes value with what opens a step, and returns where its first evaluation stands.
+  static Stage::Point open(const RunRequest& request, const Stage::Point* points, int steps,
+                           int step, Combo* value);
+  void add_opening(const RunRequest& request, const std::vector<Combo>& values);
   void add_line(const RunRequest& request, const std::vector<Emission>& emissions, bool final);
   void add_times(const RunRequest& request, const std::vector<Stage::Point>& points);
 
@@ -73,9 +82,11 @@ class RunTable {
   double guidance_ = 1;
   uint32_t slots_ = 0;
   bool draws_ = false;
+  bool opens_ = false;
   std::vector<Line> lines_;
   std::vector<bool> row_draws_;
-  std::vector<double> factors_, t_, clock_, scale_;
+  std::vector<bool> opening_draws_;
+  std::vector<double> factors_, opening_, t_, clock_, scale_;
   std::vector<nwr_coeffs> begin_;
 };
 

@@ -33,11 +33,15 @@ void check_model(const Schedule& schedule, const SamplerSetup& setup) {
     case NWR_NOISE:
     case NWR_VELOCITY:
     case NWR_ANGULAR:
-    case NWR_SCORE: break;
+    case NWR_SCORE:
+    case NWR_PRECONDITIONED:
+    case NWR_DRIFT:
+    case NWR_FORWARD_DRIFT: break;
     default:
       fail(NWR_ERROR_INVALID_ARGUMENT, "options.prediction is ",
            name_of(NWR_DOMAIN_QUANTITY, setup.prediction),
-           ", but a model predicts data, noise, velocity, angular or score");
+           ", but a model predicts data, noise, velocity, angular, score, preconditioned or a "
+           "drift");
   }
   if (setup.clock == NWR_CLOCK_INDEX && schedule.index_count() == 0) {
     fail(NWR_ERROR_INVALID_ARGUMENT, "options.clock is index, but ", schedule.spec(),
@@ -54,6 +58,8 @@ RunTable make_table(const Schedule& schedule, const SamplerSetup& setup, bool no
                    setup.rows});
 }
 
+}  // namespace
+
 Array dense(const Shape& shape, Dtype dtype, const Buffer& buffer) {
   Array array{shape, {}};
   array.view.data = buffer.data();
@@ -65,8 +71,6 @@ Array dense(const Shape& shape, Dtype dtype, const Buffer& buffer) {
   }
   return array;
 }
-
-}  // namespace
 
 Sampler::Sampler(Ref<const Context> context, Ref<const Schedule> schedule, SamplerSetup setup,
                  NoiseSource noise)
@@ -97,21 +101,23 @@ Sampler::Memory Sampler::prepare(const Shape& shape, Dtype dtype) const {
     if (table_.slots() >> i & 1) memory.slots[i] = Buffer(context_, bytes);
   }
   if (noise_) memory.drawn = Buffer(context_, bytes);
+  if (noise_ && table_.opens()) memory.opening = Buffer(context_, bytes);
   return memory;
 }
 
 Array Sampler::own(const Buffer& buffer) const { return dense(shape_, dtype_, buffer); }
 
-void Sampler::add_noise(MixPlan& plan) const {
+void Sampler::add_noise(MixPlan& plan, const Buffer& drawn) const {
   if (noise_) {
-    plan.input[plan.input_count++] = own(memory_.drawn).view;
+    plan.input[plan.input_count++] = own(drawn).view;
   } else {
     plan.rngs = rngs_.data();
     plan.rng_count = static_cast<int64_t>(rngs_.size());
   }
 }
 
-void Sampler::advance_noise(bool of_start) {
+template <class Draws>
+void Sampler::advance_noise(Draws&& draws) {
   ++draw_;
   if (rngs_.size() == 1) {
     rngs_[0].offset += static_cast<uint64_t>(shape_.count());
@@ -119,7 +125,7 @@ void Sampler::advance_noise(bool of_start) {
   }
   for (size_t i = 0; i < rngs_.size(); ++i) {
     const size_t row = table_.rows() > 1 ? i : 0;
-    if (of_start || table_.draws(evaluation_, row)) {
+    if (draws(row)) {
       rngs_[i].offset += static_cast<uint64_t>(shape_.inner());
     }
   }
@@ -133,13 +139,18 @@ void Sampler::start(const Array& x, nwr_start start) {
   std::vector<double> factors;
   for (const nwr_coeffs& c : table_.begin()) {
     if (start == NWR_START_DATA) factors.push_back(c.alpha);
-    factors.push_back(c.gamma > 0 ? std::hypot(c.sigma, c.gamma) : c.sigma);
+    const double spread = c.gamma > 0 ? std::hypot(c.sigma, c.gamma) : c.sigma;
+    factors.push_back(start == NWR_START_UNIT ? 1 : spread);
     if (noise_) factors.push_back(0);
   }
   const Dtype dtype = x.view.dtype;
   const bool fits = x.shape == shape_ && dtype == dtype_ && fitted_;
   Memory memory = fits ? Memory() : prepare(x.shape, dtype);
-  if (noisy && noise_) noise_(0, dense(x.shape, dtype, (fits ? memory_ : memory).drawn));
+  if (noise_) {
+    const Memory& m = fits ? memory_ : memory;
+    if (noisy) noise_(0, dense(x.shape, dtype, m.drawn));
+    if (table_.opens()) noise_(noisy ? 1 : 0, dense(x.shape, dtype, m.opening));
+  }
   // Nothing of the run before is lost until here.
   if (!fits) memory_ = std::move(memory);
   fitted_ = true;
@@ -150,16 +161,24 @@ void Sampler::start(const Array& x, nwr_start start) {
   draw_ = 0;
   rngs_ = setup_.rngs;
   cancel_.store(false, std::memory_order_relaxed);
-  if (!noisy) return;
-  MixPlan plan;
-  plan.shape = x.shape;
-  plan.output[plan.output_count++] = x.view;
-  if (start == NWR_START_DATA) plan.input[plan.input_count++] = x.view;
-  add_noise(plan);
-  plan.factors = factors.data();
-  plan.factor_rows = table_.rows();
-  context_->mix(plan);
-  advance_noise(true);
+  const auto pass = [&](bool reads, const Buffer& drawn, const double* with) {
+    MixPlan plan;
+    plan.shape = x.shape;
+    plan.output[plan.output_count++] = x.view;
+    if (reads) plan.input[plan.input_count++] = x.view;
+    add_noise(plan, drawn);
+    plan.factors = with;
+    plan.factor_rows = table_.rows();
+    context_->mix(plan);
+  };
+  if (noisy) {
+    pass(start == NWR_START_DATA, memory_.drawn, factors.data());
+    advance_noise([](size_t) { return true; });
+  }
+  if (table_.opens()) {
+    pass(true, memory_.opening, table_.opening());
+    advance_noise([&](size_t row) { return table_.opening_draws(row); });
+  }
 }
 
 void Sampler::step(const Array& x, const Array* outputs) {
@@ -179,10 +198,10 @@ void Sampler::step(const Array& x, const Array* outputs) {
   plan.factor_rows = table_.rows();
   if (line.draws) {
     if (noise_) noise_(draw_, own(memory_.drawn));
-    add_noise(plan);
+    add_noise(plan, memory_.drawn);
   }
   context_->mix(plan);
-  if (line.draws) advance_noise(false);
+  if (line.draws) advance_noise([&](size_t row) { return table_.draws(evaluation_, row); });
   ++evaluation_;
 }
 

@@ -23,6 +23,9 @@ struct Array {
   View view;
 };
 
+// The array that a buffer is, last axis fastest.
+Array dense(const Shape& shape, Dtype dtype, const Buffer& buffer);
+
 struct SamplerSetup {
   std::string spec;  // of kind and settings
   nwr_quantity prediction = NWR_VELOCITY;
@@ -72,13 +75,16 @@ class Sampler {
   struct Memory {
     std::array<Buffer, kMaxSlots + 1> slots;
     Buffer drawn;
+    Buffer opening;  // the noise of the first step's opening, drawn before anything is written
     std::array<Buffer, 2> outputs;
   };
   Memory prepare(const Shape& shape, Dtype dtype) const;
   Array own(const Buffer& buffer) const;
   // Adds the noise to a plan, as an input or as generators.
-  void add_noise(MixPlan& plan) const;
-  void advance_noise(bool of_start);
+  void add_noise(MixPlan& plan, const Buffer& drawn) const;
+  // Moves on behind a draw; draws(row) tells whether that row of times took part.
+  template <class Draws>
+  void advance_noise(Draws&& draws);
 
   Ref<const Context> context_;
   Ref<const Schedule> schedule_;

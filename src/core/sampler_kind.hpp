@@ -11,7 +11,9 @@
 
 namespace noisewright {
 
-inline constexpr int kMaxSlots = 4;
+// Enough for order 6 of a multistep method: the state, two model outputs and five slots are the
+// most inputs that a pass takes (kMaxInputs).
+inline constexpr int kMaxSlots = 5;
 
 // A linear combination of the state x handed to the model, the model's output, kept arrays, and
 // fresh unit normals.
@@ -44,9 +46,10 @@ class Stage {
     double t;
     nwr_coeffs at;
   };
-  // points[0 .. steps] is the row of times; at is where the model was evaluated.
+  // points[0 .. steps] is the row of times; at is where the model was evaluated, begin where it was
+  // first evaluated in this step: the grid's own point, unless the step's opening moved it.
   Stage(const Schedule& schedule, const Settings& settings, nwr_quantity prediction,
-        const Point* points, int steps, int step, int stage, const Point& at)
+        const Point* points, int steps, int step, int stage, const Point& begin, const Point& at)
       : schedule_(schedule),
         settings_(settings),
         prediction_(prediction),
@@ -54,8 +57,11 @@ class Stage {
         steps_(steps),
         step_(step),
         stage_(stage),
+        begin_(begin),
         at_(at) {}
 
+  int step() const { return step_; }
+  int steps() const { return steps_; }
   int stage() const { return stage_; }
   bool first() const { return step_ == 0; }
   bool last() const { return step_ + 1 == steps_; }
@@ -65,7 +71,17 @@ class Stage {
   const nwr_coeffs& from() const { return points_[step_].at; }
   const nwr_coeffs& to() const { return points_[step_ + 1].at; }
   double dt() const { return points_[step_ + 1].t - points_[step_].t; }
+  double from_time() const { return points_[step_].t; }
   double to_time() const { return points_[step_ + 1].t; }
+  // The grid's point some steps before this step's.
+  const nwr_coeffs& before(int steps) const { return points_[step_ - steps].at; }
+  // Where the step's first evaluation stands, this one, and where the step ends.
+  const Point& begin() const { return begin_; }
+  const Point& at() const { return at_; }
+  const Point& end() const { return points_[step_ + 1]; }
+  // Any other point, by its time or by sigma/alpha; the latter no noisier than the schedule gets.
+  Point point(double t) const { return {t, schedule_.at(t, {"t"})}; }
+  Point point_of_level(double sigma_over_alpha) const;
   // Whether the step ends at clean data.
   bool to_data() const { return to().sigma == 0 && to().gamma == 0; }
   // Growth of lambda over this step, and over the one before.
@@ -76,7 +92,14 @@ class Stage {
   // NWR_ERROR_SINGULAR where they do not determine it.
   Combo state() const { return {1, 0, 0, {}}; }
   Combo data() const { return express_row({1, 0, 0}, "data"); }
-  Combo velocity() const;
+  Combo noise() const { return express_row({0, 1, 0}, "noise"); }
+  Combo velocity() const { return quantity(NWR_VELOCITY, 0); }
+  // The drift in t of the stochastic process that has the diffusion w^2 in the step's direction.
+  Combo drift(double diffusion2) const;
+  // Whether data() is determined: not by one output on a two-sided interpolant, nor by a drift.
+  bool knows_data() const;
+  // w^2 at a point, as the settings "diffusion" and "norm" say.
+  double diffusion2(const Point& point) const;
   // data and noise with the given weights, without dividing by alpha or sigma where that can be
   // avoided.
   Combo blend(double data, double noise) const {
@@ -109,7 +132,9 @@ class Stage {
   const Combo& kept_value(int slot) const { return kept_[slot]; }
 
  private:
+  bool find(const Row& want, double* factors) const;
   Combo express_row(const Row& want, const char* what) const;
+  Combo quantity(nwr_quantity what, double diffusion2) const;
   double growth(int step) const {
     const double a = points_[step].at.lambda, b = points_[step + 1].at.lambda;
     return a == b ? 0 : b - a;  // both may be infinite
@@ -120,7 +145,7 @@ class Stage {
   nwr_quantity prediction_;
   const Point* points_;
   int steps_, step_, stage_;
-  Point at_;
+  Point begin_, at_;
   Combo x_;
   bool again_ = false;
   double again_time_ = 0;
@@ -128,16 +153,21 @@ class Stage {
   std::array<Combo, kMaxSlots> kept_ = {};
 };
 
-// One entry of the catalogue: a pure function of coefficients.
+// One entry of the catalogue: pure functions of coefficients.
 struct SamplerKind : Entry {
   void (*plan)(Stage& stage);
-  int slots = 0;
+  // What happens to x before a step's first evaluation, as a call of again(); without one, nothing.
+  // It is computed in the pass that ends the step before, so that pass may draw no other noise.
+  void (*open)(Stage& stage) = nullptr;
+  // Whether the first step cannot be taken from where alpha is 0, whatever the model predicts.
+  bool (*needs_alpha)(const Settings& settings) = nullptr;
 };
 
 // Settings that every sampler has, after its own.
 inline constexpr Param kSamplerParams[] = {
     {"guidance", "classifier-free guidance: weight of the conditional output; 1 takes one output",
      1, -1e6, 1e6},
-    {"unit_input", "whether the model reads x/sqrt(alpha^2+sigma^2)", 0, 0, 1, "no,yes"}};
+    {"unit_input", "whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)", 0, 0, 1,
+     "no,yes"}};
 
 }  // namespace noisewright

@@ -5,17 +5,37 @@
 
 namespace noisewright {
 
-nwr_coeffs to_coeffs(const path::Point<double>& p) {
+nwr_coeffs to_coeffs(const path::Point<double>& p, double direction) {
   nwr_coeffs c{};
   c.alpha = p.alpha;
   c.sigma = p.sigma;
-  c.dalpha = p.dalpha;
-  c.dsigma = p.dsigma;
+  c.dalpha = -direction * p.dalpha;
+  c.dsigma = -direction * p.dsigma;
   c.log_alpha = p.log_alpha;
-  c.dlog_alpha = p.dlog_alpha;
+  c.dlog_alpha = -direction * p.dlog_alpha;
   c.lambda = p.lambda;
   c.diffusion2 = p.diffusion2;
   return c;
+}
+
+Schedule::Schedule(const Settings& settings, Ends ends)
+    : kind_(settings.entry().value),
+      spec_(settings.spec()),
+      ends_(ends),
+      latent_(static_cast<path::Latent>(static_cast<int>(settings.get("latent", 0)))),
+      latent_scale_(settings.get("latent_scale", 1)),
+      sigma_data_(settings["sigma_data"]) {}
+
+void Schedule::add_latent(double t, nwr_coeffs& c) const {
+  if (latent_ == path::Latent::none) return;
+  const path::Place place = place_at(t);
+  const auto gamma = path::gamma_at(latent_, latent_scale_, place.u, place.v);
+  c.gamma = gamma.value;
+  c.gamma_dgamma = -direction() * gamma.product;
+}
+
+bool Schedule::upstream_factors(double, const int32_t*, size_t, int32_t, double*) const {
+  return false;
 }
 
 nwr_coeffs Schedule::at(double t, const Name& argument) const {
@@ -23,7 +43,9 @@ nwr_coeffs Schedule::at(double t, const Name& argument) const {
     fail(NWR_ERROR_INVALID_ARGUMENT, argument, " is ", t, ", outside ", ends_.low, " to ",
          ends_.high, ", the times of ", spec_);
   }
-  return coeffs(t);
+  nwr_coeffs c = coeffs(t);
+  add_latent(t, c);
+  return c;
 }
 
 double Schedule::time_at(double lambda, const Name& argument) const {

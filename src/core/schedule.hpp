@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns what a schedule is: coefficients at a time, its ends, and the time of a noise level.
-// Must not know tensors, samplers or devices.
+// Owns what a schedule is: coefficients at a time, its ends, the time of a noise level, and what
+// quantities mean on it. Must not know tensors, samplers or devices.
 #pragma once
 
 #include <cmath>
@@ -12,6 +12,7 @@
 #include "core/ref.hpp"
 #include "core/spec.hpp"
 #include "math/coeffs.hpp"
+#include "math/rows.hpp"
 #include "noisewright.h"
 
 namespace noisewright {
@@ -43,11 +44,27 @@ class Schedule : public RefCounted {
     user_ = user;
   }
 
+  // Writes the factors by which inputs give output at t, and is true, where an upstream's own
+  // formula, clamps included, was asked for in place of the algebra.
+  virtual bool upstream_factors(double t, const int32_t* inputs, size_t count, int32_t output,
+                                double* factors) const;
+  // The row of a quantity where the coefficients are c; false where it has no finite one.
+  bool row(const nwr_coeffs& c, int32_t quantity, double diffusion2, Row* out) const {
+    return quantity_row(c, quantity, {diffusion2, direction(), sigma_data_}, out);
+  }
+
   int32_t kind() const { return kind_; }
   const std::string& spec() const { return spec_; }
   const Ends& ends() const { return ends_; }
   // +1 where data lies at later times, else -1.
   double direction() const { return ends_.data > ends_.noise ? 1 : -1; }
+  // The fraction of the way from data to noise; 1 at times beyond the noise end.
+  double noise_fraction(double t) const {
+    const bool unit = ends_.low == 0 && ends_.high == 1;
+    return unit ? place_at(t).u : std::fmin((t - ends_.data) / (ends_.noise - ends_.data), 1);
+  }
+  // The standard deviation of the data that EDM's preconditioning assumes.
+  double sigma_data() const { return sigma_data_; }
 
   virtual Spacing spacing() const { return Spacing::time; }
   // The number of indices of a discrete schedule; 0 for the others.
@@ -55,14 +72,19 @@ class Schedule : public RefCounted {
   virtual double sigma_floor() const { return kSigmaFloor; }
 
  protected:
-  Schedule(int32_t kind, std::string spec, Ends ends)
-      : kind_(kind), spec_(std::move(spec)), ends_(ends) {}
+  Schedule(const Settings& settings, Ends ends);
 
   ~Schedule() override {
     if (release_) release_(user_);
   }
 
   virtual nwr_coeffs coeffs(double t) const = 0;
+  // The third leg, added to what coeffs gives; where t runs from 0 to 1.
+  virtual void add_latent(double t, nwr_coeffs& c) const;
+  bool has_latent() const { return latent_ != path::Latent::none; }
+  path::Place place_at(double t) const {
+    return direction() > 0 ? path::Place{1 - t, t} : path::Place{t, 1 - t};
+  }
   // Only asked for values between those at the two ends. The default searches by bisection.
   virtual double solve(double lambda) const;
 
@@ -70,29 +92,53 @@ class Schedule : public RefCounted {
   int32_t kind_;
   std::string spec_;
   Ends ends_;
+  path::Latent latent_;
+  double latent_scale_;
+  double sigma_data_;
   nwr_release_fn release_ = nullptr;
   void* user_ = nullptr;
 };
 
-nwr_coeffs to_coeffs(const path::Point<double>& point);
+// direction is that of Schedule: derivatives of a point are along the way to noise.
+nwr_coeffs to_coeffs(const path::Point<double>& point, double direction = -1);
 
 // A schedule whose coefficients are a closed form of math/coeffs.hpp.
 template <class Path>
 class ClosedForm : public Schedule {
  public:
-  ClosedForm(int32_t kind, const Settings& settings, Ends ends, Path path,
-             Spacing spacing = Spacing::time)
-      : Schedule(kind, settings.spec(), ends), path_(path), spacing_(spacing) {}
+  ClosedForm(const Settings& settings, Ends ends, Path path, Spacing spacing = Spacing::time)
+      : Schedule(settings, ends), path_(path), spacing_(spacing) {}
   Spacing spacing() const override { return spacing_; }
 
  protected:
-  nwr_coeffs coeffs(double t) const override { return to_coeffs(path_.template at<double>(t)); }
-  double solve(double lambda) const override { return path_.time_at(lambda); }
+  nwr_coeffs coeffs(double t) const override {
+    const path::Place place = place_at(t);
+    return to_coeffs(path_.template at<double>(place.u, place.v), direction());
+  }
+  double solve(double lambda) const override {
+    const path::Place place = path_.place_of(lambda);
+    return direction() > 0 ? place.v : place.u;
+  }
 
  private:
   Path path_;
   Spacing spacing_;
 };
+
+// The ends of a time that runs between 0 and 1.
+inline constexpr Schedule::Ends kToNoise{1, 0, 0, 1};
+inline constexpr Schedule::Ends kToData{0, 1, 0, 1};
+
+// Settings that every schedule has, after its own; those of the third leg where t runs from 0 to 1.
+constexpr Param latent_param(double by_default) {
+  return {"latent", "gamma, the third leg of a two-sided interpolant", by_default, 0,
+          4,        "none,brownian,bsquared,sinesquared,sigmoid"};
+}
+inline constexpr Param kLatentScale = {"latent_scale", "factor of gamma^2", 1, 1e-12, 1e12};
+inline constexpr Param kSigmaData = {
+    "sigma_data", "standard deviation of the data in EDM's preconditioning", 1, 1e-12, 1e12};
+inline constexpr Param kUnitTimeParams[] = {latent_param(0), kLatentScale, kSigmaData};
+inline constexpr Param kOwnTimeParams[] = {kSigmaData};
 
 // One entry of the catalogue. make takes over what it needs of the options; name and params have
 // been resolved into settings.

@@ -48,10 +48,16 @@ double value_of(const Entry& entry, const Param& param, std::string_view text) {
        "', which is not a number");
 }
 
+// param_count() where there is none.
+size_t place_of(const Entry& entry, std::string_view key) {
+  size_t i = 0;
+  while (i < entry.param_count() && key != entry.param(i).name) ++i;
+  return i;
+}
+
 size_t find_param(const Entry& entry, std::string_view key) {
-  for (size_t i = 0; i < entry.param_count(); ++i) {
-    if (key == entry.param(i).name) return i;
-  }
+  const size_t found = place_of(entry, key);
+  if (found < entry.param_count()) return found;
   std::string known;
   for (size_t i = 0; i < entry.param_count(); ++i) {
     append(known, i ? ", " : "");
@@ -121,7 +127,7 @@ void Settings::set(std::string_view key, double value, std::vector<bool>& seen) 
   if (seen[index]) {
     fail(NWR_ERROR_INVALID_ARGUMENT, entry_->name, ": ", param.name, " is given twice");
   }
-  const bool whole = param.choices == nullptr || value == std::floor(value);
+  const bool whole = !(param.choices || param.whole) || value == std::floor(value);
   if (!(value >= param.min && value <= param.max) || !whole) {
     fail(NWR_ERROR_INVALID_ARGUMENT, entry_->name, ": ", param.name, " is ", value, ", outside ",
          param.min, " to ", param.max);
@@ -132,6 +138,11 @@ void Settings::set(std::string_view key, double value, std::vector<bool>& seen) 
 
 double Settings::operator[](std::string_view name) const {
   return values_[find_param(*entry_, name)];
+}
+
+double Settings::get(std::string_view name, double other) const {
+  const size_t index = place_of(*entry_, name);
+  return index < values_.size() ? values_[index] : other;
 }
 
 std::string Settings::spec() const {

@@ -32,6 +32,8 @@ class Settings {
 
   const Entry& entry() const { return *entry_; }
   double operator[](std::string_view name) const;
+  // other where the entry has no such parameter.
+  double get(std::string_view name, double other) const;
   // Recreates entry and settings when parsed. Settings that a whole domain shares are left out
   // where they have their defaults.
   std::string spec() const;

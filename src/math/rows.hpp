@@ -16,28 +16,51 @@ struct Row {
 
 inline constexpr int kMaxKnown = 8;
 
-// The row of a quantity where the schedule's coefficients are c. drift is velocity plus
-// direction/2 * diffusion2 * score, direction +1 where data lies at later times, else -1
-// (Song et al. 2011.13456; Albergo et al. 2303.08797). False where it has no finite row.
-NWR_HD inline bool quantity_row(const nwr_coeffs& c, int quantity, double diffusion2,
-                                double direction, Row* out) {
+// What a row depends on beside the coefficients.
+struct RowSetting {
+  double diffusion2 = 0;  // w^2 of the drifts
+  double direction = 1;   // +1 where data lies at later times, else -1
+  double sigma_data = 1;  // of the preconditioned output
+};
+
+// The row of a quantity where the schedule's coefficients are c; false where it has no finite one.
+//   drift          velocity +- w^2/2 score: the SDE of the same marginals that runs to data, or,
+//                  as the forward drift, to noise (Song et al. 2011.13456, Albergo et al.
+//                  2303.08797)
+//   preconditioned F of data = c_skip x/alpha + c_out F (Karras et al. 2206.00364, table 1, written
+//                  for any alpha)
+NWR_HD inline bool quantity_row(const nwr_coeffs& c, int quantity, const RowSetting& setting,
+                                Row* out) {
   const bool latent = c.gamma > 0;
   const double spread = latent ? c.gamma : c.sigma;
+  // gamma' is infinite where gamma is 0 and gamma*gamma' is not; latent has no weight there.
+  const double dgamma = c.gamma_dgamma == 0 ? 0 : c.gamma_dgamma / c.gamma;
   Row row;
   switch (quantity) {
     case NWR_STATE: row = {c.alpha, c.sigma, c.gamma}; break;
     case NWR_DATA: row = {1, 0, 0}; break;
     case NWR_NOISE: row = {0, 1, 0}; break;
     case NWR_LATENT: row = {0, 0, 1}; break;
+    case NWR_NEGATIVE_LATENT: row = {0, 0, -1}; break;
     case NWR_ANGULAR: row = {-c.sigma, c.alpha, 0}; break;
     case NWR_SCORE: row = {0, latent ? 0 : -1 / spread, latent ? -1 / spread : 0}; break;
+    case NWR_PATH_VELOCITY: row = {c.dalpha, c.dsigma, 0}; break;
+    case NWR_MIRROR_VELOCITY: row = {0, 0, dgamma}; break;
+    case NWR_NAMI_DRIFT: row = {c.dalpha, c.dsigma, -dgamma}; break;
+    case NWR_NAMI_MIRROR: row = {0, 0, -dgamma}; break;
+    case NWR_PRECONDITIONED: {
+      const double signal = c.alpha * setting.sigma_data;
+      const double norm = std::hypot(c.sigma, signal);
+      row = {c.sigma / (setting.sigma_data * norm), -signal / norm, 0};
+      break;
+    }
     case NWR_VELOCITY:
-    case NWR_DRIFT: {
-      // gamma' is infinite where gamma is 0 and gamma*gamma' is not; latent has no weight there.
-      row = {c.dalpha, c.dsigma, c.gamma_dgamma == 0 ? 0 : c.gamma_dgamma / c.gamma};
-      if (quantity == NWR_VELOCITY || diffusion2 == 0) break;
-      const double share = direction * diffusion2 / 2;
-      (latent ? row.latent : row.noise) -= share / spread;
+    case NWR_DRIFT:
+    case NWR_FORWARD_DRIFT: {
+      row = {c.dalpha, c.dsigma, dgamma};
+      if (quantity == NWR_VELOCITY || setting.diffusion2 == 0) break;
+      const double sign = quantity == NWR_DRIFT ? setting.direction : -setting.direction;
+      (latent ? row.latent : row.noise) -= sign * setting.diffusion2 / 2 / spread;
       break;
     }
     default: return false;

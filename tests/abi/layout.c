@@ -137,6 +137,24 @@ int main(void) {
   FIELD(nwr_schedule_info, t_data);
   END(nwr_schedule_info);
 
+  STRUCT(nwr_weight_options);
+  FIELD(nwr_weight_options, struct_size);
+  FIELD(nwr_weight_options, flags);
+  FIELD(nwr_weight_options, kind);
+  FIELD(nwr_weight_options, param_count);
+  FIELD(nwr_weight_options, name);
+  FIELD(nwr_weight_options, params);
+  END(nwr_weight_options);
+
+  STRUCT(nwr_density_options);
+  FIELD(nwr_density_options, struct_size);
+  FIELD(nwr_density_options, flags);
+  FIELD(nwr_density_options, kind);
+  FIELD(nwr_density_options, param_count);
+  FIELD(nwr_density_options, name);
+  FIELD(nwr_density_options, params);
+  END(nwr_density_options);
+
   STRUCT(nwr_grid_options);
   FIELD(nwr_grid_options, struct_size);
   FIELD(nwr_grid_options, flags);
@@ -202,6 +220,8 @@ int main(void) {
   ENUM(nwr_entry_flags);
   ENUM(nwr_distribution);
   ENUM(nwr_schedule_kind);
+  ENUM(nwr_weight_kind);
+  ENUM(nwr_density_kind);
   ENUM(nwr_grid_kind);
   ENUM(nwr_quantity);
   ENUM(nwr_sampler_kind);

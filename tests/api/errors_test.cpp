@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 #include <thread>
+#include <tuple>
 
 #include "api/support.hpp"
 
@@ -70,6 +71,7 @@ class World {
     t.shape = extents;
     know[0] = {NWR_STATE, 0, &x}, know[1] = {NWR_VELOCITY, 0, &y};
     want[0] = {NWR_DATA, 0, &z};
+    clean[0] = {NWR_DATA, 0, &x}, noisy[0] = {NWR_STATE, 0, &z};
     options.kind = NWR_SAMPLER_EULER;
     options.steps = 4;
     callbacks.model = zero_model;
@@ -104,6 +106,27 @@ class World {
     return nwr_transform_apply(context.get(), schedule.get(), &t, diffusion, know, inputs, want,
                                outputs);
   }
+  nwr_status corrupt(size_t inputs = 1, size_t outputs = 1, nwr_quantity drawn = NWR_NOISE,
+                     size_t rng_count = 1) {
+    return nwr_transform_corrupt(context.get(), schedule.get(), &t, drawn, rngs, rng_count, clean,
+                                 inputs, noisy, outputs);
+  }
+  nwr_status random_times(const nwr_density_options* o, size_t rng_count = 1) {
+    return nwr_random_times(context.get(), schedule.get(), o, rngs, rng_count, &x);
+  }
+  nwr_status draw_times(const char* density) {
+    auto o = sized<nwr_density_options>();
+    o.name = density;
+    return random_times(&o);
+  }
+  nwr_status weigh(const nwr_weight_options* o, std::vector<double> at = {0.25, 0.5}) {
+    return nwr_schedule_weigh(schedule.get(), o, at.data(), at.size(), slate.numbers);
+  }
+  nwr_status weigh(const char* weight, std::vector<double> at) {
+    auto o = sized<nwr_weight_options>();
+    o.name = weight;
+    return weigh(&o, std::move(at));
+  }
   nwr_status coefficients(double time, double w2, std::vector<nwr_quantity> from, nwr_quantity to) {
     return nwr_transform_coeffs(schedule.get(), time, w2, from.data(), from.size(), to,
                                 slate.numbers);
@@ -136,7 +159,8 @@ class World {
   int64_t extents[2] = {4, 3};
   nwr_tensor x, y, z, t{};
   const nwr_tensor* diffusion = nullptr;
-  nwr_operand know[9] = {}, want[9] = {};
+  nwr_operand know[9] = {}, want[9] = {};    // of apply
+  nwr_operand clean[9] = {}, noisy[9] = {};  // of corrupt
   nwr_sampler_options options = sized<nwr_sampler_options>();
   nwr_callbacks callbacks = sized<nwr_callbacks>();
   nwr_rng rngs[4] = {{1, 0, 0}, {1, 1, 0}, {1, 2, 0}, {1, 3, 0}};
@@ -180,6 +204,38 @@ std::vector<Slot> slots() {
           {"random_fill", "out", true, false, false, true, false,
            [](World& w, const nwr_tensor* v) {
              return nwr_random_fill(w.context.get(), NWR_NORMAL, w.rngs, 1, v);
+           }},
+          {"random_times", "out", true, false, false, true, false,
+           [](World& w, const nwr_tensor* v) {
+             return nwr_random_times(w.context.get(), w.schedule.get(), nullptr, w.rngs, 1, v);
+           }},
+          {"transform_corrupt", "t", false, true, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             return nwr_transform_corrupt(w.context.get(), w.schedule.get(), v, NWR_NOISE, w.rngs,
+                                          1, w.clean, 1, w.noisy, 1);
+           }},
+          {"transform_corrupt", "inputs[0].tensor", false, false, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             w.clean[0].tensor = v;
+             return w.corrupt();
+           }},
+          {"transform_corrupt", "inputs[1].tensor", false, false, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             w.clean[0].tensor = &w.y;
+             w.clean[1] = {NWR_ANGULAR, 0, v};
+             return w.corrupt(2);
+           }},
+          {"transform_corrupt", "outputs[0].tensor", true, false, false, true, false,
+           [](World& w, const nwr_tensor* v) {
+             w.clean[0].tensor = &w.y;
+             w.noisy[0].tensor = v;
+             return w.corrupt();
+           }},
+          {"transform_corrupt", "outputs[1].tensor", true, false, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             w.clean[0].tensor = &w.y;
+             w.noisy[1] = {NWR_NOISE, 0, v};
+             return w.corrupt(1, 2);
            }},
           {"transform_apply", "t", false, true, true, true, false,
            [](World& w, const nwr_tensor* v) {
@@ -444,6 +500,23 @@ void add_overlaps(Rows& rows) {
                       w.want[1] = {NWR_NOISE, 0, twisted(w)};
                       return w.transform(2, 2);
                     }});
+    rows.push_back({"transform_corrupt: output and input" + how,
+                    kBad,
+                    {"outputs[0].tensor overlaps inputs[0].tensor"},
+                    [=](World& w) {
+                      w.clean[0].tensor = twisted(w);
+                      w.noisy[0].tensor = &w.x;
+                      return w.corrupt();
+                    }});
+    rows.push_back({"transform_corrupt: outputs among themselves" + how,
+                    kBad,
+                    {"outputs[1].tensor overlaps outputs[0].tensor"},
+                    [=](World& w) {
+                      w.clean[0].tensor = &w.y;
+                      w.noisy[0].tensor = &w.x;
+                      w.noisy[1] = {NWR_NOISE, 0, twisted(w)};
+                      return w.corrupt(1, 2);
+                    }});
     rows.push_back({"tensor_combine: out" + how, kBad, {"out overlaps inputs[1]"}, [=](World& w) {
                       const nwr_tensor* inputs[] = {&w.y, twisted(w)};
                       return nwr_tensor_combine(w.context.get(), w.factors, inputs, 2, &w.x);
@@ -483,7 +556,7 @@ struct Named {
 
 std::vector<Named> named() {
   return {
-      {"schedule_create", "vp", "beta_min", -1, "linear, cosine, vp, ve, edm, ddpm, table, custom",
+      {"schedule_create", "vp", "beta_min", -1, "linear, trigonometric, cosine, vp, ve, power, edm",
        [](World& w, const char* name, const nwr_param* params, uint32_t count) {
          auto o = sized<nwr_schedule_options>();
          o.name = name, o.params = params, o.param_count = count;
@@ -504,6 +577,29 @@ std::vector<Named> named() {
          auto o = sized<nwr_grid_options>();
          o.kind = as<nwr_grid_kind>(kind);
          return w.fill_grid(o);
+       }},
+      {"schedule_weigh", "snr", "power", 9,
+       "diffusion, snr, edm, velocity, likelihood, signal, eqm",
+       [](World& w, const char* name, const nwr_param* params, uint32_t count) {
+         auto o = sized<nwr_weight_options>();
+         o.name = name, o.params = params, o.param_count = count;
+         return w.weigh(&o);
+       },
+       [](World& w, int32_t kind) {
+         auto o = sized<nwr_weight_options>();
+         o.kind = as<nwr_weight_kind>(kind);
+         return w.weigh(&o);
+       }},
+      {"random_times", "log-normal", "std", 0, "uniform, logit-normal, log-normal, log-uniform",
+       [](World& w, const char* name, const nwr_param* params, uint32_t count) {
+         auto o = sized<nwr_density_options>();
+         o.name = name, o.params = params, o.param_count = count;
+         return w.random_times(&o);
+       },
+       [](World& w, int32_t kind) {
+         auto o = sized<nwr_density_options>();
+         o.kind = as<nwr_density_kind>(kind);
+         return w.random_times(&o);
        }},
       {"sampler_create", "ddim", "eta", -0.5, "euler, heun, ddim, ddpm, dpmpp-2m",
        [](World& w, const char* name, const nwr_param* params, uint32_t count) {
@@ -622,12 +718,28 @@ void add_names(Rows& rows) {
   sampler("ddpm(variance=2)", kBad, {"variance is 2"});
   sampler("euler(unit_input=maybe)", kBad, {"unit_input", "'maybe'", "no,yes"});
   sampler("euler(guidance=1e7)", kBad, {"guidance is 1e+07"});
+  sampler("euler(last_step=mean)", kBad, {"last_step", "'mean'", "data,plain"});
+  sampler("heun(space=lambda)", kBad, {"space", "'lambda'", "t,sigma"});
+  sampler("edm(solver=rk4)", kBad, {"solver", "'rk4'", "euler,heun"});
+  sampler("edm(s_churn=-1)", kBad, {"s_churn is -1", "outside 0 to"});
+  sampler("edm(s_noise=0)", kBad, {"s_noise is 0", "outside 1e-06 to"});
+  sampler("euler-maruyama(diffusion=brownian)", kBad, {"'brownian'", "none,reverse,constant"});
+  sampler("euler-maruyama(norm=-1)", kBad, {"norm is -1"});
+  sampler("euler-maruyama(last_step=data)", kBad, {"'data'", "auto,plain,mean,euler,tweedie"});
+  sampler("stochastic-heun(noise=never)", kBad, {"noise", "'never'", "after,before,ahead"});
+  sampler("ito(temperature=0)", kBad, {"temperature is 0"});
+  sampler("pc(corrections=1.5)", kBad, {"corrections is 1.5"});
+  sampler("pc(delta=2)", kBad, {"delta is 2", "outside 0 to 1"});
+  sampler("zab(order=0)", kBad, {"order is 0", "outside 1 to 6"});
+  sampler("zab(order=7)", kBad, {"order is 7", "outside 1 to 6"});
+  sampler("zab(order=2.5)", kBad, {"order is 2.5"});
+  sampler("dpmpp-2m(order=3)", kBad, {"order is 3", "outside 1 to 2"});
 }
 
 // ---- the rest, by function ----------------------------------------------------------------------
 
 void add_catalog(Rows& rows) {
-  for (const int32_t d : {-1, 10, 99, INT32_MIN, INT32_MAX}) {
+  for (const int32_t d : {-1, 12, 99, INT32_MIN, INT32_MAX}) {
     const std::string number = std::to_string(d);
     rows.push_back({"catalog_entry: domain " + number, kAbsent, {"domain", number}, [=](World& w) {
                       return nwr_catalog_entry(as<nwr_domain>(d), 0, &w.slate.entry);
@@ -653,10 +765,10 @@ void add_catalog(Rows& rows) {
                       return nwr_catalog_param(NWR_DOMAIN_SAMPLER, index, 0, &w.slate.param);
                     }});
   }
-  for (const size_t param : {size_t{2}, SIZE_MAX}) {
+  for (const size_t param : {size_t{4}, SIZE_MAX}) {
     rows.push_back({"catalog_param: param " + std::to_string(param),
                     kAbsent,
-                    {"param is " + std::to_string(param), "euler", "2"},
+                    {"param is " + std::to_string(param), "euler", "4"},
                     [=](World& w) {
                       return nwr_catalog_param(NWR_DOMAIN_SAMPLER, 0, param, &w.slate.param);
                     }});
@@ -710,6 +822,16 @@ void add_structs(Rows& rows) {
     o.struct_size = size;
     return w.fill_grid(o);
   });
+  too_small("schedule_weigh", "options", [](World& w, uint32_t size) {
+    auto o = sized<nwr_weight_options>();
+    o.struct_size = size;
+    return w.weigh(&o);
+  });
+  too_small("random_times", "options", [](World& w, uint32_t size) {
+    auto o = sized<nwr_density_options>();
+    o.struct_size = size;
+    return w.random_times(&o);
+  });
   too_small("sampler_create", "options", [](World& w, uint32_t size) {
     w.options.struct_size = size;
     return w.create();
@@ -754,6 +876,16 @@ void add_structs(Rows& rows) {
                       auto o = sized<nwr_grid_options>();
                       o.flags = flags;
                       return w.fill_grid(o);
+                    }});
+    rows.push_back({"schedule_weigh: " + says, kNotYet, {"options." + says}, [=](World& w) {
+                      auto o = sized<nwr_weight_options>();
+                      o.flags = flags;
+                      return w.weigh(&o);
+                    }});
+    rows.push_back({"random_times: " + says, kNotYet, {"options." + says}, [=](World& w) {
+                      auto o = sized<nwr_density_options>();
+                      o.flags = flags;
+                      return w.random_times(&o);
                     }});
     rows.push_back({"sampler_run: " + says, kNotYet, {"callbacks." + says}, [=](World& w) {
                       w.callbacks.flags = flags;
@@ -856,6 +988,97 @@ void add_random(Rows& rows) {
                                              &w.x);
                     }});
   }
+
+  const auto times = [&](const std::string& what, std::vector<std::string> says,
+                         std::function<nwr_status(World&)> call) {
+    rows.push_back({"random_times: " + what, kBad, std::move(says), std::move(call)});
+  };
+  times("context NULL", {"context is NULL"}, [](World& w) {
+    return nwr_random_times(nullptr, w.schedule.get(), nullptr, w.rngs, 1, &w.x);
+  });
+  times("schedule NULL", {"schedule is NULL"}, [](World& w) {
+    return nwr_random_times(w.context.get(), nullptr, nullptr, w.rngs, 1, &w.x);
+  });
+  times("rngs NULL", {"rngs is NULL"}, [](World& w) {
+    return nwr_random_times(w.context.get(), w.schedule.get(), nullptr, nullptr, 1, &w.x);
+  });
+  for (const size_t count : {size_t{0}, size_t{2}, size_t{3}, size_t{5}, size_t{12}, SIZE_MAX}) {
+    times("rng_count " + std::to_string(count), {"rng_count is " + std::to_string(count), "4"},
+          [=](World& w) { return w.random_times(nullptr, count); });
+  }
+  const auto density = [&](const char* schedule, const char* spec, std::vector<std::string> says) {
+    times(std::string(spec) + " on " + schedule, std::move(says), [=](World& w) {
+      w.use(schedule);
+      return w.draw_times(spec);
+    });
+  };
+  density("linear", "uniform(begin=-0.5,end=1)", {"begin is -0.5", "0 to 1", "linear"});
+  density("linear", "uniform(end=1.5)", {"end is 1.5", "0 to 1", "linear"});
+  density("linear", "uniform(begin=0.5)", {"end is 0", "begin, 0.5"});
+  density("linear", "uniform(begin=0.5,end=0.5)", {"end is 0.5", "begin, 0.5"});
+  density("vp", "uniform(begin=1,end=0.5)", {"end is 0.5", "begin, 1"});
+  density("ddpm", "uniform(begin=-2,end=5)", {"begin is -2", "-1 to 999"});
+  density("linear", "log-uniform", {"sigma_min is 0", "above 0"});
+  density("linear", "log-uniform(sigma_min=0.1)", {"sigma_max inf", "finite"});
+  density("edm", "log-uniform", {"sigma_min is 0", "sigma_max 80"});
+  density("ve", "log-uniform(sigma_min=2,sigma_max=1)", {"sigma_min is 2", "sigma_max 1", "order"});
+  density("ve", "log-uniform(sigma_min=60)", {"sigma_min is 60", "sigma_max 50", "order"});
+  density("mirror", "log-uniform", {"sigma_min is 0", "sigma_max 0"});
+  times("times that bf16 has not", {"out.dtype is bf16", "0.3001 to 0.3002"}, [](World& w) {
+    w.x.dtype = NWR_BF16;
+    return w.draw_times("uniform(begin=0.3001,end=0.3002)");
+  });
+}
+
+// Just outside, infinite, not a number: each is refused by the name of the setting.
+void add_settings(Rows& rows) {
+  using Call = nwr_status (*)(World&, const char*, nwr_param);
+  const std::tuple<const char*, nwr_domain, Call> domains[] = {
+      {"schedule_create", NWR_DOMAIN_SCHEDULE,
+       [](World& w, const char* name, nwr_param param) {
+         auto o = sized<nwr_schedule_options>();
+         o.name = name, o.params = &param, o.param_count = 1;
+         return w.create_schedule(o);
+       }},
+      {"schedule_weigh", NWR_DOMAIN_WEIGHT,
+       [](World& w, const char* name, nwr_param param) {
+         auto o = sized<nwr_weight_options>();
+         o.name = name, o.params = &param, o.param_count = 1;
+         return w.weigh(&o);
+       }},
+      {"random_times", NWR_DOMAIN_DENSITY, [](World& w, const char* name, nwr_param param) {
+         auto o = sized<nwr_density_options>();
+         o.name = name, o.params = &param, o.param_count = 1;
+         return w.random_times(&o);
+       }}};
+  for (const auto& [function, domain, call] : domains) {
+    for (size_t i = 0; i < nwr_catalog_size(domain); ++i) {
+      auto entry = sized<nwr_entry>();
+      NWR_EXPECT_OK(nwr_catalog_entry(domain, i, &entry));
+      for (size_t k = 0; k < entry.param_count; ++k) {
+        auto param = sized<nwr_param_info>();
+        NWR_EXPECT_OK(nwr_catalog_param(domain, i, k, &param));
+        std::vector<std::pair<const char*, double>> values = {
+            {"below", std::nextafter(param.min, -kInf)},
+            {"above", std::nextafter(param.max, kInf)},
+            {"nan", kNan},
+            {"inf", kInf},
+            {"-inf", -kInf}};
+        if (param.choices) values.push_back({"0.5", 0.5});
+        for (const auto& [what, value] : values) {
+          const std::string place = std::string(entry.name) + ": " + param.name;
+          std::string shown = " is ";
+          if (std::strcmp(what, "below") != 0 && std::strcmp(what, "above") != 0) shown += what;
+          const Call make = call;
+          const nwr_param given = {param.name, value};
+          rows.push_back({std::string(function) + ": " + place + " " + what,
+                          kBad,
+                          {place + shown, "outside"},
+                          [=](World& w) { return make(w, entry.name, given); }});
+        }
+      }
+    }
+  }
 }
 
 // Coefficients of a custom schedule that are wrong in the way that user points to.
@@ -889,6 +1112,19 @@ void add_schedules(Rows& rows) {
   };
   spec("vp(beta_min=5,beta_max=4)", kBad, {"vp", "beta_max is 4", "beta_min, 5"});
   spec("vp(beta_min=0,beta_max=0)", kBad, {"beta_max is 0"});
+  spec("nami.vp(beta_min=5,beta_max=4)", kBad, {"vp", "beta_max is 4", "beta_min, 5"});
+  spec("gensbi.sm_vp(beta_min=5,beta_max=4)", kBad, {"sm_vp", "beta_max is 4", "beta_min, 5"});
+  spec("gensbi.fm_vp(beta_min=5,beta_max=4)", kBad, {"fm_vp", "beta_max is 4", "beta_min, 5"});
+  spec("torchebm.vp(sigma_min=5,sigma_max=4)", kBad, {"sigma_max is 4", "sigma_min, 5"});
+  spec("gensbi.sm_ve(sigma_min=2,sigma_max=2)", kBad, {"sm_ve", "sigma_max is 2", "sigma_min, 2"});
+  spec("azula.ve(sigma_min=2,sigma_max=1)", kBad, {"azula.ve", "sigma_max is 1", "sigma_min, 2"});
+  spec("azula-0.1.ve(sigma_min=2,sigma_max=1)", kBad, {"sigma_max is 1", "sigma_min, 2"});
+  spec("edm-rho(sigma_min=2,sigma_max=2)", kBad, {"edm-rho", "sigma_max is 2", "sigma_min, 2"});
+  spec("albergo.trig(latent_scale=1.5)", kBad, {"albergo.trig", "latent_scale is 1.5", "above 1"});
+  spec("linear(time=backwards)", kBad, {"time", "'backwards'", "to-noise,to-data"});
+  spec("linear(latent=brown)", kBad, {"latent", "'brown'", "none,brownian,bsquared"});
+  spec("torchebm.vp(compat=maybe)", kBad, {"compat", "'maybe'", "no,yes,base"});
+  spec("edm(latent=brownian)", kAbsent, {"edm", "'latent'", "sigma_max, sigma_data"});
   spec("ve(sigma_min=2,sigma_max=2)", kBad, {"ve", "sigma_max is 2", "sigma_min, 2"});
   spec("ve(sigma_min=0)", kBad, {"sigma_min is 0"});
   spec("edm(sigma_max=0)", kBad, {"sigma_max is 0"});
@@ -899,7 +1135,7 @@ void add_schedules(Rows& rows) {
   spec("ddpm(count=1e9)", kBad, {"count is 1e+09"});
   spec("ddpm(beta_end=1)", kBad, {"beta_end is 1"});
   spec("ddpm(beta=square)", kBad, {"beta", "'square'", "linear,scaled_linear,squaredcos_cap_v2"});
-  spec("linear(s=1)", kAbsent, {"linear", "'s'", "none"});
+  spec("linear(s=1)", kAbsent, {"linear", "'s'", "alpha_min, sigma_min, time"});
   spec("table", kBad, {"options.table is NULL"});
   spec("custom", kBad, {"options.coeffs is NULL"});
 
@@ -995,6 +1231,45 @@ void add_schedules(Rows& rows) {
   rows.push_back({"schedule_eval: count 0", kBad, {"count is 0"}, [](World& w) {
                     return nwr_schedule_eval(w.schedule.get(), w.slate.times, 0, w.slate.coeffs);
                   }});
+  const auto weigh = [&](const std::string& what, nwr_status status, std::vector<std::string> says,
+                         std::function<nwr_status(World&)> call) {
+    rows.push_back({"schedule_weigh: " + what, status, std::move(says), std::move(call)});
+  };
+  weigh("schedule NULL", kBad, {"schedule is NULL"}, [](World& w) {
+    return nwr_schedule_weigh(nullptr, nullptr, w.slate.times, 1, w.slate.numbers);
+  });
+  weigh("times NULL", kBad, {"times is NULL"}, [](World& w) {
+    return nwr_schedule_weigh(w.schedule.get(), nullptr, nullptr, 1, w.slate.numbers);
+  });
+  weigh("out NULL", kBad, {"out is NULL"}, [](World& w) {
+    return nwr_schedule_weigh(w.schedule.get(), nullptr, w.slate.times, 1, nullptr);
+  });
+  weigh("count 0", kBad, {"count is 0"}, [](World& w) {
+    return nwr_schedule_weigh(w.schedule.get(), nullptr, w.slate.times, 0, w.slate.numbers);
+  });
+  for (const auto& [t, says] : {std::pair{-0.5, "times[1] is -0.5"},
+                                {1.5, "times[1] is 1.5"},
+                                {kNan, "times[1] is nan"},
+                                {kInf, "times[1] is inf"}}) {
+    const double time = t;
+    weigh(says, kBad, {says, "linear"}, [=](World& w) { return w.weigh("edm", {0.5, time}); });
+  }
+  const std::tuple<const char*, double, const char*> infinite[] = {
+      {"diffusion", 0, "alpha is 0"},  {"diffusion(form=sbdm)", 0, "alpha is 0"},
+      {"snr", 1, "sigma 0"},           {"snr(power=-1)", 0, "alpha is 0"},
+      {"edm", 1, "sigma 0"},           {"velocity", 0, "alpha is 0"},
+      {"likelihood", 0, "alpha is 0"}, {"likelihood", 1, "sigma 0"}};
+  for (const auto& [spec_of, t, says] : infinite) {
+    const char* name = spec_of;
+    const double time = t;
+    const std::string at = std::string("times[1] = ") + (time == 0 ? "0" : "1");
+    weigh(std::string(name) + " at " + at, NWR_ERROR_SINGULAR,
+          {std::string(name).substr(0, 4), at, says}, [=](World& w) {
+            return w.weigh(name, {0.5, time});
+          });
+  }
+  weigh("diffusion(form=sideways)", kBad, {"form", "'sideways'", "none,reverse,constant"},
+        [](World& w) { return w.weigh("diffusion(form=sideways)", {0.5}); });
   rows.push_back({"schedule_invert: schedule NULL", kBad, {"schedule is NULL"}, [](World& w) {
                     return nwr_schedule_invert(nullptr, w.slate.times, 1, w.slate.numbers);
                   }});
@@ -1175,6 +1450,101 @@ void add_transforms(Rows& rows) {
         return w.transform();
       });
 
+  const auto corrupt = [&](const std::string& what, nwr_status status,
+                           std::vector<std::string> says, std::function<nwr_status(World&)> call) {
+    rows.push_back({"transform_corrupt: " + what, status, std::move(says), std::move(call)});
+  };
+  corrupt("context NULL", kBad, {"context is NULL"}, [](World& w) {
+    return nwr_transform_corrupt(nullptr, w.schedule.get(), &w.t, NWR_NOISE, w.rngs, 1, w.clean, 1,
+                                 w.noisy, 1);
+  });
+  corrupt("schedule NULL", kBad, {"schedule is NULL"}, [](World& w) {
+    return nwr_transform_corrupt(w.context.get(), nullptr, &w.t, NWR_NOISE, w.rngs, 1, w.clean, 1,
+                                 w.noisy, 1);
+  });
+  corrupt("rngs NULL", kBad, {"rngs is NULL"}, [](World& w) {
+    return nwr_transform_corrupt(w.context.get(), w.schedule.get(), &w.t, NWR_NOISE, nullptr, 1,
+                                 w.clean, 1, w.noisy, 1);
+  });
+  corrupt("inputs NULL", kBad, {"inputs is NULL"}, [](World& w) {
+    return nwr_transform_corrupt(w.context.get(), w.schedule.get(), &w.t, NWR_NOISE, w.rngs, 1,
+                                 nullptr, 1, w.noisy, 1);
+  });
+  corrupt("outputs NULL", kBad, {"outputs is NULL"}, [](World& w) {
+    return nwr_transform_corrupt(w.context.get(), w.schedule.get(), &w.t, NWR_NOISE, w.rngs, 1,
+                                 w.clean, 1, nullptr, 1);
+  });
+  for (const size_t count : {size_t{0}, size_t{8}, SIZE_MAX}) {
+    const std::string says = "input_count is " + std::to_string(count);
+    corrupt(says, kBad, {says, "1 to 7"}, [=](World& w) { return w.corrupt(count); });
+  }
+  for (const size_t count : {size_t{0}, size_t{9}, SIZE_MAX}) {
+    const std::string says = "output_count is " + std::to_string(count);
+    corrupt(says, kBad, {says, "1 to 8"}, [=](World& w) { return w.corrupt(1, count); });
+  }
+  for (const size_t count : {size_t{0}, size_t{2}, size_t{3}, size_t{5}, size_t{12}, SIZE_MAX}) {
+    const std::string says = "rng_count is " + std::to_string(count);
+    corrupt(says, kBad, {says, "4"}, [=](World& w) { return w.corrupt(1, 1, NWR_NOISE, count); });
+  }
+  for (const int32_t quantity : kUnknown) {
+    const std::string number = std::to_string(quantity);
+    corrupt("input quantity " + number, kBad, {"inputs[0].quantity is " + number}, [=](World& w) {
+      w.clean[0].quantity = as<nwr_quantity>(quantity);
+      return w.corrupt();
+    });
+    corrupt("output quantity " + number, kBad, {"outputs[0].quantity is " + number}, [=](World& w) {
+      w.noisy[0].quantity = as<nwr_quantity>(quantity);
+      return w.corrupt();
+    });
+    corrupt("drawn " + number, kBad, {"drawn is " + number, "NWR_NOISE", "NWR_LATENT"},
+            [=](World& w) { return w.corrupt(1, 1, as<nwr_quantity>(quantity)); });
+  }
+  for (const nwr_quantity quantity : {NWR_STATE, NWR_DATA, NWR_SCORE, NWR_NEGATIVE_LATENT}) {
+    const std::string says = "drawn is " + std::to_string(quantity);
+    corrupt(says, kBad, {says}, [=](World& w) { return w.corrupt(1, 1, quantity); });
+  }
+  for (const nwr_quantity quantity : {NWR_NOISE, NWR_LATENT}) {
+    const char* name = quantity == NWR_NOISE ? "noise" : "latent";
+    corrupt(std::string("drawn and known: ") + name, kBad,
+            {std::string("inputs[1].quantity is ") + name, "drawn"}, [=](World& w) {
+              w.clean[1] = {quantity, 0, &w.y};
+              return w.corrupt(2, 1, quantity);
+            });
+  }
+  corrupt("input reserved", kBad, {"inputs[0].reserved is 3"}, [](World& w) {
+    w.clean[0].reserved = 3;
+    return w.corrupt();
+  });
+  corrupt("output reserved", kBad, {"outputs[0].reserved is 4"}, [](World& w) {
+    w.noisy[0].reserved = 4;
+    return w.corrupt();
+  });
+  for (const double t : {-0.5, 1.5}) {
+    const std::string number = t < 0 ? "-0.5" : "1.5";
+    corrupt("time " + number, kBad, {"t[3] is " + number, "linear"}, [=](World& w) {
+      w.slate.times[3] = t;
+      w.freeze();
+      return w.corrupt();
+    });
+  }
+  corrupt("data from noise and a state without it", NWR_ERROR_SINGULAR,
+          {"data", "t[3] = 0", "alpha is 0"}, [](World& w) {
+            w.slate.times[3] = 0;
+            w.freeze();
+            w.clean[0].quantity = NWR_STATE, w.noisy[0].quantity = NWR_DATA;
+            return w.corrupt();
+          });
+  corrupt("a state whose noise is not known", NWR_ERROR_SINGULAR, {"state", "t[0] = 0.5"},
+          [](World& w) {
+            w.use("linear(latent=brownian)");
+            return w.corrupt(1, 1, NWR_LATENT);
+          });
+  corrupt("a state whose latent is not known", NWR_ERROR_SINGULAR,
+          {"state", "t[0] = 0.5", "gamma 0.5"}, [](World& w) {
+            w.use("linear(latent=brownian)");
+            return w.corrupt();
+          });
+
   const auto coeffs = [&](const char* what, nwr_status status, std::vector<std::string> says,
                           std::function<nwr_status(World&)> call) {
     rows.push_back({std::string("transform_coeffs: ") + what, status, std::move(says), call});
@@ -1328,7 +1698,7 @@ void add_samplers(Rows& rows) {
   }
   add("prediction latent", kBad, {"options.prediction is latent"},
       [](World&, nwr_sampler_options& o) { o.prediction = NWR_LATENT; });
-  add("prediction drift", kBad, {"options.prediction is drift"},
+  add("prediction drift", NWR_ERROR_SINGULAR, {"drift do not determine velocity"},
       [](World&, nwr_sampler_options& o) { o.prediction = NWR_DRIFT; });
   add("clock index on linear", kBad, {"options.clock is index", "linear"},
       [](World&, nwr_sampler_options& o) { o.clock = NWR_CLOCK_INDEX; });
@@ -1560,6 +1930,7 @@ TEST(Errors, BadInputIsRefusedWithAMessageAndWritesNothing) {
   add_structs(rows);
   add_context(rows);
   add_random(rows);
+  add_settings(rows);
   add_schedules(rows);
   add_grids(rows);
   add_transforms(rows);
@@ -1633,7 +2004,7 @@ TEST(Errors, LongNamesAreCutNotOverrun) {
 }
 
 TEST(Errors, UnknownEnumValuesAreOnlyNumbers) {
-  for (const int32_t value : {-1, 10, 1000, INT32_MIN, INT32_MAX}) {
+  for (const int32_t value : {-1, 12, 2000, INT32_MIN, INT32_MAX}) {
     EXPECT_EQ(0u, nwr_catalog_size(as<nwr_domain>(value)));
   }
 }

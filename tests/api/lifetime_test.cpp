@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <new>
@@ -30,9 +31,11 @@ namespace {
 std::atomic<bool> armed{false};
 std::atomic<int64_t> allocations{0};
 std::atomic<int64_t> first_failure{0}, last_failure{0};
+std::atomic<size_t> largest{0};
 
-bool refused() {
+bool refused(size_t size) {
   if (!armed.load(std::memory_order_relaxed)) return false;
+  if (size > largest) largest = size;
   const int64_t number = ++allocations;
   return number >= first_failure && number <= last_failure;
 }
@@ -44,15 +47,15 @@ void* __libc_calloc(size_t, size_t) noexcept;
 void* __libc_realloc(void*, size_t) noexcept;
 void* __libc_memalign(size_t, size_t) noexcept;
 
-void* malloc(size_t size) noexcept { return refused() ? nullptr : __libc_malloc(size); }
+void* malloc(size_t size) noexcept { return refused(size) ? nullptr : __libc_malloc(size); }
 void* calloc(size_t n, size_t size) noexcept {
-  return refused() ? nullptr : __libc_calloc(n, size);
+  return refused(n * size) ? nullptr : __libc_calloc(n, size);
 }
 void* realloc(void* old, size_t size) noexcept {
-  return refused() ? nullptr : __libc_realloc(old, size);
+  return refused(size) ? nullptr : __libc_realloc(old, size);
 }
 void* memalign(size_t align, size_t size) noexcept {
-  return refused() ? nullptr : __libc_memalign(align, size);
+  return refused(size) ? nullptr : __libc_memalign(align, size);
 }
 void* aligned_alloc(size_t align, size_t size) noexcept { return memalign(align, size); }
 int posix_memalign(void** out, size_t align, size_t size) noexcept {
@@ -177,7 +180,7 @@ TEST(Lifetime, StringsLiveWithTheirSchedule) {
   auto info = sized<nwr_schedule_info>();
   NWR_ASSERT_OK(nwr_schedule_get_info(schedule.get(), &info));
   make_schedule("cosine");
-  EXPECT_STREQ("vp(beta_min=0.25,beta_max=20)", info.spec);
+  EXPECT_STREQ("vp(beta_min=0.25,beta_max=20,sigma_min=0,time=to-noise)", info.spec);
 }
 
 TEST(Lifetime, OptionsAreNotKept) {
@@ -348,6 +351,26 @@ std::vector<Call> calls() {
          auto o = sized<nwr_grid_options>();
          o.name = "karras(rho=5)";
          return nwr_grid_fill(w.schedule.get(), &o, w.numbers, 8);
+       }},
+      {"schedule_weigh",
+       [](World& w) {
+         const double t[] = {1, 2, 3, 4, 5, 6, 7, 8};
+         auto o = sized<nwr_weight_options>();
+         o.name = "diffusion(form=sigma,norm=0.5)";
+         return nwr_schedule_weigh(w.schedule.get(), &o, t, 8, w.numbers);
+       }},
+      {"random_times",
+       [](World& w) {
+         auto o = sized<nwr_density_options>();
+         o.name = "log-normal(mean=-1)";
+         return nwr_random_times(w.context.get(), w.schedule.get(), &o, kRngs, 4, w.half);
+       }},
+      {"transform_corrupt",
+       [](World& w) {
+         const nwr_operand know[] = {{NWR_DATA, 0, w.x}};
+         const nwr_operand want[] = {{NWR_STATE, 0, w.z}, {NWR_NOISE, 0, w.half}};
+         return nwr_transform_corrupt(w.context.get(), w.schedule.get(), w.times, NWR_NOISE, kRngs,
+                                      4, know, 1, want, 2);
        }},
       {"random_fill",
        [](World& w) { return nwr_random_fill(w.context.get(), NWR_NORMAL, kRngs, 4, w.z); }},
@@ -575,7 +598,30 @@ TEST(Allocation, NoneInStepAfterTheFirst) {
   }
 }
 
-// Else the test above would pass without looking.
+// The noise of a training batch is made on the way and stored nowhere.
+TEST(Allocation, OfCorruptDoesNotGrowWithTheSamples) {
+  Books books;
+  const Context context = books.context();
+  const Schedule schedule = make_schedule("vp");
+  for (const nwr_dtype dtype : {NWR_F32, NWR_F16, NWR_F64}) {
+    Tensor data = Tensor(dtype, {4, 1 << 18}).fill({0.5}), state = data;
+    const Tensor t = Tensor(NWR_F64, {4}).fill({0.5});
+    const nwr_operand know[] = {{NWR_DATA, 0, data}};
+    const nwr_operand want[] = {{NWR_STATE, 0, state}};
+    const int64_t hooked = books.calls();
+    allocations = 0, largest = 0;
+    armed = true;
+    const nwr_status status = nwr_transform_corrupt(context.get(), schedule.get(), t, NWR_NOISE,
+                                                    kRngs, 4, know, 1, want, 1);
+    armed = false;
+    NWR_EXPECT_OK(status);
+    EXPECT_EQ(hooked, books.calls());
+    EXPECT_GT(largest, 0u);  // the generators and the factors of 4 samples
+    EXPECT_LT(largest, 1024u);
+  }
+}
+
+// Else the tests above would pass without looking.
 TEST(Allocation, IsSeenInTheLibrary) {
   allocations = 0;
   armed = true;
@@ -624,7 +670,7 @@ TEST(Threads, ShareContextAndSchedules) {
   const Schedule schedules[] = {make_schedule("cosine"), make_schedule("ddpm"), Schedule(made)};
   const auto work = [&](size_t which) {
     const Schedule& schedule = schedules[which % 3];
-    const auto options = options_for(kSamplers[which % 8]);
+    const auto options = options_for(kSamplers[which % std::size(kSamplers)]);
     const Sampler run = make_sampler(context, schedule, options);
     Tensor x(which % 2 ? NWR_F32 : NWR_F16, {4, 1501});
     NWR_EXPECT_OK(nwr_sampler_start(run.get(), x, NWR_START_PRIOR));

@@ -278,6 +278,16 @@ TEST(Sampler, FiftyStepsAreTheDefault) {
   const Job run(plan);
   EXPECT_EQ(50u, run.next().count);
   EXPECT_NEAR(-5.1, coeffs_at(run.schedule, run.next().t).lambda, 1e-12);
+  // Nor does every sampler step from there, whatever the model.
+  plan.prediction = NWR_VELOCITY;
+  for (const char* sampler : {"euler-maruyama", "ito", "azula.heun", "edm(space=sigma)"}) {
+    plan.sampler = sampler;
+    EXPECT_NEAR(-5.1, coeffs_at(run.schedule, Job(plan).next().t).lambda, 1e-12) << sampler;
+  }
+  for (const char* sampler : {"heun", "edm", "euler-maruyama(diffusion=linear)", "reab", "zab"}) {
+    plan.sampler = sampler;
+    EXPECT_EQ(0, Job(plan).next().t) << sampler;
+  }
 }
 
 TEST(Sampler, StartAgainGivesTheSameBits) {
@@ -552,8 +562,10 @@ TEST(Noise, ByCallbackEqualsNoiseByGenerator) {
         EXPECT_EQ(expected, run.finish().x.bytes());
         for (size_t i = 0; i < host.draws.size(); ++i) EXPECT_EQ(i, host.draws[i]);
         const size_t of_start = start == NWR_START_STATE ? 0 : 1;
-        // The last step ends on clean data, without noise.
-        EXPECT_EQ(of_start + (is_stochastic(sampler) ? plan.steps - 1 : 0), host.draws.size());
+        // One step draws nothing: the last, which ends on clean data, or with edm the first, which
+        // nothing can be noisier than. A correction draws in every step.
+        const size_t steps = plan.steps - (plan.sampler == "pc" ? 0 : 1);
+        EXPECT_EQ(of_start + (is_stochastic(sampler) ? steps : 0), host.draws.size());
       }
     }
   }
@@ -738,6 +750,98 @@ TEST(SameBits, RowsOfTimesAndSeparateRuns) {
       expect_same_as_alone(plan);
     }
   }
+}
+
+// The first step's noise is added by start, after the start's own; the others' by the step before.
+TEST(Churn, MovesStateAndTimeBackBeforeEachStep) {
+  for (const nwr_start start : {NWR_START_PRIOR, NWR_START_STATE, NWR_START_DATA}) {
+    for (const bool by_callback : {false, true}) {
+      Plan plan;
+      plan.schedule = "edm", plan.sampler = "edm(s_churn=2,s_min=0.5,s_max=5,s_noise=1.1)";
+      plan.times = {4, 2, 0.5, 0.25, 0}, plan.dtype = NWR_F64, plan.start = start;
+      SCOPED_TRACE(testing::Message() << start << by_callback);
+      Job run(plan);
+      NoiseHost host{run.context.get(), plan.rngs[0], {}};
+      if (by_callback) {
+        auto options = plan.options();
+        options.rngs = nullptr, options.rng_count = 0;
+        options.noise = host_noise, options.user = &host;
+        run.sampler = make_sampler(run.context, run.schedule, options);
+        run.start();
+      }
+      const double growth = std::sqrt(2.0) - 1;
+      const double expected[] = {
+          4 * (1 + growth), 2, 2 * (1 + growth), 0.5, 0.5 * (1 + growth), 0.25, 0.25};
+      nwr_rng rng = plan.rngs[0];
+      Tensor z(NWR_F64, plan.shape), before = plan.blank();
+      const auto draw = [&] {
+        NWR_EXPECT_OK(nwr_random_fill(run.context.get(), NWR_NORMAL, &rng, 1, z));
+        rng.offset += z.count();
+      };
+      if (start != NWR_START_STATE) {
+        draw();
+        for (size_t i = 0; i < z.count(); ++i) {
+          before.set(i, (start == NWR_START_DATA ? before.get(i) : 0) + 4 * z.get(i));
+        }
+      }
+      draw();
+      for (size_t i = 0; i < z.count(); ++i) {
+        EXPECT_NEAR(before.get(i) + 1.1 * std::sqrt(expected[0] * expected[0] - 16) * z.get(i),
+                    run.x.get(i), 1e-13);
+      }
+      ASSERT_EQ(7u, run.next().count);
+      for (const double t : expected) {
+        EXPECT_NEAR(t, run.next().t, 1e-14);
+        run.step();
+      }
+      EXPECT_EQ(0, run.next(NWR_DONE).t);
+      EXPECT_EQ(bits(plan), run.x.bytes());
+      const size_t of_start = start == NWR_START_STATE ? 0 : 1;
+      EXPECT_EQ(by_callback ? of_start + 3 : 0, host.draws.size());
+    }
+  }
+}
+
+TEST(Churn, KeepsTheBitsOfBatchesRowsAndSavedRuns) {
+  for (const bool rows : {false, true}) {
+    Plan plan;
+    plan.schedule = "edm", plan.sampler = "edm(s_churn=8,s_max=50)";
+    plan.shape = {3, 7}, plan.rngs = rngs_for(3);
+    // Of the rows, one does not churn at first, and one waits.
+    if (rows) plan.times = {80, 3, 1, 0, 40, 3, 3, 0.5, 7, 5, 0, 0}, plan.time_rows = 3;
+    expect_same_as_alone(plan);
+    const auto expected = bits(plan);
+    Job run(plan);
+    while (!run.over()) {
+      size_t size = 0;
+      NWR_ASSERT_OK(nwr_sampler_save(run.sampler.get(), nullptr, 0, &size));
+      std::vector<unsigned char> saved(size);
+      NWR_ASSERT_OK(nwr_sampler_save(run.sampler.get(), saved.data(), size, &size));
+      nwr_sampler* loaded = nullptr;
+      NWR_ASSERT_OK(
+          nwr_sampler_load(run.context.get(), run.schedule.get(), saved.data(), size, &loaded));
+      run.sampler.reset(loaded);
+      run.step();
+    }
+    EXPECT_EQ(expected, run.x.bytes());
+  }
+}
+
+TEST(Churn, ThatCannotDrawLeavesEverythingAsItWas) {
+  Plan plan;
+  plan.schedule = "edm", plan.sampler = "edm(s_churn=8)";
+  Job run(plan);
+  auto options = plan.options();
+  options.rngs = nullptr, options.rng_count = 0;
+  options.noise = [](void*, uint64_t draw, const nwr_tensor* out) -> int32_t {
+    if (draw == 1) return -1;
+    std::memset(out->data, 0, 96);
+    return 0;
+  };
+  run.sampler = make_sampler(run.context, run.schedule, options);
+  const Tensor before = run.x;
+  EXPECT_EQ(NWR_ERROR_CALLBACK, nwr_sampler_start(run.sampler.get(), run.x, NWR_START_PRIOR));
+  EXPECT_EQ(before.bytes(), run.x.bytes());
 }
 
 // Rows that wait while others move, as in diffusion forcing.

@@ -108,6 +108,43 @@ TEST(Structs, GridOptions) {
   });
 }
 
+TEST(Structs, WeightOptions) {
+  const Schedule schedule = make_schedule("linear");
+  auto options = sized<nwr_weight_options>();
+  options.kind = NWR_WEIGHT_SIGNAL;
+  check_input<nwr_weight_options>(options, "options", [&](const nwr_weight_options* o) {
+    const double t = 0.5;
+    double weight = -1;
+    const nwr_status status = nwr_schedule_weigh(schedule.get(), o, &t, 1, &weight);
+    // alpha^2, or without a kind g^2 = 2 sigma/alpha.
+    const bool reached = o->struct_size > offsetof(nwr_weight_options, kind);
+    if (status == NWR_OK) {
+      EXPECT_EQ(reached ? 0.25 : 2, weight);
+    }
+    return status;
+  });
+}
+
+TEST(Structs, DensityOptions) {
+  const Context context = make_context();
+  const Schedule schedule = make_schedule("edm");
+  auto options = sized<nwr_density_options>();
+  options.kind = NWR_DENSITY_LOG_NORMAL;
+  const nwr_rng rng{1, 2, 3};
+  Tensor uniform(NWR_F64, {4}), levels = uniform, times = uniform;
+  NWR_ASSERT_OK(nwr_random_times(context.get(), schedule.get(), nullptr, &rng, 1, uniform));
+  NWR_ASSERT_OK(nwr_random_times(context.get(), schedule.get(), &options, &rng, 1, levels));
+  EXPECT_NE(uniform.values(), levels.values());
+  check_input<nwr_density_options>(options, "options", [&](const nwr_density_options* o) {
+    const nwr_status status = nwr_random_times(context.get(), schedule.get(), o, &rng, 1, times);
+    const bool reached = o->struct_size > offsetof(nwr_density_options, kind);
+    if (status == NWR_OK) {
+      EXPECT_EQ(reached ? levels.values() : uniform.values(), times.values());
+    }
+    return status;
+  });
+}
+
 TEST(Structs, SamplerOptions) {
   const Context context = make_context();
   const Schedule schedule = make_schedule("linear");

@@ -235,9 +235,15 @@ constexpr nwr_quantity kPredictions[] = {NWR_DATA, NWR_NOISE, NWR_VELOCITY, NWR_
 constexpr const char* kSamplers[] = {"euler",    "heun",
                                      "ddim",     "ddim(eta=0.7)",
                                      "ddpm",     "ddpm(variance=large)",
-                                     "dpmpp-2m", "dpmpp-2m(solver=heun)"};
+                                     "dpmpp-2m", "dpmpp-2m(solver=heun)",
+                                     "rk4",      "reab(order=4)",
+                                     "pc",       "euler-maruyama(diffusion=sigma)",
+                                     "edm",      "edm(s_churn=20)"};
 inline bool is_stochastic(const std::string& sampler) {
-  return sampler.find("ddpm") == 0 || sampler.find("eta") != std::string::npos;
+  for (const char* sign : {"ddpm", "eta", "churn", "pc", "diffusion"}) {
+    if (sampler.find(sign) != std::string::npos) return true;
+  }
+  return false;
 }
 
 // Data of a Gaussian with this mean and variance in every element, noise of a unit one: conditional

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns azula's samplers in terms of ours, in both shapes of its recordings: a trajectory a file,
-// and many cases a file. Must not know other peers.
-//
-// azula's eta multiplies the variance of the fresh noise, ours its standard deviation.
+// Owns azula's recorded trajectories, one a file, in terms of our samplers. Must not know other
+// peers.
 #include <cmath>
 
 #include "formats.hpp"
@@ -10,10 +8,6 @@
 
 namespace replay {
 namespace {
-
-std::string ddim(double eta) { return spec("ddim", {{"eta", text(std::sqrt(eta))}}); }
-
-// ---- one trajectory --------------------------------------------------------------------------
 
 Plan plan_azula(Check& check, const Recording& recording) {
   const std::string name = recording.sampler_class();
@@ -37,7 +31,10 @@ Plan plan_azula(Check& check, const Recording& recording) {
   const bool ancestral = name == "DDPMSampler" || name == "DDIMSampler";
   if (ancestral) {
     plan.schedule = path;
-    plan.sampler = name == "DDPMSampler" ? "ddpm" : ddim(number_or(recording.settings(), "eta", 0));
+    plan.sampler =
+        name == "DDPMSampler"
+            ? "ddpm"
+            : spec("azula.ddim", {{"eta", text(number_or(recording.settings(), "eta", 0))}});
     set_times(plan, {times});
     check.require(recording.at("noises").size() == plan.evaluations.size(), "count of noises");
   } else {
@@ -69,78 +66,6 @@ Plan plan_azula(Check& check, const Recording& recording) {
   return plan;
 }
 
-// ---- many cases ------------------------------------------------------------------------------
-
-struct Setup {
-  std::string sampler;
-  bool draws = false;  // a noise a step, even where its factor is 0
-};
-
-// "DDPM", "DDIM_eta0.3", "DDIM_eta1.7_clipped", "DDIM_eta_None"; or, with eta as the papers have
-// it, eta and kappa of their own.
-Setup setup_of(const Json& params) {
-  if (text_or(params, "kappa", "") == "eta^2*tau") {
-    return {spec("ddim", {{"eta", text(to_number(member(params, "eta")))}}), true};
-  }
-  if (!has(params, "sampler")) throw Unsupported{"a case without a sampler is not in this version"};
-  const std::string name = text_or(params, "sampler", "");
-  if (name == "DDPM") return {"ddpm", true};
-  if (name == "DDIM_eta_None") return {"ddim", false};
-  const std::string prefix = "DDIM_eta";
-  if (name.rfind(prefix, 0) == 0) {
-    try {
-      return {ddim(std::stod(name.substr(prefix.size()))), true};
-    } catch (const std::exception&) {
-      throw Malformed("sampler " + name + " has no eta");
-    }
-  }
-  throw Unsupported{"sampler " + name.substr(0, name.find('_')) + " is not in this version"};
-}
-
-void replay_case(Check& check, const Json& file, const Json& params, const Json& output) {
-  const Json& inputs = member(file, "inputs");
-  const Setup setup = setup_of(params);
-  const std::string path = text_or(params, "schedule", "");
-  const Json& shared = member(file, "params");
-  const Model model = Model::gaussian(member(shared, "model"));
-  Run run;
-  run.schedule = azula_schedule(path, member(shared, path.c_str()));
-  run.sampler = setup.sampler;
-  run.prediction = NWR_DATA;
-  const Numbers times = to_numbers(member(inputs, "timesteps"));
-  const double steps = to_number(member(shared, "steps"));
-  Numbers uniform;
-  for (size_t i = 0; i < times.size(); ++i) uniform.push_back(1 - static_cast<double>(i) / steps);
-  check.state("inputs.timesteps", uniform, inputs["timesteps"]);
-  run.times = {times};
-  run.start = to_array(member(inputs, "x_init_unit"));
-  if (run.start.row_size() != model.dimension())
-    throw Malformed("x_init_unit does not fit the model");
-  for (double& x : run.start.data) x *= to_number(member(params, "x_init_scale"));
-  for (const Json& noise : member(inputs, "noise_z")) run.noises.push_back(to_array(noise));
-  for (size_t i = 0; i + 1 < times.size(); ++i) {
-    Request request;
-    request.time = times[i];
-    request.noise = setup.draws ? static_cast<int>(i) : -1;
-    run.requests.push_back(request);
-  }
-  run.model = [&](size_t i, const Numbers& x) {
-    const nwr_coeffs c = coefficients(run.schedule, times[i]);
-    return model.answer(x, c.alpha, c.sigma).denoised;
-  };
-  const auto events = execute(run, NWR_F64);
-  const Json& trajectory = member(output, "trajectory");
-  check.require(trajectory.size() == times.size(), "count of trajectory");
-  for (size_t i = 0; i < trajectory.size() && i < times.size(); ++i) {
-    check.state(indexed("trajectory", i), i == 0 ? run.start.data : events[i - 1].after,
-                trajectory[i]);
-  }
-  if (has(output, "noise_draws_used")) {
-    check.equal("noise_draws_used", setup.draws ? static_cast<double>(events.size()) : 0,
-                output["noise_draws_used"]);
-  }
-}
-
 }  // namespace
 
 Planner plan_of_azula(const Json& file) {
@@ -149,19 +74,6 @@ Planner plan_of_azula(const Json& file) {
     if (name == ours) return plan_azula;
   }
   throw Unsupported{"sampler " + name + " is not in this version"};
-}
-
-void replay_azula_seeds(const Json& file, Cases& cases) {
-  const bool single = text_or(file, "dtype", "").rfind("float64", 0) != 0;
-  for (const auto& [name, output] : member(file, "outputs").items()) {
-    cases.run(name, [&, &name = name, &output = output](Check& check) {
-      if (single) throw Unsupported{"a schedule computed in float32 is not in this version"};
-      if (!has(output, "trajectory"))
-        throw Unsupported{"a case without trajectory is not in this version"};
-      const Json& params = member(member(file, "case_params"), name.c_str());
-      replay_case(check, file, params, output);
-    });
-  }
 }
 
 }  // namespace replay

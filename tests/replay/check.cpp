@@ -55,6 +55,23 @@ void Check::level(const std::string& where, double ours, const Json& recorded) {
   level(where, Numbers{ours}, recorded);
 }
 
+void Check::near(const std::string& where, const Numbers& ours, const Json& recorded,
+                 double tolerance, double floor) {
+  compare(where, ours, recorded, floor, tolerance);
+}
+
+void Check::within(const std::string& where, const Numbers& ours, const Json& recorded,
+                   const std::vector<Single>& bounds) {
+  const Numbers theirs = to_numbers(recorded);
+  require(ours.size() == theirs.size() && bounds.size() == theirs.size(), where + " in number");
+  for (size_t i = 0; i < std::min({ours.size(), theirs.size(), bounds.size()}); ++i) {
+    const double error = error_of(ours[i], theirs[i], 1);
+    const auto holds = [&](double x) { return x >= bounds[i].low && x <= bounds[i].high; };
+    const bool fits = holds(ours[i]) && holds(theirs[i]);
+    record(indexed(where.c_str(), i), error, fits ? std::numeric_limits<double>::infinity() : 0);
+  }
+}
+
 void Check::equal(const std::string& where, double ours, const Json& recorded) {
   record(where, error_of(ours, to_number(recorded), 1), 0);
 }

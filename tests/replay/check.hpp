@@ -7,6 +7,7 @@
 #include <string>
 
 #include "json.hpp"
+#include "single.hpp"
 
 namespace replay {
 
@@ -27,6 +28,12 @@ class Check {
   // |ours - recorded| / |recorded|: for noise levels and times, which may be small.
   void level(const std::string& where, const Numbers& ours, const Json& recorded);
   void level(const std::string& where, double ours, const Json& recorded);
+  // |ours - recorded| <= tolerance (floor + |recorded|).
+  void near(const std::string& where, const Numbers& ours, const Json& recorded, double tolerance,
+            double floor = 0);
+  // Both within what float32 may give, number by number.
+  void within(const std::string& where, const Numbers& ours, const Json& recorded,
+              const std::vector<Single>& bounds);
   // A count or a choice that must be equal.
   void equal(const std::string& where, double ours, const Json& recorded);
   void require(bool holds, const std::string& where);

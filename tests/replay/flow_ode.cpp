@@ -8,11 +8,14 @@ namespace replay {
 namespace {
 
 Schedule path_of(const std::string& name) {
-  if (name == "Linear" || name == "CondOT") return linear_to_data();
-  if (name == "GVP" || name == "Cosine") return trigonometric_to_data();
-  if (name == "VP") return vp_to_data(0.1, 20, 0);
+  if (name == "Linear" || name == "CondOT") return make_schedule("linear");
+  if (name == "GVP" || name == "Cosine") {
+    // The peers' cos(pi/2) is 6e-17, not 0.
+    return make_schedule("torchebm.cosine(compat=yes)");
+  }
+  if (name == "VP") return make_schedule("sit.vp");
   if (name.rfind("Poly", 0) == 0 && name.size() == 5 && name[4] >= '1' && name[4] <= '9') {
-    return power_to_data(name[4] - '0');
+    return make_schedule(spec("polynomial", {{"n", name.substr(4)}}));
   }
   throw Unsupported{"path " + name + " is not in this version"};
 }

@@ -27,9 +27,42 @@ Planner plan_of_dpm_solver(const Json& file);
 Planner plan_of_azula(const Json& file);
 
 // Files of many cases.
-void replay_azula_seeds(const Json& file, Cases& cases);
-void replay_torchebm_interpolate(const Json& file, Cases& cases);
-void replay_diffusionlab_forward(const Json& file, Cases& cases);
 void replay_random_words(const Json& file, Cases& cases);
+void replay_reference_schedules(const Json& file, Cases& cases);
+void replay_reference_gamma(const Json& file, Cases& cases);
+void replay_torchebm_schedules(const Json& file, Cases& cases);
+void replay_torchebm_conversions(const Json& file, Cases& cases);
+void replay_torchebm_interpolate(const Json& file, Cases& cases);
+void replay_sit_paths(const Json& file, Cases& cases);
+void replay_gensbi_score_sde(const Json& file, Cases& cases);
+void replay_gensbi_score_path(const Json& file, Cases& cases);
+void replay_gensbi_edm(const Json& file, Cases& cases);
+void replay_gensbi_flow_schedulers(const Json& file, Cases& cases);
+void replay_gensbi_flow_conversions(const Json& file, Cases& cases);
+void replay_gensbi_flow_sde(const Json& file, Cases& cases);
+void replay_diffusionlab_schedules(const Json& file, Cases& cases);
+void replay_diffusionlab_conversions(const Json& file, Cases& cases);
+void replay_diffusionlab_loss(const Json& file, Cases& cases);
+void replay_diffusionlab_grids(const Json& file, Cases& cases);
+void replay_diffusionlab_forward(const Json& file, Cases& cases);
+void replay_azula_runs(const Json& file, Cases& cases);
+void replay_azula_clocks(const Json& file, Cases& cases);
+void replay_torchebm_runs(const Json& file, Cases& cases);
+void replay_gensbi_edm_runs(const Json& file, Cases& cases);
+void replay_gensbi_score_runs(const Json& file, Cases& cases);
+void replay_diffusionlab_runs(const Json& file, Cases& cases);
+void replay_nami_runs(const Json& file, Cases& cases);
+void replay_albergo_runs(const Json& file, Cases& cases);
+void replay_azula_schedules(const Json& file, Cases& cases);
+void replay_azula_preconditioning(const Json& file, Cases& cases);
+void replay_nami_gamma(const Json& file, Cases& cases);
+void replay_nami_transforms(const Json& file, Cases& cases);
+void replay_nami_notebook(const Json& file, Cases& cases);
+void replay_nami_broadcast(const Json& file, Cases& cases);
+void replay_nami_schedules(const Json& file, Cases& cases);
+void replay_nami_conversions(const Json& file, Cases& cases);
+void replay_nami_interpolants(const Json& file, Cases& cases);
+void replay_albergo_fabrics(const Json& file, Cases& cases);
+void replay_albergo_transforms(const Json& file, Cases& cases);
 
 }  // namespace replay

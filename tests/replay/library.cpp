@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 namespace replay {
 namespace {
@@ -176,9 +177,37 @@ std::string text(double value) {
   return digits;
 }
 
+std::vector<nwr_coeffs> coefficients(const Schedule& schedule, const Numbers& times) {
+  std::vector<nwr_coeffs> out(times.size());
+  expect(nwr_schedule_eval(schedule.get(), times.data(), times.size(), out.data()),
+         "nwr_schedule_eval");
+  return out;
+}
+
 nwr_coeffs coefficients(const Schedule& schedule, double t) {
-  nwr_coeffs out{};
-  expect(nwr_schedule_eval(schedule.get(), &t, 1, &out), "nwr_schedule_eval");
+  return coefficients(schedule, Numbers{t}).front();
+}
+
+Ends ends_of(const Schedule& schedule) {
+  auto info = options<nwr_schedule_info>();
+  expect(nwr_schedule_get_info(schedule.get(), &info), "nwr_schedule_get_info");
+  return {info.t_noise, info.t_data};
+}
+
+std::vector<std::string> settings_of(const std::string& schedule) {
+  std::vector<std::string> out;
+  int32_t value = 0;
+  if (nwr_catalog_find(NWR_DOMAIN_SCHEDULE, schedule.c_str(), &value) != NWR_OK) return out;
+  for (size_t i = 0; i < nwr_catalog_size(NWR_DOMAIN_SCHEDULE); ++i) {
+    auto entry = options<nwr_entry>();
+    expect(nwr_catalog_entry(NWR_DOMAIN_SCHEDULE, i, &entry), "nwr_catalog_entry");
+    if (entry.value != value) continue;
+    for (size_t k = 0; k < entry.param_count; ++k) {
+      auto param = options<nwr_param_info>();
+      expect(nwr_catalog_param(NWR_DOMAIN_SCHEDULE, i, k, &param), "nwr_catalog_param");
+      out.push_back(param.name);
+    }
+  }
   return out;
 }
 
@@ -187,16 +216,40 @@ double ratio(const Schedule& schedule, double t) {
   return c.sigma / c.alpha;
 }
 
-double time_of_ratio(const Schedule& schedule, double ratio) {
-  const double lambda = -std::log(ratio);
-  double out = 0;
-  expect(nwr_schedule_invert(schedule.get(), &lambda, 1, &out), "nwr_schedule_invert");
+Numbers times_of_ratios(const Schedule& schedule, const Numbers& ratios) {
+  Numbers out;
+  for (const double ratio : ratios) out.push_back(-std::log(ratio));
+  expect(nwr_schedule_invert(schedule.get(), out.data(), out.size(), out.data()),
+         "nwr_schedule_invert");
   return out;
 }
 
-Numbers grid(const Schedule& schedule, const std::string& name, size_t count) {
+double time_of_ratio(const Schedule& schedule, double ratio) {
+  return times_of_ratios(schedule, Numbers{ratio}).front();
+}
+
+Numbers weigh(const Schedule& schedule, const std::string& name, const Numbers& times) {
+  auto how = options<nwr_weight_options>();
+  how.name = name.c_str();
+  Numbers out(times);
+  for (double& value : out) {
+    const double t = value;
+    const nwr_status status = nwr_schedule_weigh(schedule.get(), &how, &t, 1, &value);
+    if (status == NWR_ERROR_SINGULAR) {
+      value = std::numeric_limits<double>::infinity();
+    } else {
+      expect(status, "nwr_schedule_weigh");
+    }
+  }
+  return out;
+}
+
+Numbers grid(const Schedule& schedule, const std::string& name, size_t count, double begin,
+             double end) {
   auto how = options<nwr_grid_options>();
   how.name = name.c_str();
+  how.t_begin = begin;
+  how.t_end = end;
   Numbers out(count);
   expect(nwr_grid_fill(schedule.get(), &how, out.data(), count), "nwr_grid_fill");
   return out;
@@ -204,11 +257,14 @@ Numbers grid(const Schedule& schedule, const std::string& name, size_t count) {
 
 std::vector<Numbers> transform(const Schedule& schedule, const Array& times,
                                const std::vector<Quantity>& inputs,
-                               const std::vector<nwr_quantity>& outputs) {
+                               const std::vector<nwr_quantity>& outputs,
+                               const TransformSettings& settings) {
   Tensor t(NWR_F64, times);
   std::vector<Tensor> in, out;
-  for (const Quantity& q : inputs) in.emplace_back(NWR_F64, *q.array);
-  for (size_t i = 0; i < outputs.size(); ++i) out.emplace_back(NWR_F64, inputs.at(0).array->shape);
+  for (const Quantity& q : inputs) in.emplace_back(settings.dtype, *q.array);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    out.emplace_back(settings.dtype, inputs.at(0).array->shape);
+  }
   std::vector<nwr_tensor> views;
   for (Tensor& tensor : in) views.push_back(tensor.view());
   for (Tensor& tensor : out) views.push_back(tensor.view());
@@ -220,12 +276,32 @@ std::vector<Numbers> transform(const Schedule& schedule, const Array& times,
     operands.push_back(operand);
   }
   const nwr_tensor when = t.view();
-  expect(nwr_transform_apply(context(), schedule.get(), &when, nullptr, operands.data(), in.size(),
-                             operands.data() + in.size(), out.size()),
+  Tensor diffusion(NWR_F64, settings.diffusion ? *settings.diffusion : Array{{}, {0}});
+  const nwr_tensor diffusion_view = diffusion.view();
+  expect(nwr_transform_apply(context(), schedule.get(), &when,
+                             settings.diffusion ? &diffusion_view : nullptr, operands.data(),
+                             in.size(), operands.data() + in.size(), out.size()),
          "nwr_transform_apply");
   std::vector<Numbers> results;
   for (const Tensor& tensor : out) results.push_back(tensor.read());
   return results;
+}
+
+Numbers factors(const Schedule& schedule, double t, const std::vector<nwr_quantity>& inputs,
+                nwr_quantity output) {
+  Numbers out(inputs.size());
+  expect(
+      nwr_transform_coeffs(schedule.get(), t, 0, inputs.data(), inputs.size(), output, out.data()),
+      "nwr_transform_coeffs");
+  return out;
+}
+
+Numbers random_times(const Schedule& schedule, const nwr_rng& rng, size_t count) {
+  auto how = options<nwr_density_options>();
+  Tensor out(NWR_F64, {static_cast<int64_t>(count)});
+  const nwr_tensor view = out.view();
+  expect(nwr_random_times(context(), schedule.get(), &how, &rng, 1, &view), "nwr_random_times");
+  return out.read();
 }
 
 Numbers random_uniforms(const nwr_rng& rng, size_t count) {
@@ -289,6 +365,46 @@ std::vector<Event> execute(const Run& run, nwr_dtype dtype) {
     throw LibraryError("fewer evaluations than were recorded");
   }
   return events;
+}
+
+Walked walk(const Walk& walk) {
+  struct Hand {
+    const Walk& walk;
+    size_t made;
+  } hand{walk, 0};
+  auto how = options<nwr_sampler_options>();
+  how.prediction = walk.prediction;
+  how.name = walk.sampler.c_str();
+  how.times = walk.times.data();
+  how.time_count = static_cast<uint32_t>(walk.times.size());
+  how.noise = [](void* user, uint64_t draw, const nwr_tensor* out) -> int32_t {
+    auto& h = *static_cast<Hand*>(user);
+    if (draw != h.made || draw >= h.walk.noises.size()) return -1;
+    ++h.made;
+    Tensor noise(NWR_F64, h.walk.noises[draw]);
+    const nwr_tensor from = noise.view();
+    return nwr_tensor_copy(context(), &from, out);
+  };
+  how.user = &hand;
+  nwr_sampler* made = nullptr;
+  expect(nwr_sampler_create(context(), walk.schedule.get(), &how, &made), "nwr_sampler_create");
+  const std::unique_ptr<nwr_sampler, void (*)(nwr_sampler*)> sampler{made, nwr_sampler_destroy};
+  Tensor x(NWR_F64, walk.start), output(NWR_F64, walk.start.shape);
+  const nwr_tensor x_view = x.view(), output_view = output.view();
+  expect(nwr_sampler_start(made, &x_view, NWR_START_STATE), "nwr_sampler_start");
+  Walked out;
+  auto eval = options<nwr_eval>();
+  nwr_status status;
+  while ((status = nwr_sampler_next(made, &eval)) == NWR_OK) {
+    out.times.push_back(eval.t);
+    output.write(walk.model(out.states.size(), eval.t, x.read()));
+    expect(nwr_sampler_step(made, &x_view, &output_view, 1), "nwr_sampler_step");
+    out.states.push_back(x.read());
+  }
+  if (status != NWR_DONE) expect(status, "nwr_sampler_next");
+  out.times.push_back(eval.t);
+  out.draws = hand.made;
+  return out;
 }
 
 }  // namespace replay

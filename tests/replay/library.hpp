@@ -35,22 +35,45 @@ std::string spec(const std::string& name,
 std::string text(double value);
 
 nwr_coeffs coefficients(const Schedule& schedule, double t);
+std::vector<nwr_coeffs> coefficients(const Schedule& schedule, const Numbers& times);
+// Where sampling begins and ends.
+struct Ends {
+  double noise, data;
+};
+Ends ends_of(const Schedule& schedule);
+// Settings of a schedule by name, in the catalogue's order; empty for a name that it lacks.
+std::vector<std::string> settings_of(const std::string& schedule);
 // sigma/alpha
 double ratio(const Schedule& schedule, double t);
 double time_of_ratio(const Schedule& schedule, double ratio);
-Numbers grid(const Schedule& schedule, const std::string& spec, size_t count);
+Numbers times_of_ratios(const Schedule& schedule, const Numbers& ratios);
+// Between times begin and end; both 0 is the schedule's own ends.
+Numbers grid(const Schedule& schedule, const std::string& spec, size_t count, double begin = 0,
+             double end = 0);
+// nwr_schedule_weigh; infinity where the library says that it has no value.
+Numbers weigh(const Schedule& schedule, const std::string& spec, const Numbers& times);
 
 struct Quantity {
   nwr_quantity quantity;
   const Array* array;
 };
+struct TransformSettings {
+  nwr_dtype dtype = NWR_F64;
+  const Array* diffusion = nullptr;
+};
 // The outputs of inputs, all of the shape of the first input; times is a scalar or one a sample.
 std::vector<Numbers> transform(const Schedule& schedule, const Array& times,
                                const std::vector<Quantity>& inputs,
-                               const std::vector<nwr_quantity>& outputs);
+                               const std::vector<nwr_quantity>& outputs,
+                               const TransformSettings& settings = {});
+// The same as factors of the inputs.
+Numbers factors(const Schedule& schedule, double t, const std::vector<nwr_quantity>& inputs,
+                nwr_quantity output);
 
 // Uniforms of a float64 tensor.
 Numbers random_uniforms(const nwr_rng& rng, size_t count);
+// Even in t.
+Numbers random_times(const Schedule& schedule, const nwr_rng& rng, size_t count);
 
 // One evaluation of the model: where, and what to hand the sampler of what it answers.
 struct Request {
@@ -86,5 +109,23 @@ struct Event {
 };
 
 std::vector<Event> execute(const Run& run, nwr_dtype dtype);
+
+// A run of one sampler in float64 from a state on, without a recording's scales and requests.
+struct Walk {
+  Schedule schedule;
+  std::string sampler;
+  nwr_quantity prediction = NWR_DATA;
+  Numbers times;
+  Array start;
+  std::vector<Array> noises;  // in the order in which they are drawn
+  // The model's output at an evaluation, counted from 0, at time t.
+  std::function<Numbers(size_t evaluation, double t, const Numbers& x)> model;
+};
+struct Walked {
+  std::vector<Numbers> states;  // after each evaluation
+  Numbers times;                // of each evaluation, and the end
+  size_t draws = 0;
+};
+Walked walk(const Walk& walk);
 
 }  // namespace replay

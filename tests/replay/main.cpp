@@ -91,14 +91,58 @@ std::string subject(const Json& file) {
   return text_or(file, "source", "") + ": " + what.substr(0, what.find_first_of(":,("));
 }
 
+// The formats of the seeds: whose, and what every case or, where starred, some case holds.
+struct SeedFormat {
+  const char* source;
+  const char* field;
+  void (*replay)(const Json& file, Cases& cases);
+};
+constexpr SeedFormat kSeedFormats[] = {
+    {"mpmath", "half_g2", replay_reference_schedules},
+    {"mpmath", "gamma_gamma_dot", replay_reference_gamma},
+    {"torchebm", "d_alpha_alpha_ratio", replay_torchebm_schedules},
+    {"torchebm", "velocity_to_score", replay_torchebm_conversions},
+    {"torchebm", "u_t", replay_torchebm_interpolate},
+    {"SiT", "*ratio", replay_sit_paths},
+    {"GenSBI", "marginal_std", replay_gensbi_score_sde},
+    {"GenSBI", "std_t", replay_gensbi_score_path},
+    {"GenSBI", "time_schedule(u)", replay_gensbi_edm},
+    {"GenSBI", "snr_inverse", replay_gensbi_flow_schedulers},
+    {"GenSBI", "*target_to_velocity", replay_gensbi_flow_conversions},
+    {"GenSBI", "get_score_upstream", replay_gensbi_flow_sde},
+    {"DiffusionLab", "alpha_prime", replay_diffusionlab_schedules},
+    {"DiffusionLab", "SCORE->V", replay_diffusionlab_conversions},
+    {"DiffusionLab", "loss", replay_diffusionlab_loss},
+    {"DiffusionLab", "ts", replay_diffusionlab_grids},
+    {"DiffusionLab", "x_t", replay_diffusionlab_forward},
+    {"azula", "*timesteps", replay_azula_clocks},
+    {"azula", "*trajectory", replay_azula_runs},
+    {"spec.md", "*trajectory", replay_azula_runs},
+    {"torchebm", "trajectory_after_each_step", replay_torchebm_runs},
+    {"GenSBI", "trajectory_after_each_step", replay_gensbi_edm_runs},
+    {"GenSBI", "reverse_sde_em_trajectory", replay_gensbi_score_runs},
+    {"DiffusionLab", "trajectory", replay_diffusionlab_runs},
+    {"nami", "x_final", replay_nami_runs},
+    {"stochastic-interpolants", "*xs_saved", replay_albergo_runs},
+    {"azula", "sigma", replay_azula_schedules},
+    {"azula", "karras_c_in", replay_azula_preconditioning},
+    {"nami", "gamma_times_gamma_dot_generic", replay_nami_gamma},
+    {"nami", "drift_plus", replay_nami_transforms},
+    {"nami", "drift_minus", replay_nami_transforms},
+    {"nami", "*score_from_noise", replay_nami_notebook},
+    {"nami", "mirror", replay_nami_broadcast},
+    {"nami", "snr", replay_nami_schedules},
+    {"nami", "xt", replay_nami_interpolants},
+    {"stochastic-interpolants", "*gg_dot", replay_albergo_fabrics},
+    {"stochastic-interpolants", "SFromEta", replay_albergo_transforms},
+};
+
 void replay_seeds(const Json& file, Printer& cases) {
   const std::string source = text_or(file, "source", "");
   const Json& outputs = member(file, "outputs");
   const auto begins = [](const std::string& text, const char* start) {
     return text.rfind(start, 0) == 0;
   };
-  const std::string what = text_or(file, "what", "");
-  const bool is_version_0_1_1 = begins(text_or(file, "upstream_version", ""), "tag 0.1.1");
   const auto some = [&](const char* field) {
     return std::any_of(outputs.begin(), outputs.end(),
                        [=](const Json& output) { return has(output, field); });
@@ -107,16 +151,15 @@ void replay_seeds(const Json& file, Printer& cases) {
     return !outputs.empty() && std::all_of(outputs.begin(), outputs.end(),
                                            [=](const Json& output) { return has(output, field); });
   };
-  // One step at a time on azula's schedules: by azula itself, or by the papers' formulas.
-  const bool by_azula =
-      source == "azula" && (is_version_0_1_1 || begins(what, "one-step samplers"));
-  if ((by_azula || begins(source, "spec.md")) && some("trajectory")) {
-    return replay_azula_seeds(file, cases);
+  if (source == "nami" && outputs.contains("eps_to_score")) {
+    return replay_nami_conversions(file, cases);
   }
-  if (source == "torchebm" && every("x_t") && every("u_t")) {
-    return replay_torchebm_interpolate(file, cases);
+  for (const SeedFormat& format : kSeedFormats) {
+    const bool any = *format.field == '*';
+    if (begins(source, format.source) && (any ? some(format.field + 1) : every(format.field))) {
+      return format.replay(file, cases);
+    }
   }
-  if (source == "DiffusionLab" && every("x_t")) return replay_diffusionlab_forward(file, cases);
   for (const auto& [name, output] : outputs.items()) {
     cases.unsupported(name, "recording (" + subject(file) + ") is not in this version");
   }

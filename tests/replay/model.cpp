@@ -26,7 +26,8 @@ Model Model::mixture(const Json& gm) {
 }
 
 Model Model::gaussian(const Json& model) {
-  if (text_or(model, "type", "") != "gaussian_diag") throw Malformed("model: no gaussian_diag");
+  if (text_or(model, "type", "gaussian_diag") != "gaussian_diag")
+    throw Malformed("model: no gaussian_diag");
   Model out;
   out.components_.push_back(
       {1, to_numbers(member(model, "mean")), to_numbers(member(model, "var"))});

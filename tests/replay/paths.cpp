@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the schedules of the recordings that are none of ours by name, as callbacks and tables.
+// Owns the schedules of the recordings: ours by name and settings, callbacks and tables.
 // Must not know samplers or how a file is laid out.
 #include "paths.hpp"
 
@@ -71,6 +71,13 @@ void rescale_to_zero_snr(Numbers& alpha_bars) {
 
 }  // namespace
 
+Schedule make_schedule(const std::string& name, const Json& params,
+                       const std::vector<const char*>& keys) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (const char* key : keys) pairs.emplace_back(key, text(to_number(member(params, key))));
+  return make_schedule(spec(name, pairs));
+}
+
 Schedule ratio_schedule(double highest) {
   return make_custom(highest, 0, [](double t, nwr_coeffs& c) {
     const double square = 1 + t * t, root = std::sqrt(square);
@@ -138,76 +145,21 @@ Numbers spread(const std::string& kind, double first, double last, double count,
 }
 
 Schedule azula_schedule(const std::string& name, const Json& params) {
-  const auto param = [&](const char* key) { return to_number(member(params, key)); };
-  if (name == "VE" || name == "VESchedule") {
-    return make_schedule(spec(
-        "ve", {{"sigma_min", text(param("sigma_min"))}, {"sigma_max", text(param("sigma_max"))}}));
+  struct Preset {
+    const char *theirs, *ours;
+    std::vector<const char*> settings;
+  };
+  static const Preset kPresets[] = {{"VE", "azula.ve", {"sigma_min", "sigma_max"}},
+                                    {"VP", "azula.vp", {"alpha_min", "sigma_min"}},
+                                    {"Cosine", "azula.cosine", {"alpha_min", "sigma_min"}},
+                                    {"Rectified", "azula.rectified", {"alpha_min", "sigma_min"}},
+                                    {"Decay", "azula.decay", {"alpha_min", "sigma_min", "gamma"}}};
+  for (const Preset& preset : kPresets) {
+    if (name == preset.theirs || name == std::string(preset.theirs) + "Schedule") {
+      return make_schedule(preset.ours, params, preset.settings);
+    }
   }
-  const double alpha_min = param("alpha_min"), sigma_min = param("sigma_min");
-  if (name == "VP" || name == "VPSchedule") {
-    const double rate = std::log(alpha_min);
-    return make_custom(1, 0, [=](double t, nwr_coeffs& c) {
-      c.alpha = std::exp(t * t * rate);
-      c.sigma = std::sqrt(1 - c.alpha * c.alpha + sigma_min * sigma_min);
-      c.dalpha = 2 * t * rate * c.alpha;
-      c.dsigma = -c.alpha * c.dalpha / c.sigma;
-    });
-  }
-  if (name == "Cosine" || name == "CosineSchedule") {
-    const double angle = std::acos(alpha_min);
-    return make_custom(1, 0, [=](double t, nwr_coeffs& c) {
-      const double sine = std::sin(angle * t);
-      c.alpha = std::cos(angle * t);
-      c.sigma = std::hypot(sine, sigma_min);
-      c.dalpha = -angle * sine;
-      c.dsigma = angle * sine * c.alpha / c.sigma;
-    });
-  }
-  const bool decays = name == "Decay" || name == "DecaySchedule";
-  if (!decays && name != "Rectified" && name != "RectifiedSchedule") {
-    throw Unsupported{"schedule " + name + " is not in this version"};
-  }
-  const double rate = decays ? std::log(param("gamma")) : 0;
-  return make_custom(1, 0, [=](double t, nwr_coeffs& c) {
-    const double place = decays ? std::expm1(rate * t) / std::expm1(rate) : t;
-    const double slope = decays ? rate * std::exp(rate * t) / std::expm1(rate) : 1;
-    c.alpha = (1 - place) + place * alpha_min;
-    c.sigma = (1 - place) * sigma_min + place;
-    c.dalpha = slope * (alpha_min - 1);
-    c.dsigma = slope * (1 - sigma_min);
-  });
-}
-
-Schedule linear_to_data() { return make_schedule("linear"); }
-
-Schedule trigonometric_to_data() {
-  return make_custom(0, 1, [](double t, nwr_coeffs& c) {
-    c.alpha = std::sin(kHalfPi * t);
-    c.sigma = std::cos(kHalfPi * t);
-    c.dalpha = kHalfPi * c.sigma;
-    c.dsigma = -kHalfPi * c.alpha;
-  });
-}
-
-Schedule power_to_data(double exponent) {
-  return make_custom(0, 1, [=](double t, nwr_coeffs& c) {
-    c.alpha = std::pow(t, exponent);
-    c.sigma = 1 - c.alpha;
-    c.dalpha = exponent * std::pow(t, exponent - 1);
-    c.dsigma = -c.dalpha;
-  });
-}
-
-Schedule vp_to_data(double beta_min, double beta_max, double variance_floor) {
-  return make_custom(0, 1, [=](double t, nwr_coeffs& c) {
-    const double rest = 1 - t;
-    const double log_alpha = -rest * rest * (beta_max - beta_min) / 4 - rest * beta_min / 2;
-    const double slope = rest * (beta_max - beta_min) / 2 + beta_min / 2;
-    c.alpha = std::exp(log_alpha);
-    c.sigma = std::sqrt(std::max(1 - std::exp(2 * log_alpha), variance_floor));
-    c.dalpha = c.alpha * slope;
-    c.dsigma = -std::exp(2 * log_alpha) * slope / c.sigma;
-  });
+  throw Unsupported{"schedule " + name + " is not in this version"};
 }
 
 }  // namespace replay

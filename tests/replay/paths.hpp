@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the schedules of the recordings that are none of ours by name, as callbacks and tables.
+// Owns the schedules of the recordings: ours by name and settings, callbacks and tables.
 // Must not know samplers or how a file is laid out.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "library.hpp"
 
 namespace replay {
+
+// The schedule of that name with these of params' numbers as its settings.
+Schedule make_schedule(const std::string& name, const Json& params,
+                       const std::vector<const char*>& keys);
 
 // Variance preserving, with sigma/alpha as its clock.
 Schedule ratio_schedule(double highest);
@@ -26,12 +31,5 @@ Numbers spread(const std::string& kind, double first, double last, double count,
 
 // azula, by the name of its schedule; time runs from 1, noise, to 0.
 Schedule azula_schedule(const std::string& name, const Json& params);
-
-// Flow matching, SiT and torchebm: time runs from 0, noise, to 1.
-Schedule linear_to_data();
-Schedule trigonometric_to_data();
-Schedule power_to_data(double exponent);
-// variance_floor: the least sigma^2.
-Schedule vp_to_data(double beta_min, double beta_max, double variance_floor);
 
 }  // namespace replay

@@ -23,7 +23,7 @@ nwr_coeffs some_coeffs() {
 
 Row row_of(const nwr_coeffs& c, int quantity, double diffusion2 = 0, double direction = 1) {
   Row row;
-  EXPECT_TRUE(quantity_row(c, quantity, diffusion2, direction, &row)) << quantity;
+  EXPECT_TRUE(quantity_row(c, quantity, {diffusion2, direction}, &row)) << quantity;
   return row;
 }
 
@@ -82,24 +82,71 @@ TEST(Rows, AreTheDefinitions) {
   expect_row({1.5, -0.25, 0.2 - 0.4 * 2}, row_of(latent, NWR_DRIFT, 0.8, 1));
 }
 
+TEST(Rows, OfTheThirdLegAreTheDefinitions) {
+  nwr_coeffs c = some_coeffs();
+  c.gamma = 0.5, c.gamma_dgamma = 0.1;
+  expect_row({0, 0, -1}, row_of(c, NWR_NEGATIVE_LATENT));
+  expect_row({1.5, -0.25, 0}, row_of(c, NWR_PATH_VELOCITY));
+  expect_row({0, 0, 0.2}, row_of(c, NWR_MIRROR_VELOCITY));
+  expect_row({0, 0, -0.2}, row_of(c, NWR_NAMI_MIRROR));
+  expect_row({1.5, -0.25, -0.2}, row_of(c, NWR_NAMI_DRIFT));
+  expect_row({1.5, -0.25, 0.2 + 0.4 * 2}, row_of(c, NWR_FORWARD_DRIFT, 0.8, 1));
+  expect_row({1.5, -0.25, 0.2 - 0.4 * 2}, row_of(c, NWR_FORWARD_DRIFT, 0.8, -1));
+  // Without the leg its own quantities are 0, and the rest are those of two.
+  c.gamma = c.gamma_dgamma = 0;
+  expect_row({0, 0, 0}, row_of(c, NWR_MIRROR_VELOCITY));
+  expect_row({0, 0, 0}, row_of(c, NWR_NAMI_MIRROR));
+  expect_row({1.5, -0.25, 0}, row_of(c, NWR_NAMI_DRIFT));
+  expect_row({1.5, -0.25 + 0.4 * 1.25, 0}, row_of(c, NWR_FORWARD_DRIFT, 0.8, 1));
+  expect_row({1.5, -0.25 - 0.4 * 1.25, 0}, row_of(c, NWR_FORWARD_DRIFT, 0.8, -1));
+  // Where gamma touches 0 with a level slope, its velocity is 0 too; where it is steep, infinite.
+  c.gamma_dgamma = 0.5;
+  Row row{7, 7, 7};
+  EXPECT_FALSE(quantity_row(c, NWR_MIRROR_VELOCITY, {}, &row));
+  EXPECT_FALSE(quantity_row(c, NWR_NAMI_MIRROR, {}, &row));
+  EXPECT_FALSE(quantity_row(c, NWR_NAMI_DRIFT, {}, &row));
+  EXPECT_TRUE(quantity_row(c, NWR_PATH_VELOCITY, {}, &row));
+  EXPECT_TRUE(quantity_row(c, NWR_NEGATIVE_LATENT, {}, &row));
+}
+
+TEST(Rows, OfAPreconditionedNetworkAreKarrass) {
+  const nwr_coeffs c = some_coeffs();
+  const double level = c.sigma / c.alpha;
+  for (const double deviation : {0.5, 1.0, 4.0}) {
+    Row f;
+    ASSERT_TRUE(quantity_row(c, NWR_PRECONDITIONED, {0, 1, deviation}, &f));
+    // data = c_skip (data + level noise) + c_out F, at the noise level sigma/alpha.
+    const double sum = level * level + deviation * deviation;
+    const double skip = deviation * deviation / sum, out = level * deviation / std::sqrt(sum);
+    EXPECT_NEAR(1, skip + out * f.data, 1e-15) << deviation;
+    EXPECT_NEAR(0, skip * level + out * f.noise, 1e-15) << deviation;
+    EXPECT_EQ(0, f.latent);
+    // Whatever the level, F has the variance of unit data and noise: that is its point.
+    EXPECT_NEAR(1, f.data * f.data * deviation * deviation + f.noise * f.noise, 1e-15);
+  }
+  nwr_coeffs nothing{};
+  Row row;
+  EXPECT_FALSE(quantity_row(nothing, NWR_PRECONDITIONED, {}, &row));
+}
+
 TEST(Rows, AreRefusedWhereTheyAreInfinite) {
   Row row{7, 7, 7};
   nwr_coeffs clean{};
   clean.alpha = 1;
-  EXPECT_FALSE(quantity_row(clean, NWR_SCORE, 0, 1, &row));
-  EXPECT_FALSE(quantity_row(clean, NWR_DRIFT, 1, 1, &row));
-  EXPECT_TRUE(quantity_row(clean, NWR_DRIFT, 0, 1, &row));  // no diffusion, no score
-  EXPECT_TRUE(quantity_row(clean, NWR_STATE, 0, 1, &row));
+  EXPECT_FALSE(quantity_row(clean, NWR_SCORE, {0}, &row));
+  EXPECT_FALSE(quantity_row(clean, NWR_DRIFT, {1}, &row));
+  EXPECT_TRUE(quantity_row(clean, NWR_DRIFT, {0}, &row));  // no diffusion, no score
+  EXPECT_TRUE(quantity_row(clean, NWR_STATE, {0}, &row));
   nwr_coeffs steep = some_coeffs();
   steep.dsigma = -kInf;
-  EXPECT_FALSE(quantity_row(steep, NWR_VELOCITY, 0, 1, &row));
-  EXPECT_TRUE(quantity_row(steep, NWR_ANGULAR, 0, 1, &row));
+  EXPECT_FALSE(quantity_row(steep, NWR_VELOCITY, {0}, &row));
+  EXPECT_TRUE(quantity_row(steep, NWR_ANGULAR, {0}, &row));
   // A bridge's latent: gamma is 0 at its ends, gamma*gamma' is not.
   nwr_coeffs end = some_coeffs();
   end.gamma_dgamma = 0.25;
-  EXPECT_FALSE(quantity_row(end, NWR_VELOCITY, 0, 1, &row));
-  for (const int unknown : {-1, 8, 1000, INT32_MIN}) {
-    EXPECT_FALSE(quantity_row(some_coeffs(), unknown, 0, 1, &row));
+  EXPECT_FALSE(quantity_row(end, NWR_VELOCITY, {0}, &row));
+  for (const int unknown : {-1, 15, 2000, INT32_MIN}) {
+    EXPECT_FALSE(quantity_row(some_coeffs(), unknown, {}, &row));
   }
 }
 

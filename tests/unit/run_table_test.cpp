@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "core/plan.hpp"
+
 namespace noisewright {
 namespace {
 
@@ -96,6 +98,37 @@ TEST(RunTable, HeunKeepsTheBaseOfItsSecondStage) {
   expect_near({1, 0.5, 0}, factors_of(t, 2));  // data = x + (1 - t) v
 }
 
+// azula's: x' = alpha'/alpha x + alpha' (sigma'/alpha' - sigma/alpha) (noise + noise')/2.
+TEST(RunTable, HeunInSigmaAveragesTheNoise) {
+  Ask ask;
+  ask.schedule = "cosine", ask.sampler = "heun(space=sigma)", ask.prediction = NWR_NOISE;
+  ask.times = {0.6, 0.4};
+  const auto s = make("cosine");
+  const nwr_coeffs a = s->at(0.6, {"t"}), b = s->at(0.4, {"t"});
+  const double scale = b.alpha / a.alpha, move = b.sigma - scale * a.sigma;
+  const RunTable t = table(ask);
+  expect_near({scale, move / 2, 0, scale, move, 0}, factors_of(t, 0));
+  expect_near({0, move / 2, 1, 0}, factors_of(t, 1));
+  ask.sampler = "azula.heun";
+  EXPECT_EQ(factors_of(t, 0), factors_of(table(ask), 0));
+}
+
+// Kutta's weights, with two slots.
+TEST(RunTable, Rk4EvaluatesTwiceInTheMiddle) {
+  Ask ask;
+  ask.sampler = "rk4", ask.times = {0.2, 0.8, 1};
+  const RunTable t = table(ask);
+  ASSERT_EQ(5u, t.size());
+  const double times[] = {0.2, 0.5, 0.5, 0.8, 0.8, 1};
+  for (size_t i = 0; i < 6; ++i) EXPECT_NEAR(times[i], *t.t(i), 1e-15);
+  expect_near({1, 0, 0, 1, 0.1, 0, 1, 0.3, 0}, factors_of(t, 0));
+  expect_near({0, 0.2, 0, 1, 0, 0, 0.3, 1, 0, 0}, factors_of(t, 1));
+  expect_near({0, 0.2, 0, 1, 0, 0, 0.6, 1, 0, 0}, factors_of(t, 2));
+  expect_near({0, 0.1, 1, 0}, factors_of(t, 3));
+  ask.sampler = "rk4(last_step=plain)";
+  EXPECT_EQ(8u, table(ask).size());
+}
+
 TEST(RunTable, GuidanceSplitsTheOutput) {
   Ask ask;
   ask.sampler = "euler(guidance=3)";
@@ -123,8 +156,8 @@ TEST(RunTable, DdimTakesTheRowOfTheStateToTheNextTime) {
         for (size_t i = 0; i + 1 < times.size(); ++i) {
           const nwr_coeffs from = s->at(times[i], {"t"}), to = s->at(times[i + 1], {"t"});
           Row state, output;
-          ASSERT_TRUE(quantity_row(from, NWR_STATE, 0, s->direction(), &state));
-          ASSERT_TRUE(quantity_row(from, prediction, 0, s->direction(), &output));
+          ASSERT_TRUE(s->row(from, NWR_STATE, 0, &state));
+          ASSERT_TRUE(s->row(from, prediction, 0, &output));
           // Behind what is kept; the slope of a data prediction that does not move is 0.
           const auto f = factors_of(t, i);
           const size_t inputs = inputs_of(t, t.line(i), false);
@@ -249,6 +282,157 @@ TEST(RunTable, ClocksAndScales) {
   EXPECT_EQ(3, *table(ask).clock(0));
 }
 
+// With one node each of these holds what DDIM holds.
+TEST(RunTable, FirstOrderAdamsBashforthIsDdim) {
+  for (const char* schedule : {"cosine", "vp", "edm"}) {
+    for (const nwr_quantity prediction : {NWR_DATA, NWR_NOISE, NWR_VELOCITY}) {
+      Ask ask;
+      ask.schedule = schedule, ask.prediction = prediction, ask.times = {0.9, 0.6, 0.5, 0};
+      ask.sampler = "ddim";
+      const RunTable ddim = table(ask);
+      for (const char* sampler : {"zab", "vab", "zeab", "xeab"}) {
+        ask.sampler = std::string(sampler) + "(order=1)";
+        const RunTable t = table(ask);
+        EXPECT_EQ(0u, t.slots());
+        for (size_t i = 0; i < 3; ++i) EXPECT_EQ(factors_of(ddim, i), factors_of(t, i)) << sampler;
+      }
+    }
+  }
+}
+
+// The weights stand in tests/unit/weights_test.cpp; here it counts which array each belongs to.
+TEST(RunTable, HistoryTurnsInARing) {
+  Ask ask;
+  ask.schedule = "edm", ask.sampler = "zab(order=3)", ask.prediction = NWR_NOISE;
+  ask.times = {5, 4, 3, 2, 1};
+  const RunTable t = table(ask);
+  EXPECT_EQ(3u, t.slots());
+  // Slots are written before x; inputs are x, the noise, slot 0, slot 1.
+  EXPECT_EQ(1u, t.line(0).writes);
+  EXPECT_EQ(0u, t.line(0).reads);
+  expect_near({0, 1, 0, 1, -1, 0}, factors_of(t, 0));
+  EXPECT_EQ(2u, t.line(1).writes);
+  EXPECT_EQ(1u, t.line(1).reads);
+  expect_near({0, 1, 0, 0, 1, -1.5, 0.5, 0}, factors_of(t, 1));
+  EXPECT_EQ(1u, t.line(2).writes);
+  EXPECT_EQ(3u, t.line(2).reads);
+  const double now = -23.0 / 12, before = 16.0 / 12, first = -5.0 / 12;
+  expect_near({0, 1, 0, 0, 0, 1, now, first, before, 0}, factors_of(t, 2));
+  EXPECT_EQ(0u, t.line(3).writes);
+  expect_near({1, now, before, first, 0}, factors_of(t, 3));
+  // Times that stand still are no nodes.
+  ask.times = {5, 4, 4, 3};
+  expect_near({1, -1, 0}, factors_of(table(ask), 2));
+}
+
+TEST(RunTable, HistoryGoesOnBehindPureNoise) {
+  Ask ask;
+  ask.times = {0, 0.25, 0.5, 1};
+  for (const char* sampler :
+       {"zab(order=3)", "vab(order=3)", "zeab(order=3)", "xeab(order=3)", "reab(order=3)"}) {
+    ask.sampler = sampler;
+    EXPECT_NO_THROW(table(ask)) << sampler;
+  }
+}
+
+TEST(RunTable, NoPassTakesMoreThanABackendDoes) {
+  for (size_t i = 0; i < catalog_size(NWR_DOMAIN_SAMPLER); ++i) {
+    const Entry& entry = catalog_entry(NWR_DOMAIN_SAMPLER, i);
+    Ask ask;
+    ask.sampler = std::string(entry.name) + "(guidance=2";
+    for (size_t p = 0; p < entry.params.count; ++p) {
+      if (entry.param(p).name == std::string("order")) {
+        ask.sampler += ",order=" + std::to_string(static_cast<int>(entry.param(p).max));
+      }
+    }
+    ask.sampler += ")";
+    ask.keep_denoised = ask.noise_is_input = true;
+    ask.times = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9};
+    const RunTable t = table(ask);
+    for (size_t e = 0; e < t.size(); ++e) {
+      EXPECT_LE(inputs_of(t, t.line(e), true), static_cast<size_t>(kMaxInputs)) << ask.sampler;
+      EXPECT_LT(bits(t.line(e).writes), kMaxOutputs) << ask.sampler;
+    }
+  }
+}
+
+// Karras et al. 2206.00364, algorithm 2, where x is also scaled.
+TEST(RunTable, ChurnGoesBackOnTheSchedule) {
+  Ask ask;
+  ask.schedule = "cosine", ask.sampler = "edm(solver=euler,s_churn=0.4,s_noise=1.5)";
+  ask.times = {0.6, 0.3};
+  const RunTable t = table(ask);
+  const auto s = make("cosine");
+  const nwr_coeffs from = s->at(0.6, {"t"}), hat = s->at(*t.t(0), {"t"});
+  const double level = from.sigma / from.alpha, back = hat.sigma / hat.alpha;
+  EXPECT_NEAR(1.4, back / level, 1e-14);
+  ASSERT_TRUE(t.opens() && t.opening_draws(0));
+  EXPECT_NEAR(hat.alpha / from.alpha, t.opening()[0], 1e-15);
+  EXPECT_NEAR(hat.alpha * 1.5 * std::sqrt(back * back - level * level), t.opening()[1], 1e-14);
+  // The step starts from there.
+  expect_near({1, 0.3 - *t.t(0), 0}, factors_of(t, 0));
+  ask.sampler = "edm(s_churn=1,s_max=0.5)";
+  EXPECT_FALSE(table(ask).opens());
+}
+
+// Song et al. 2011.13456, eq. 6 on dx = -beta/2 x dt + sqrt(beta) dW.
+TEST(RunTable, EulerMaruyamaIsTheReverseSde) {
+  Ask ask;
+  ask.schedule = "vp", ask.sampler = "euler-maruyama", ask.prediction = NWR_SCORE;
+  ask.times = {0.6, 0.5, 0};
+  const RunTable t = table(ask);
+  const double beta = make("vp")->at(0.6, {"t"}).diffusion2;
+  expect_near({1 + beta / 2 * 0.1, beta * 0.1, std::sqrt(beta * 0.1)}, factors_of(t, 0));
+  EXPECT_FALSE(t.line(1).draws);
+  ask.sampler = "euler-maruyama(last_step=plain)";
+  EXPECT_TRUE(table(ask).line(1).draws);
+  // Away from data it is the forward one, whatever the model says.
+  ask.sampler = "euler-maruyama", ask.times = {0.5, 0.6};
+  const double forward = make("vp")->at(0.5, {"t"}).diffusion2;
+  expect_near({1 - forward / 2 * 0.1, 0, std::sqrt(forward * 0.1)}, factors_of(table(ask), 0));
+}
+
+TEST(RunTable, LastStepEndsAsToldWhereverItEnds) {
+  Ask ask;
+  ask.schedule = "linear", ask.prediction = NWR_VELOCITY, ask.times = {0.4, 0.5, 0.7};
+  const auto last = [&](const char* rule) {
+    ask.sampler = std::string("euler-maruyama(diffusion=constant,last_step=") + rule + ")";
+    const RunTable t = table(ask);
+    EXPECT_TRUE(t.line(0).draws);
+    return factors_of(t, 1);
+  };
+  // score = (t v - x)/(1 - t), so that the drift is v + score = 2v - 2x at t = 1/2.
+  expect_near({0.6, 0.4, std::sqrt(0.4)}, last("plain"));
+  expect_near({0.6, 0.4, std::sqrt(0.4)}, last("auto"));
+  expect_near({0.6, 0.4, 0}, last("mean"));
+  expect_near({1, 0.2, 0}, last("euler"));
+  expect_near({1, 0.5, 0}, last("tweedie"));
+}
+
+// torchebm, SiT, Albergo: where the noise comes in.
+TEST(RunTable, StochasticHeunAddsItsNoiseAfterBeforeOrAhead) {
+  Ask ask;
+  ask.schedule = "linear", ask.times = {0.4, 0.5, 0.7};
+  const struct {
+    const char* noise;
+    double first;
+    bool opens;
+  } cases[] = {{"after", 0.4, false}, {"before", 0.4, true}, {"ahead", 0.5, true}};
+  for (const auto& c : cases) {
+    ask.sampler = std::string("stochastic-heun(diffusion=constant,noise=") + c.noise + ")";
+    const RunTable t = table(ask);
+    ASSERT_EQ(4u, t.size());
+    EXPECT_EQ(c.opens, t.opens());
+    EXPECT_NEAR(c.first, *t.t(0), 1e-15);
+    EXPECT_EQ(0.5, *t.t(1));
+    EXPECT_FALSE(t.line(0).draws);
+    EXPECT_TRUE(t.line(1).draws);
+    EXPECT_EQ(!c.opens, t.line(3).draws);
+    const double amount = c.opens ? t.opening()[1] : factors_of(t, 1).back();
+    EXPECT_NEAR(std::sqrt(0.2), amount, 1e-15);
+  }
+}
+
 TEST(RunTable, RefusesWhatIsSingular) {
   Ask ask;
   ask.times = {0, 0.5, 1};
@@ -261,6 +445,13 @@ TEST(RunTable, RefusesWhatIsSingular) {
   }
   ask.prediction = NWR_DATA;
   EXPECT_NO_THROW(table(ask));
+  for (const char* sampler : {"euler-maruyama", "stochastic-heun(diffusion=sbdm)", "ito",
+                              "azula.heun", "rk4(space=sigma)"}) {
+    ask.prediction = NWR_VELOCITY, ask.sampler = sampler, ask.times = {0, 0.5, 1};
+    EXPECT_THROW(table(ask), Error) << sampler;
+    ask.times = {0.1, 0.5, 1};
+    EXPECT_NO_THROW(table(ask)) << sampler;
+  }
 }
 
 }  // namespace

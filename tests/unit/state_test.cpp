@@ -116,7 +116,7 @@ TEST_F(State, IsWhatItsHeaderSays) {
   EXPECT_EQ(saved, join(split(saved)));
   std::map<std::string, std::string> fields;
   for (const auto& [tag, payload] : split(saved)) fields[tag] += payload;
-  EXPECT_EQ("vp(beta_min=0.1,beta_max=20)", fields["schd"]);
+  EXPECT_EQ("vp(beta_min=0.1,beta_max=20,sigma_min=0,time=to-noise)", fields["schd"]);
   EXPECT_EQ(0u, fields["smpl"].find("dpmpp-2m"));
   EXPECT_EQ("velocity", fields["pred"]);
   EXPECT_EQ("t", fields["clck"]);

@@ -10,15 +10,24 @@ namespace {
 // 0 for a step away from data.
 double posterior_share(const Stage& s) { return std::fmax(-std::expm1(-2 * s.h()), 0); }
 
+// kappa is the share of fresh noise in the variance of the next noise.
+void next(Stage& s, double kappa) {
+  s.next(s.blend(s.to().alpha, s.to().sigma * std::sqrt(1 - kappa)) +
+         s.to().sigma * std::sqrt(kappa) * s.fresh_noise());
+}
+
 constexpr Param kDdimParams[] = {
     {"eta", "share of fresh noise: 0 is deterministic, 1 is ancestral", 0, 0, 1e6}};
 
 void plan_ddim(Stage& s) {
   const double eta = s.setting("eta");
-  const double kappa = std::fmin(eta * eta * posterior_share(s), 1);
-  s.next(s.blend(s.to().alpha, s.to().sigma * std::sqrt(1 - kappa)) +
-         s.to().sigma * std::sqrt(kappa) * s.fresh_noise());
+  next(s, std::fmin(eta * eta * posterior_share(s), 1));
 }
+
+constexpr Param kAzulaDdimParams[] = {
+    {"eta", "share of the posterior's variance that is fresh noise", 0, 0, 1e6}};
+
+void plan_azula_ddim(Stage& s) { next(s, std::fmin(s.setting("eta") * posterior_share(s), 1)); }
 
 constexpr Param kDdpmParams[] = {{"variance",
                                   "of the fresh noise: the posterior's, or the forward step's", 0,
@@ -34,14 +43,22 @@ void plan_ddpm(Stage& s) {
 }  // namespace
 
 extern const SamplerKind kDdim;
-const SamplerKind kDdim = {
-    {NWR_SAMPLER_DDIM, "ddim", "", "exact for a constant data prediction; eta adds fresh noise",
-     NWR_ENTRY_STOCHASTIC, 1, 1, kDdimParams, kSamplerParams},
-    plan_ddim};
+const SamplerKind kDdim = {{NWR_SAMPLER_DDIM, "ddim", "azula.euler,diffusionlab.ddm",
+                            "exact for a constant data prediction; eta adds fresh noise",
+                            NWR_ENTRY_STOCHASTIC, 1, 1, kDdimParams, kSamplerParams},
+                           plan_ddim};
+
+// Its eta is the square of Song's.
+extern const SamplerKind kAzulaDdim;
+const SamplerKind kAzulaDdim = {
+    {1000, "azula.ddim", "", "ddim whose eta scales the variance of the fresh noise",
+     NWR_ENTRY_STOCHASTIC, 1, 1, kAzulaDdimParams, kSamplerParams},
+    plan_azula_ddim};
 
 extern const SamplerKind kDdpmSampler;
-const SamplerKind kDdpmSampler = {{NWR_SAMPLER_DDPM, "ddpm", "ancestral", "ancestral sampling",
-                                   NWR_ENTRY_STOCHASTIC, 1, 1, kDdpmParams, kSamplerParams},
-                                  plan_ddpm};
+const SamplerKind kDdpmSampler = {
+    {NWR_SAMPLER_DDPM, "ddpm", "ancestral,azula.ddpm", "ancestral sampling", NWR_ENTRY_STOCHASTIC,
+     1, 1, kDdpmParams, kSamplerParams},
+    plan_ddpm};
 
 }  // namespace noisewright

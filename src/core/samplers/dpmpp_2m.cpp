@@ -10,15 +10,16 @@ constexpr Param kParams[] = {
     {"solver", "weight of the slope: at the step's midpoint, or its exact integral", 0, 0, 1,
      "midpoint,heun"},
     {"lower_order_final", "whether the last step is first-order wherever it ends", 0, 0, 1,
-     "no,yes"}};
+     "no,yes"},
+    {"order", "1 takes no slope at all", 2, 1, 2, nullptr, true}};
 
 void plan(Stage& s) {
   const Combo data = s.data();
-  s.keep(0, data);
+  if (s.setting("order") == 2) s.keep(0, data);
   const Combo first_order = s.blend(s.to().alpha, s.to().sigma);
   const double h = s.h();
   // The slope needs a step before; to an infinite lambda no slope is left.
-  if (s.first() || s.to_data() || h == 0 || s.h_before() == 0 ||
+  if (s.setting("order") == 1 || s.first() || s.to_data() || h == 0 || s.h_before() == 0 ||
       (s.last() && s.setting("lower_order_final") == 1)) {
     s.next(first_order);
     return;
@@ -33,9 +34,8 @@ void plan(Stage& s) {
 
 extern const SamplerKind kDpmpp2m;
 const SamplerKind kDpmpp2m = {
-    {NWR_SAMPLER_DPMPP_2M, "dpmpp-2m", "dpm++2m,dpmsolver++", "second-order multistep in log-SNR",
-     0, 2, 1, kParams, kSamplerParams},
-    plan,
-    1};
+    {NWR_SAMPLER_DPMPP_2M, "dpmpp-2m", "dpm++2m,dpmsolver++,nami.dpmpp",
+     "second-order multistep in log-SNR", 0, 2, 1, kParams, kSamplerParams},
+    plan};
 
 }  // namespace noisewright

@@ -1,36 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns Heun's second-order step in t along dx/dt (Karras et al. 2206.00364, algorithm 1). A step to
+// Owns Heun's second-order step along dx/dt (Karras et al. 2206.00364, algorithm 1). A step to
 // clean data is its first stage alone: 2n-1 evaluations for n such steps.
-#include "core/sampler_kind.hpp"
+#include "core/samplers/space.hpp"
 
 namespace noisewright {
-namespace {
 
-void plan(Stage& s) {
+void step_heun(Stage& s) {
+  const Space space(s);
+  const double length = space.length();
   if (s.stage() == 1) {
-    s.next(s.kept(0) + s.dt() / 2 * s.velocity());
-  } else if (s.to_data()) {
+    s.next(s.kept(0) + space.move(length / 2));
+  } else if (ends_on_data(s)) {
     s.next(s.data());
   } else {
-    const Combo velocity = s.velocity();
-    s.keep(0, s.state() + s.dt() / 2 * velocity);
-    s.again(s.state() + s.dt() * velocity, s.to_time());
+    s.keep(0, space.state() + space.move(length / 2));
+    s.again(space.state() + space.move(length), s.to_time());
   }
 }
 
+namespace {
+
+bool steps_sigma(const Settings& settings) { return Space::in_sigma(settings["space"]); }
+
+constexpr Param kParams[] = {kSpaceParam, kLastStepParam};
+
+// azula's Heun, which averages the noise predictions.
+constexpr Param kSigmaParams[] = {
+    {kSpaceParam.name, kSpaceParam.summary, 1, 0, 1, kSpaceParam.choices}, kLastStepParam};
+
 }  // namespace
 
-extern const SamplerKind kHeun;
-const SamplerKind kHeun = {{NWR_SAMPLER_HEUN,
-                            "heun",
-                            "",
-                            "second-order ODE, two evaluations a step",
-                            0,
-                            2,
-                            2,
-                            {},
-                            kSamplerParams},
-                           plan,
-                           1};
+extern const SamplerKind kHeun, kAzulaHeun;
+const SamplerKind kHeun = {
+    {NWR_SAMPLER_HEUN, "heun", "", "second-order ODE, two evaluations a step", 0, 2, 2, kParams,
+     kSamplerParams},
+    step_heun,
+    nullptr,
+    steps_sigma};
+const SamplerKind kAzulaHeun = {
+    {1001, "azula.heun", "", "heun with space=sigma", 0, 2, 2, kSigmaParams, kSamplerParams},
+    step_heun,
+    nullptr,
+    steps_sigma};
 
 }  // namespace noisewright

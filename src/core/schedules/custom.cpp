@@ -13,9 +13,7 @@ constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
 class Custom : public Schedule {
  public:
   Custom(const Settings& settings, const nwr_schedule_options& options, Ends ends)
-      : Schedule(NWR_SCHEDULE_CUSTOM, settings.spec(), ends),
-        call_(options.coeffs),
-        user_(options.user) {}
+      : Schedule(settings, ends), call_(options.coeffs), user_(options.user) {}
 
  protected:
   nwr_coeffs coeffs(double t) const override {
@@ -104,8 +102,15 @@ Schedule* make_custom(const Settings& settings, const nwr_schedule_options& opti
 }  // namespace
 
 extern const ScheduleKind kCustom;
-const ScheduleKind kCustom = {{NWR_SCHEDULE_CUSTOM, "custom", "",
-                               "coefficients from options.coeffs; t runs from t_noise to t_data"},
+const ScheduleKind kCustom = {{NWR_SCHEDULE_CUSTOM,
+                               "custom",
+                               "",
+                               "coefficients from options.coeffs; t runs from t_noise to t_data",
+                               0,
+                               0,
+                               0,
+                               {},
+                               kOwnTimeParams},
                               make_custom};
 
 }  // namespace noisewright

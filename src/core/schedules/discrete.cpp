@@ -15,9 +15,8 @@ namespace {
 
 class Discrete : public Schedule {
  public:
-  Discrete(int32_t kind, std::string spec, std::vector<double> log_alpha_bars)
-      : Schedule(kind, std::move(spec), ends_of(log_alpha_bars)),
-        log_alpha_bars_(std::move(log_alpha_bars)) {
+  Discrete(const Settings& settings, std::vector<double> log_alpha_bars)
+      : Schedule(settings, ends_of(log_alpha_bars)), log_alpha_bars_(std::move(log_alpha_bars)) {
     lambdas_.reserve(log_alpha_bars_.size());
     for (const double value : log_alpha_bars_) {
       lambdas_.push_back((value - std::log(-std::expm1(value))) / 2);
@@ -150,7 +149,7 @@ Schedule* make_ddpm(const Settings& settings, const nwr_schedule_options&) {
   }
   const auto betas = make_betas(static_cast<int>(settings["beta"]), settings["beta_start"],
                                 settings["beta_end"], static_cast<size_t>(count));
-  return new Discrete(NWR_SCHEDULE_DDPM, settings.spec(), accumulate_betas(betas));
+  return new Discrete(settings, accumulate_betas(betas));
 }
 
 Schedule* make_table(const Settings& settings, const nwr_schedule_options& options) {
@@ -181,7 +180,7 @@ Schedule* make_table(const Settings& settings, const nwr_schedule_options& optio
   } else {
     for (const double value : values) table.push_back(std::log(value));
   }
-  return new Discrete(NWR_SCHEDULE_TABLE, settings.spec(), std::move(table));
+  return new Discrete(settings, std::move(table));
 }
 
 }  // namespace
@@ -190,14 +189,14 @@ extern const ScheduleKind kDdpm;
 const ScheduleKind kDdpm = {
     {NWR_SCHEDULE_DDPM, "ddpm", "",
      "discrete, from a formula for beta; t is the index, from count-1, noise, to -1, data", 0, 0, 0,
-     kDdpmParams},
+     kDdpmParams, kOwnTimeParams},
     make_ddpm};
 
 extern const ScheduleKind kTable;
 const ScheduleKind kTable = {
     {NWR_SCHEDULE_TABLE, "table", "",
      "discrete, from options.table; t is the index, from table_count-1, noise, to -1, data", 0, 0,
-     0, kTableParams},
+     0, kTableParams, kOwnTimeParams},
     make_table};
 
 }  // namespace noisewright

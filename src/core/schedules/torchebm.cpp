@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns torchebm's interpolants: exact by default, or with the clamps of its own formulas. Must not
+// know how they are used.
+#include <algorithm>
+#include <cmath>
+
+#include "core/schedule.hpp"
+
+namespace noisewright {
+namespace {
+
+enum class Form { linear, cosine, vp };
+enum class Compat { no, yes, base };
+
+// torchebm 0.7, formula for formula. base: what a subclass inherits that gives alpha and sigma
+// only.
+class Clamped : public Schedule {
+ public:
+  Clamped(const Settings& settings, Form form, bool base, double beta_min, double beta_max)
+      : Schedule(settings, kToData),
+        form_(form),
+        base_(base),
+        beta_min_(beta_min),
+        beta_max_(beta_max) {}
+
+  bool upstream_factors(double t, const int32_t* inputs, size_t count, int32_t output,
+                        double* factors) const override {
+    const auto place_of = [&](int32_t quantity) {
+      return static_cast<size_t>(std::find(inputs, inputs + count, quantity) - inputs);
+    };
+    const size_t state = place_of(NWR_STATE), velocity = place_of(NWR_VELOCITY);
+    const size_t score = place_of(NWR_SCORE), noise = place_of(NWR_NOISE);
+    const nwr_coeffs c = coeffs(t);
+    std::fill(factors, factors + count, 0.0);
+    if (output == NWR_SCORE && state < count && velocity < count) {
+      const double q = std::max(c.alpha, 1e-8) / c.dalpha;
+      const double spread = std::max(c.sigma * c.sigma - q * c.dsigma * c.sigma, 1e-12);
+      factors[velocity] = q / spread;
+      factors[state] = -1 / spread;
+      return true;
+    }
+    if (output == NWR_NOISE && state < count && velocity < count) {
+      const double slope = std::fabs(c.dalpha) < 1e-8 ? 1e-8 : c.dalpha;
+      const double q = c.alpha / slope;
+      double spread = c.sigma - q * c.dsigma;
+      if (std::fabs(spread) < 1e-12) spread = spread < 0 ? -1e-12 : 1e-12;
+      factors[state] = 1 / spread;
+      factors[velocity] = -q / spread;
+      return true;
+    }
+    if (output == NWR_VELOCITY && state < count && score < count) {
+      factors[score] = c.diffusion2 / 2;
+      factors[state] = c.dlog_alpha;
+      return true;
+    }
+    if (output == NWR_SCORE && noise < count) {
+      factors[noise] = 1 / (-c.sigma + 1e-8);
+      return true;
+    }
+    if (output == NWR_VELOCITY && state < count && noise < count) {
+      factors[noise] = c.diffusion2 / 2 / (-c.sigma + 1e-8);
+      factors[state] = c.dlog_alpha;
+      return true;
+    }
+    return false;
+  }
+
+ protected:
+  nwr_coeffs coeffs(double t) const override {
+    const double angle = path::kHalfPi * t;
+    nwr_coeffs c{};
+    double ratio = 0;
+    switch (form_) {
+      case Form::linear:
+        c.alpha = t, c.sigma = 1 - t, c.dalpha = 1, c.dsigma = -1;
+        ratio = 1 / std::max(t, 1e-8);
+        break;
+      case Form::cosine:
+        c.alpha = std::sin(angle), c.sigma = std::cos(angle);
+        c.dalpha = path::kHalfPi * c.sigma, c.dsigma = -path::kHalfPi * c.alpha;
+        ratio = path::kPi / (2 * std::max(std::tan(angle), 1e-8));
+        break;
+      case Form::vp: {
+        const double rest = 1 - t, rise = beta_max_ - beta_min_;
+        const double log_alpha = -0.25 * rest * rest * rise - 0.5 * rest * beta_min_;
+        ratio = 0.5 * rest * rise + 0.5 * beta_min_;
+        const double square = std::exp(2 * log_alpha);
+        c.alpha = std::exp(log_alpha), c.dalpha = c.alpha * ratio;
+        c.sigma = std::sqrt(std::max(1 - square, 1e-12));
+        c.dsigma = square * 2 * ratio / (-2 * c.sigma);
+        break;
+      }
+    }
+    if (base_) ratio = c.dalpha / std::max(c.alpha, 1e-8);
+    c.dlog_alpha = ratio;
+    c.diffusion2 = form_ == Form::vp && !base_
+                       ? beta_min_ + (1 - t) * (beta_max_ - beta_min_)
+                       : 2 * (ratio * c.sigma * c.sigma - c.sigma * c.dsigma);
+    c.log_alpha = std::log(c.alpha);
+    c.lambda = c.log_alpha - std::log(c.sigma);
+    return c;
+  }
+
+ private:
+  Form form_;
+  bool base_;
+  double beta_min_, beta_max_;
+};
+
+constexpr Param kCompat = {
+    "compat", "torchebm's own clamps, or those of its base class", 0, 0, 2, "no,yes,base"};
+constexpr Param kPlainParams[] = {kCompat};
+// The names say sigma, the values are betas.
+constexpr Param kVpParams[] = {{"sigma_min", "beta at t = 1, data", 0.1, 0, 1e6},
+                               {"sigma_max", "beta at t = 0, noise", 20, 1e-6, 1e6},
+                               kCompat};
+
+Compat compat_of(const Settings& s) { return static_cast<Compat>(static_cast<int>(s["compat"])); }
+
+Schedule* make_linear(const Settings& s, const nwr_schedule_options&) {
+  const Compat compat = compat_of(s);
+  if (compat == Compat::no) return new ClosedForm<path::Linear>(s, kToData, {});
+  return new Clamped(s, Form::linear, compat == Compat::base, 0, 0);
+}
+
+Schedule* make_cosine(const Settings& s, const nwr_schedule_options&) {
+  const Compat compat = compat_of(s);
+  if (compat == Compat::no) return new ClosedForm<path::Trigonometric>(s, kToData, {});
+  return new Clamped(s, Form::cosine, compat == Compat::base, 0, 0);
+}
+
+Schedule* make_vp(const Settings& s, const nwr_schedule_options&) {
+  const double low = s["sigma_min"], high = s["sigma_max"];
+  if (!(high >= low)) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": sigma_max is ", high, ", below sigma_min, ",
+         low);
+  }
+  const Compat compat = compat_of(s);
+  if (compat == Compat::no) return new ClosedForm<path::Vp>(s, kToData, {low, high});
+  return new Clamped(s, Form::vp, compat == Compat::base, low, high);
+}
+
+}  // namespace
+
+extern const ScheduleKind kTorchEbmLinear, kTorchEbmCosine, kTorchEbmVp;
+const ScheduleKind kTorchEbmLinear = {
+    {1010, "torchebm.linear", "", "LinearInterpolant; t = 1 is data", 0, 0, 0, kPlainParams,
+     kUnitTimeParams},
+    make_linear};
+const ScheduleKind kTorchEbmCosine = {
+    {1011, "torchebm.cosine", "", "CosineInterpolant; t = 1 is data", 0, 0, 0, kPlainParams,
+     kUnitTimeParams},
+    make_cosine};
+const ScheduleKind kTorchEbmVp = {
+    {1012, "torchebm.vp", "sit.vp", "VariancePreservingInterpolant; t = 1 is data", 0, 0, 0,
+     kVpParams, kUnitTimeParams},
+    make_vp};
+
+}  // namespace noisewright

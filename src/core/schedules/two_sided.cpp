@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the two-sided interpolants whose path or third leg is special: those of Albergo et al.
+// 2303.08797 that follow gamma, and the transforms of nami before 0.1.0. Must not know how they are
+// used.
+#include <algorithm>
+#include <cmath>
+
+#include "core/schedule.hpp"
+
+namespace noisewright {
+namespace {
+
+// alpha and sigma of norm sqrt(1 - gamma^2) along a quarter circle, so that the squares of all
+// three add to 1; gamma is the shared setting. Their table 8, "trig".
+class NormedCircle : public ClosedForm<path::Trigonometric> {
+ public:
+  explicit NormedCircle(const Settings& s) : ClosedForm(s, kToData, {}) {}
+
+ protected:
+  void add_latent(double t, nwr_coeffs& c) const override {
+    ClosedForm::add_latent(t, c);
+    const double square = (1 - c.gamma) * (1 + c.gamma), norm = std::sqrt(square);
+    // Where gamma reaches 1 the norm has a kink, and the mean of both sides is taken.
+    const bool kink = norm == 0;
+    const double slope = kink ? 0 : -c.gamma_dgamma / norm;
+    c.dalpha = norm * c.dalpha + slope * c.alpha;
+    c.dsigma = norm * c.dsigma + slope * c.sigma;
+    c.alpha *= norm;
+    c.sigma *= norm;
+    c.log_alpha += (square < 0.5 ? std::log(square) : std::log1p(-c.gamma * c.gamma)) / 2;
+    if (!kink) c.dlog_alpha = c.dalpha / c.alpha;
+    c.diffusion2 *= square;
+  }
+};
+
+// From one end to the latent and on to the other: sigma = cos^2(pi t) up to t = 1/2, alpha =
+// cos^2(pi t) from there. Their section 3.4, "encoding-decoding".
+struct EncodeDecode {
+  template <class R>
+  path::Point<R> at(R u, R v) const {
+    const R cosine = std::sin(R(path::kHalfPi) * path::gap(u, v)), square = cosine * cosine;
+    const R sine = std::sin(R(path::kPi) * std::fmin(u, v));
+    // d/du cos^2(pi u)
+    const R slope = -R(2 * path::kPi) * cosine * sine;
+    const bool data_side = u < v;
+    path::Point<R> p;
+    p.alpha = data_side ? square : R(0);
+    p.sigma = data_side ? R(0) : square;
+    p.dalpha = data_side ? slope : R(0);
+    p.dsigma = data_side ? R(0) : slope;
+    p.log_alpha = std::log(p.alpha);
+    p.dlog_alpha = data_side ? p.dalpha / p.alpha : R(0);  // alpha stays 0
+    p.lambda = data_side ? std::numeric_limits<R>::infinity() : -std::numeric_limits<R>::infinity();
+    p.diffusion2 = 0;
+    return p;
+  }
+  path::Place place_of(double) const { return {0.5, 0.5}; }
+};
+
+// nami's score = eta/max(gamma, score_eps) and gamma = sqrt(max(gamma^2, eps)).
+class NamiSeed : public ClosedForm<path::Linear> {
+ public:
+  explicit NamiSeed(const Settings& s)
+      : ClosedForm(s, kToNoise, {}), eps_(s["eps"]), score_eps_(s["score_eps"]) {}
+
+  bool upstream_factors(double t, const int32_t* inputs, size_t count, int32_t output,
+                        double* factors) const override {
+    if (output != NWR_SCORE) return false;
+    nwr_coeffs c{};
+    add_latent(t, c);
+    std::fill(factors, factors + count, 0.0);
+    for (size_t i = 0; i < count; ++i) {
+      const bool negative = inputs[i] == NWR_NEGATIVE_LATENT;
+      if (!negative && inputs[i] != NWR_LATENT) continue;
+      factors[i] = (negative ? 1 : -1) / std::max(c.gamma, score_eps_);
+      return true;
+    }
+    return false;
+  }
+
+ protected:
+  void add_latent(double t, nwr_coeffs& c) const override {
+    ClosedForm::add_latent(t, c);
+    if (has_latent()) c.gamma = std::max(c.gamma, std::sqrt(eps_));
+  }
+
+ private:
+  double eps_, score_eps_;
+};
+
+constexpr Param kTrigParams[] = {latent_param(1), kLatentScale, kSigmaData};
+constexpr Param kEncodeDecodeParams[] = {latent_param(3), kLatentScale, kSigmaData};
+constexpr Param kNamiParams[] = {{"eps", "least gamma^2", 1e-12, 0, 1},
+                                 {"score_eps", "least gamma that eta is divided by", 1e-12, 0, 1}};
+
+}  // namespace
+
+extern const ScheduleKind kAlbergoTrig, kAlbergoEncodeDecode, kNamiSeed;
+const ScheduleKind kAlbergoTrig = {
+    {1013, "albergo.trig", "", "trigonometric times sqrt(1 - gamma^2)", 0, 0, 0, kTrigParams},
+    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
+      if (s["latent_scale"] > 1) {
+        fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": latent_scale is ", s["latent_scale"],
+             ", above 1");
+      }
+      return new NormedCircle(s);
+    }};
+const ScheduleKind kAlbergoEncodeDecode = {
+    {1014, "albergo.encoding-decoding", "", "noise, then latent, then data", 0, 0, 0,
+     kEncodeDecodeParams},
+    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
+      return new ClosedForm<EncodeDecode>(s, kToData, {});
+    }};
+const ScheduleKind kNamiSeed = {
+    {1015, "nami.seed", "", "linear, t = 1 is noise, with the floors of nami before 0.1.0", 0, 0, 0,
+     kNamiParams, kUnitTimeParams},
+    [](const Settings& s, const nwr_schedule_options&) -> Schedule* { return new NamiSeed(s); }};
+
+}  // namespace noisewright
