@@ -187,6 +187,12 @@ void RunTable::add_opening(const RunRequest& request, const std::vector<Combo>& 
   draws_ = opens_;
 }
 
+uint32_t RunTable::written(size_t evaluation) const {
+  uint32_t slots = 0;
+  for (size_t i = 0; i < evaluation; ++i) slots |= lines_[i].writes;
+  return slots;
+}
+
 void RunTable::add_times(const RunRequest& request, const std::vector<Stage::Point>& points) {
   const bool unit_input = request.settings["unit_input"] == 1;
   for (const Stage::Point& p : points) {
@@ -237,7 +243,9 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
     row_draws_.push_back(draws);
     line.draws = line.draws || draws;
   }
-  for (const Emission& e : emissions) {
+  row_slots_.resize(emissions.size());
+  for (size_t row = 0; row < emissions.size(); ++row) {
+    const Emission& e = emissions[row];
     for_each_output(e, [&](const Combo& c, int unwritten) {
       factors_.push_back(c.state);
       if (model_outputs_ == 1) {
@@ -248,9 +256,10 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
       }
       for (int slot = 0; slot <= kMaxSlots; ++slot) {
         if (!(line.reads >> slot & 1)) continue;
-        // A row that does not write this slot leaves it as it is.
+        // A row that does not write this slot leaves it as it is, or empty if it never has.
         const double kept = slot < kMaxSlots ? c.kept[slot] : 0;
-        factors_.push_back(unwritten == slot ? 1 : kept);
+        const double held = row_slots_[row] >> slot & 1;
+        factors_.push_back(unwritten == slot ? held : kept);
       }
       factors_.push_back(c.noise);
       if (request.noise_is_input && line.draws) factors_.push_back(0);
@@ -261,6 +270,11 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
       fail(NWR_ERROR_SINGULAR, "evaluation ", lines_.size(), " of ", request.kind.name, " on ",
            request.schedule.spec(), " has the factor ", factors_[i],
            " at t = ", t_[lines_.size() * static_cast<size_t>(rows_)]);
+    }
+  }
+  for (size_t row = 0; row < emissions.size(); ++row) {
+    for (int slot = 0; slot <= kMaxSlots; ++slot) {
+      if (emissions[row].writes[slot] && (line.writes >> slot & 1)) row_slots_[row] |= 1u << slot;
     }
   }
   slots_ |= line.writes;

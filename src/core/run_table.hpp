@@ -42,6 +42,8 @@ class RunTable {
   int rows() const { return rows_; }
   int model_outputs() const { return model_outputs_; }
   uint32_t slots() const { return slots_; }
+  // The slots that hold something before an evaluation.
+  uint32_t written(size_t evaluation) const;
   bool draws() const { return draws_; }
   // Whether a row of a line consumes noise. A row that waits does not, so that it draws what it
   // would draw alone.
@@ -84,6 +86,7 @@ class RunTable {
   bool draws_ = false;
   bool opens_ = false;
   std::vector<Line> lines_;
+  std::vector<uint32_t> row_slots_;  // what each row has written so far, while the table is made
   std::vector<bool> row_draws_;
   std::vector<bool> opening_draws_;
   std::vector<double> factors_, opening_, t_, clock_, scale_;

@@ -142,8 +142,8 @@ std::string SavedState::write(const Sampler& s) {
     w.field("rngs", [&] { write_rngs(w, s.rngs_); });
     s.context_->synchronize();
     for (int i = 0; i <= kMaxSlots; ++i) {
+      if (!(s.table_.written(s.evaluation_) >> i & 1)) continue;
       const Buffer& slot = s.memory_.slots[i];
-      if (!slot.data()) continue;
       w.field("slot", [&] {
         w.u32(static_cast<uint32_t>(i));
         w.text({static_cast<const char*>(slot.data()), slot.bytes()});
@@ -240,16 +240,16 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
     shape.extent[shape.ndim++] = static_cast<int64_t>(extent);
     elements *= extent;
   }
-  for (int i = 0; i <= kMaxSlots; ++i) {
-    const bool kept = sampler->table_.slots() >> i & 1;
-    if (slots[i].size() != (kept ? elements * size_of(dtype) : 0)) {
-      corrupt("a kept array has the wrong size");
-    }
-  }
   Reader eval(field("eval"));
   sampler->evaluation_ = eval.u64();
   sampler->draw_ = eval.u64();
   if (sampler->evaluation_ > sampler->table_.size()) corrupt("it stands beyond its end");
+  for (int i = 0; i <= kMaxSlots; ++i) {
+    const bool kept = sampler->table_.written(sampler->evaluation_) >> i & 1;
+    if (slots[i].size() != (kept ? elements * size_of(dtype) : 0)) {
+      corrupt("a kept array has the wrong size");
+    }
+  }
   sampler->rngs_ = read_rngs(Reader(field("rngs")));
   if (sampler->rngs_.size() != sampler->setup_.rngs.size())
     corrupt("its generators differ in number");

@@ -128,6 +128,13 @@ TEST_F(State, IsWhatItsHeaderSays) {
   EXPECT_EQ(4 + 6 * sizeof(double), fields["slot"].size());
 }
 
+TEST_F(State, HoldsNothingThatWasNeverWritten) {
+  sampler->start(x, NWR_START_PRIOR);
+  const std::string fresh = SavedState::write(*sampler);
+  for (const auto& [tag, payload] : split(fresh)) EXPECT_NE("slot", tag);
+  EXPECT_EQ(fresh, SavedState::write(*load(fresh)));
+}
+
 TEST_F(State, WritesItselfAgain) {
   const auto loaded = load(saved);
   EXPECT_EQ(saved, SavedState::write(*loaded));
