@@ -111,6 +111,12 @@ Density check_density(const DensityRequest& r) {
            span.begin);
     }
   }
+  if (kind.value == NWR_DENSITY_LOG_NORMAL) {
+    const double noise = r.schedule.at(r.schedule.ends().noise, {"t"}).lambda;
+    if (!(noise < r.schedule.at(r.schedule.ends().data, {"t"}).lambda)) {
+      fail(NWR_ERROR_UNSUPPORTED, "log-normal: ", r.schedule.spec(), " has no levels of noise");
+    }
+  }
   if (kind.value == NWR_DENSITY_LOG_UNIFORM) {
     const Span levels = levels_of(r);
     if (!(levels.begin > 0 && levels.begin < levels.end) || !std::isfinite(levels.end)) {

@@ -1018,6 +1018,13 @@ void add_random(Rows& rows) {
   density("linear", "uniform(begin=0.5,end=0.5)", {"end is 0.5", "begin, 0.5"});
   density("vp", "uniform(begin=1,end=0.5)", {"end is 0.5", "begin, 1"});
   density("ddpm", "uniform(begin=-2,end=5)", {"begin is -2", "-1 to 999"});
+  rows.push_back({"random_times: log-normal on mirror",
+                  kNotYet,
+                  {"log-normal", "mirror", "levels"},
+                  [=](World& w) {
+                    w.use("mirror");
+                    return w.draw_times("log-normal");
+                  }});
   density("linear", "log-uniform", {"sigma_min is 0", "above 0"});
   density("linear", "log-uniform(sigma_min=0.1)", {"sigma_max inf", "finite"});
   density("edm", "log-uniform", {"sigma_min is 0", "sigma_max 80"});
