@@ -724,6 +724,9 @@ typedef struct nwr_eval {
   const double* t_rows;
   const double* clock_rows;
   const double* input_scale_rows;
+  /** How many outputs the model must give: 2 with guidance, else 1. */
+  uint32_t output_count;
+  uint32_t reserved;
 } nwr_eval;
 
 /** Makes a sampler and its table of coefficients. NWR_ERROR_SINGULAR if at some time the prediction

@@ -97,6 +97,7 @@ nwr_eval describe(const Sampler& s, size_t evaluation) {
   e.t = e.t_rows[0];
   e.clock = e.clock_rows[0];
   e.input_scale = e.input_scale_rows[0];
+  e.output_count = static_cast<uint32_t>(table.model_outputs());
   return e;
 }
 

@@ -91,7 +91,7 @@ class Stage {
   // What the state and the model's output say at the evaluation's time; each fails with
   // NWR_ERROR_SINGULAR where they do not determine it.
   Combo state() const { return {1, 0, 0, {}}; }
-  Combo data() const { return express_row({1, 0, 0}, "data"); }
+  Combo data() const { return quantity(NWR_DATA, 0); }
   Combo noise() const { return express_row({0, 1, 0}, "noise"); }
   Combo velocity() const { return quantity(NWR_VELOCITY, 0); }
   // The drift in t of the stochastic process that has the diffusion w^2 in the step's direction.

@@ -203,6 +203,8 @@ int main(void) {
   FIELD(nwr_eval, t_rows);
   FIELD(nwr_eval, clock_rows);
   FIELD(nwr_eval, input_scale_rows);
+  FIELD(nwr_eval, output_count);
+  FIELD(nwr_eval, reserved);
   END(nwr_eval);
 
   STRUCT(nwr_callbacks);

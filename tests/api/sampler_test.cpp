@@ -630,6 +630,8 @@ TEST(Guidance, TakesTwoOutputsAndEqualsCombiningByHand) {
         evaluate(Gaussian{}, by_hand.schedule, plan.prediction, eval, by_hand.x, &with, 0.25);
         evaluate(Gaussian{}, by_hand.schedule, plan.prediction, eval, by_hand.x, &without, -0.125);
         const nwr_tensor* inputs[] = {with, without};
+        EXPECT_EQ(1u, eval.output_count);
+        EXPECT_EQ(2u, by_library.next().output_count);
         const double factors[] = {guidance, 1 - guidance};
         NWR_ASSERT_OK(nwr_tensor_combine(by_hand.context.get(), factors, inputs, 2, mixed));
         NWR_ASSERT_OK(nwr_sampler_step(by_hand.sampler.get(), by_hand.x, mixed, 1));

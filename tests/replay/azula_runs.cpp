@@ -45,7 +45,8 @@ Setup setup_of(const std::string& name) {
   if (name == "Heun") return {"azula.heun", 2};
   if (name.rfind("Ito", 0) == 0) {
     const double temperature = number_after(name, "temp", 1);
-    return {spec("azula.ito", {{"eta", text(eta)}, {"temperature", text(temperature)}}), 1, true};
+    return {spec("azula.ito", {{"eta", text(eta)}, {"temperature", text(temperature)}}), 1,
+            eta > 0};
   }
   if (name.rfind("PC", 0) == 0) {
     const double corrections = number_after(name, "_c", 1);
@@ -89,7 +90,8 @@ void replay_run(Check& check, const Json& file, const SeedCase& c, const Setup& 
   check_states(check, "trajectory", walked, setup.evaluations, trajectory, 1);
   if (!has(c.output, "noise_draws_used")) return;
   // azula draws for eta = 0 too, but for eta = None.
-  const bool idle = setup.sampler.find("azula.ddim") == 0 && !setup.draws;
+  const bool idle = setup.sampler.find("azula.") == 0 &&
+                    setup.sampler.find("eta=0") != setup.sampler.npos && !setup.draws;
   check.equal("noise_draws_used", static_cast<double>(idle ? walked.states.size() : walked.draws),
               c.output["noise_draws_used"]);
 }

@@ -62,6 +62,12 @@ class Clamped : public Schedule {
       factors[state] = c.dlog_alpha;
       return true;
     }
+    // Tweedie's formula with that score.
+    if (output == NWR_DATA && state < count && noise < count && c.alpha > 0) {
+      factors[noise] = c.sigma * c.sigma / c.alpha / (-c.sigma + 1e-8);
+      factors[state] = 1 / c.alpha;
+      return true;
+    }
     return false;
   }
 
