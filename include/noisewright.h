@@ -661,9 +661,10 @@ typedef struct nwr_sampler_options {
   uint32_t flags;
   /** Used when name is NULL. */
   nwr_sampler_kind kind;
-  /** What the model returns: data, noise, velocity, angular, score or preconditioned; 0 is velocity.
-   *  For SDE samplers also the drift that the caller has put together, such as that of a two-sided
-   *  interpolant from two models: NWR_DRIFT where time runs to data, else NWR_FORWARD_DRIFT. */
+  /** What the model returns: data, noise, velocity, angular, score or preconditioned; 0 is
+   * velocity. For SDE samplers also the drift that the caller has put together, such as that of a
+   * two-sided interpolant from two models: NWR_DRIFT where time runs to data, else
+   * NWR_FORWARD_DRIFT. */
   nwr_quantity prediction;
   /** "ddim(eta=0.5)". */
   const char* name;
