@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Chooses an example by name. The first five print what their namesakes in examples/c print.
+using Noisewright;
+using Noisewright.Examples;
+
+try
+{
+    switch (args)
+    {
+        case ["ddim"]: Ddim.Run(); return 0;
+        case ["train"]: Train.Run(); return 0;
+        case ["transform"]: Transform.Run(); return 0;
+        case ["checkpoint"]: return Checkpoint.Run() ? 0 : 1;
+        case ["list"]: List.Run(); return 0;
+        case ["fashion", var library]: Fashion.Run(library, null); return 0;
+        case ["fashion", var library, var picture]: Fashion.Run(library, picture); return 0;
+    }
+    Console.Error.WriteLine("usage: dotnet run -- ddim | train | transform | checkpoint | list\n" +
+        "       dotnet run -- fashion LIBFASHION [PICTURE.pgm]");
+    return 2;
+}
+catch (NoisewrightException e)
+{
+    Console.Error.WriteLine($"noisewright: {e.Message}");
+    return 1;
+}
