@@ -239,7 +239,7 @@ void replay_weights(Check& check, const Json& file, const SeedCase& c) {
   const Numbers times = to_numbers(member(c.inputs, "timesteps"));
   check.level("u", column(coefficients(schedule, times), method.node), member(c.output, "u"));
   check.set_tolerance(kind == "reab" ? kTrapezoidTolerance : 1e-9);
-  for (const size_t order : {2, 3}) {
+  for (const size_t order : {size_t{2}, size_t{3}}) {
     const std::string field = "order" + std::to_string(order) + "_step_i";
     check_weights(check, field,
                   weights_of(method, spec("azula." + kind, {{"order", std::to_string(order)}}),
