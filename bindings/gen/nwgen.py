@@ -766,6 +766,20 @@ def exports_map(nodes):
     return "\n".join(out) + "\n"
 
 
+# Where each package states the library's version.
+VERSIONS = {"bindings/rust/Cargo.toml": r'^version = "(.*)"',
+            "bindings/julia/Project.toml": r'^version = "(.*)"',
+            "bindings/csharp/Directory.Build.props": r"<Version>(.*)</Version>"}
+
+
+def check_versions(root, api):
+    version = ".".join(map(str, api["version"]))
+    found = {name: re.search(pattern, (root / name).read_text(), re.M).group(1)
+             for name, pattern in VERSIONS.items()}
+    return [f"{name}: version {other}, but the header has {version}"
+            for name, other in found.items() if other != version]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--library", required=True, type=pathlib.Path)
@@ -774,9 +788,9 @@ def main():
     options = parser.parse_args()
     root = pathlib.Path(__file__).resolve().parent.parent.parent
     api = parse_header(root / "include" / "noisewright.h")
-    problems = lint(api)
+    problems = [f"noisewright.h: {problem}" for problem in lint(api)] + check_versions(root, api)
     for problem in problems:
-        print(f"noisewright.h: {problem}", file=sys.stderr)
+        print(problem, file=sys.stderr)
     if problems:
         sys.exit(1)
     catalog = read_catalog(options.library, api)
