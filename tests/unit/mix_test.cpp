@@ -19,6 +19,7 @@
 #  include <immintrin.h>
 #endif
 
+#include "../cuda/emulation.hpp"
 #include "cpu_support.hpp"
 #include "math/normal.hpp"
 
@@ -189,6 +190,9 @@ void check(const Case& c, const std::vector<uint32_t>& thread_counts = {1}) {
       EXPECT_TRUE(same(c, got, want)) << kernels->name << ", " << threads << " threads";
     }
   }
+  std::vector<Bytes> got = c.memory();
+  test::emulated_mix(c.plan(got));
+  EXPECT_TRUE(same(c, got, want)) << "as CUDA does it";
 }
 
 // ---- making cases -----------------------------------------------------------------------------
@@ -605,6 +609,10 @@ TEST(Fill, FollowsShapeStridesAndSamples) {
       fill.rng_count = plan.rng_count;
       cpu_backend().fill(make_queue(*kernels).get(), fill);
       EXPECT_TRUE(same(c, got, want)) << kernels->name;
+      got = c.memory();
+      fill.output = c.plan(got).output[0];
+      test::emulated_fill(fill);
+      EXPECT_TRUE(same(c, got, want)) << "as CUDA does it";
     }
   }
 }
@@ -637,8 +645,12 @@ TEST(Copy, MovesBits) {
                       element_offset(from.view, shape, at),
                   size_of(dtype));
     });
+    const Bytes before = to.bytes;
     cpu_backend().copy(make_queue(best_kernels()).get(), plan);
     EXPECT_EQ(to.bytes, want);
+    std::memcpy(to.bytes.data(), before.data(), before.size());
+    test::emulated_copy(plan);
+    EXPECT_EQ(to.bytes, want) << "as CUDA does it";
   }
 }
 

@@ -10,6 +10,7 @@
 #include <random>
 #include <vector>
 
+#include "../cuda/emulation.hpp"
 #include "cpu_support.hpp"
 
 namespace noisewright {
@@ -65,6 +66,11 @@ std::vector<double> run(ReducePlan plan, const Kernels& kernels = best_kernels()
   plan.result = result.data();
   plan.scratch = scratch.data();
   EXPECT_EQ(cpu_backend().reduce(make_queue(kernels, threads).get(), plan), NWR_OK);
+  const std::vector<double> made = result;
+  std::fill(result.begin(), result.end(), -1);
+  std::fill(scratch.begin(), scratch.end(), kNaN);
+  test::emulated_reduce(plan);
+  EXPECT_EQ(std::memcmp(made.data(), result.data(), 8 * made.size()), 0) << "as CUDA does it";
   return result;
 }
 
