@@ -4,6 +4,7 @@
 
 #include "api/guard.hpp"
 #include "api/options.hpp"
+#include "backend/backend.hpp"
 
 using namespace noisewright;
 
@@ -18,10 +19,9 @@ nwr_status nwr_catalog_entry(nwr_domain domain, size_t index, nwr_entry* out) {
     e.value = entry.value;
     e.name = entry.name;
     e.summary = entry.summary;
-    e.flags = static_cast<nwr_entry_flags>(entry.flags | NWR_ENTRY_AVAILABLE);
-    if (domain == NWR_DOMAIN_DEVICE && entry.value == NWR_CUDA) {
-      e.flags = static_cast<nwr_entry_flags>(entry.flags);
-    }
+    const bool plugin = domain == NWR_DOMAIN_DEVICE && entry.value == NWR_CUDA;
+    e.flags = static_cast<nwr_entry_flags>(entry.flags |
+                                           (!plugin || cuda_available() ? NWR_ENTRY_AVAILABLE : 0));
     e.param_count = static_cast<uint32_t>(entry.param_count());
     e.order = entry.order;
     e.evals_per_step = entry.evals_per_step;

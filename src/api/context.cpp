@@ -14,6 +14,22 @@ namespace {
 
 constexpr uint32_t kMostThreads = 1024;
 
+const Backend& choose_cuda(const nwr_context_options& options) {
+  const Backend& backend = cuda_backend(options.plugin);
+  int32_t count = 0;
+  const char* why = nullptr;
+  const int32_t status = backend.device_count(&count, &why);
+  if (status != NWR_OK || count <= 0) {
+    fail(NWR_ERROR_BACKEND,
+         "options.device is cuda, but there is no device: ", why ? why : "the driver counts none");
+  }
+  if (options.device_id < 0 || options.device_id >= count) {
+    fail(NWR_ERROR_BACKEND, "options.device_id is ", options.device_id, ", but cuda has ", count,
+         count == 1 ? " device, 0" : " devices, from 0 on");
+  }
+  return backend;
+}
+
 }  // namespace
 
 nwr_status nwr_context_create(const nwr_context_options* options, nwr_context** out) {
@@ -26,11 +42,11 @@ nwr_status nwr_context_create(const nwr_context_options* options, nwr_context** 
     if (given.reserved != 0) {
       fail(NWR_ERROR_INVALID_ARGUMENT, "options.reserved is ", given.reserved, ", not 0");
     }
-    if (device != NWR_CPU) {
-      fail(NWR_ERROR_BACKEND, "options.device is ", name_of(NWR_DOMAIN_DEVICE, device),
-           ", but this version of noisewright has no plugin for it");
+    if (device != NWR_CPU && device != NWR_CUDA) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, "options.device is ", name_of(NWR_DOMAIN_DEVICE, device),
+           ", where nothing computes; cpu and cuda do");
     }
-    if (given.device_id != 0) {
+    if (device == NWR_CPU && given.device_id != 0) {
       fail(NWR_ERROR_INVALID_ARGUMENT, "options.device_id is ", given.device_id,
            ", but there is one cpu, 0");
     }
@@ -42,14 +58,16 @@ nwr_status nwr_context_create(const nwr_context_options* options, nwr_context** 
       fail(NWR_ERROR_INVALID_ARGUMENT, given.alloc ? "options.free" : "options.alloc",
            " is NULL, but its partner is not");
     }
+    const Backend& backend = device == NWR_CPU ? cpu_backend() : choose_cuda(given);
     QueueOptions queue;
     queue.device = device;
+    queue.device_id = given.device_id;
     queue.stream = given.stream;
     queue.threads = given.threads;
     queue.user = given.user;
     queue.alloc = given.alloc;
     queue.free = given.free;
-    *out = wrap(new Context(cpu_backend(), queue));
+    *out = wrap(new Context(backend, queue));
     return NWR_OK;
   });
 }
@@ -83,7 +101,7 @@ nwr_status nwr_tensor_copy(const nwr_context* context, const nwr_tensor* from,
   return guard([&] {
     require(context, "context");
     const Context& c = *unwrap(context);
-    copy_array(c, take_tensor(from, {"from"}, c.device(), Use::read), {"from"}, to, {"to"});
+    copy_array(c, take_tensor(from, {"from"}, c, Use::read, Place::either), {"from"}, to, {"to"});
     return NWR_OK;
   });
 }

@@ -5,14 +5,10 @@
 
 #include <exception>
 #include <new>
-#include <string_view>
 
 #include "core/error.hpp"
 
 namespace noisewright {
-
-// Keeps a message for nwr_last_error, cut to a fixed length: reporting must not fail.
-void set_last_error(std::string_view message) noexcept;
 
 template <class F>
 nwr_status guard(F&& f) noexcept {

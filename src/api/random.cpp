@@ -16,16 +16,14 @@ using namespace noisewright;
 
 namespace {
 
-void fill(const Context& context, Distribution what, const nwr_rng* rngs, size_t rng_count,
-          const Array& target) {
-  const std::vector<Rng> generators = take_rngs(rngs, rng_count, target.shape.batch());
+FillPlan plan_fill(Distribution what, const std::vector<Rng>& generators, const Array& target) {
   FillPlan plan;
   plan.shape = target.shape;
   plan.output = target.view;
   plan.what = what;
   plan.rngs = generators.data();
-  plan.rng_count = static_cast<int64_t>(rng_count);
-  context.fill(plan);
+  plan.rng_count = static_cast<int64_t>(generators.size());
+  return plan;
 }
 
 double round_to(Dtype dtype, double x) {
@@ -70,8 +68,9 @@ nwr_status nwr_random_fill(const nwr_context* context, nwr_distribution what, co
     require(rngs, "rngs");
     const Context& c = *unwrap(context);
     find_by_value(NWR_DOMAIN_DISTRIBUTION, what, {"what"});
-    const Array target = take_numbers(out, {"out"}, c.device(), Use::write);
-    fill(c, static_cast<Distribution>(what), rngs, rng_count, target);
+    const Array target = take_numbers(out, {"out"}, c, Use::write);
+    const std::vector<Rng> generators = take_rngs(rngs, rng_count, target.shape.batch());
+    c.fill(plan_fill(static_cast<Distribution>(what), generators, target));
     return NWR_OK;
   });
 }
@@ -86,7 +85,8 @@ nwr_status nwr_random_times(const nwr_context* context, const nwr_schedule* sche
     const Context& c = *unwrap(context);
     const nwr_density_options given = take(options, "options");
     refuse_flags(given.flags, "options");
-    const Array target = take_numbers(out, {"out"}, c.device(), Use::write);
+    const Array target = take_numbers(out, {"out"}, c, Use::write, Place::either);
+    const std::vector<Rng> generators = take_rngs(rngs, rng_count, target.shape.batch());
     const Settings settings =
         choose(NWR_DOMAIN_DENSITY, given.name, given.kind, given.params, given.param_count);
     const DensityRequest request{*unwrap(schedule), settings};
@@ -97,17 +97,19 @@ nwr_status nwr_random_times(const nwr_context* context, const nwr_schedule* sche
       fail(NWR_ERROR_INVALID_ARGUMENT, "out.dtype is ", name_of(NWR_DOMAIN_DTYPE, out->dtype),
            ", which has no number from ", density.low, " to ", density.high);
     }
-    // Drawn beside the caller's array, so that a failure writes nothing.
+    // Drawn beside the caller's array, so that a failure writes nothing, and in ordinary memory,
+    // where the density's inverse is known.
     const Dtype dtype = target.view.dtype == Dtype::f64 ? Dtype::f64 : Dtype::f32;
     const auto count = static_cast<size_t>(target.shape.count());
-    const Buffer buffer(Ref<const Context>::share(&c), count * size_of(dtype));
-    const Array drawn = dense(target.shape, dtype, buffer);
-    fill(c, density.kind.from_normal ? Distribution::normal : Distribution::uniform, rngs,
-         rng_count, drawn);
+    std::vector<unsigned char> numbers(count * size_of(dtype));
+    Array drawn = dense(target.shape, dtype, numbers.data());
+    drawn.beside = !c.on_host();
+    const auto what = density.kind.from_normal ? Distribution::normal : Distribution::uniform;
+    c.fill_on_host(plan_fill(what, generators, drawn));
     if (dtype == Dtype::f64) {
-      map_times<double>(density, request, low, high, buffer.data(), count);
+      map_times<double>(density, request, low, high, numbers.data(), count);
     } else {
-      map_times<float>(density, request, low, high, buffer.data(), count);
+      map_times<float>(density, request, low, high, numbers.data(), count);
     }
     copy_array(c, drawn, {"the times"}, out, {"out"});
     return NWR_OK;

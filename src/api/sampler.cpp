@@ -107,7 +107,7 @@ void require_started(const Sampler& s) {
 
 // x as this run knows it.
 Array take_state(const Sampler& s, const nwr_tensor* x) {
-  Array array = take_numbers(x, {"x"}, s.context().device(), Use::write);
+  Array array = take_numbers(x, {"x"}, s.context(), Use::write);
   if (array.view.dtype != s.dtype()) {
     fail(NWR_ERROR_INVALID_ARGUMENT, "x.dtype is ",
          name_of(NWR_DOMAIN_DTYPE, static_cast<int32_t>(array.view.dtype)), ", but the run has ",
@@ -130,7 +130,7 @@ void step(Sampler& s, const Array& x, const nwr_tensor* outputs, size_t output_c
   Array taken[2];
   for (size_t i = 0; i < output_count; ++i) {
     const Name name{"outputs", static_cast<int64_t>(i)};
-    taken[i] = take_numbers(&outputs[i], name, s.context().device(), Use::read);
+    taken[i] = take_numbers(&outputs[i], name, s.context(), Use::read);
     match_shape(x, {"x"}, taken[i], name, false);
     refuse_overlap(taken[i], name, x, {"x"});
   }
@@ -159,9 +159,9 @@ nwr_status nwr_sampler_create(const nwr_context* context, const nwr_schedule* sc
     Sampler::NoiseSource noise;
     if (given.noise) {
       const nwr_noise_fn call = given.noise;
-      const int32_t device = unwrap(context)->device();
-      noise = [owner, call, device](uint64_t draw, const Array& array) {
-        const nwr_tensor tensor = to_tensor(array, device);
+      const Context* const where = unwrap(context);  // which the sampler keeps
+      noise = [owner, call, where](uint64_t draw, const Array& array) {
+        const nwr_tensor tensor = to_tensor(array, *where);
         const int32_t result = call(owner->user, draw, &tensor);
         if (result < 0) {
           fail(NWR_ERROR_CALLBACK, "options.noise returned ", result, " for draw ", draw);
@@ -185,7 +185,7 @@ nwr_status nwr_sampler_start(nwr_sampler* sampler, const nwr_tensor* x, nwr_star
     require(sampler, "sampler");
     Sampler& s = *unwrap(sampler);
     find_by_value(NWR_DOMAIN_START, start, {"start"});
-    s.start(take_numbers(x, {"x"}, s.context().device(), Use::write), start);
+    s.start(take_numbers(x, {"x"}, s.context(), Use::write), start);
     return NWR_OK;
   });
 }
@@ -238,7 +238,7 @@ nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
     const int output_count = s.table().model_outputs();
     for (int i = 0; i < output_count; ++i) {
       arrays[i] = s.scratch_output(i);
-      outputs[i] = to_tensor(arrays[i], s.context().device());
+      outputs[i] = to_tensor(arrays[i], s.context());
     }
     while (!s.done()) {
       if (s.take_cancel()) return NWR_CANCELLED;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <memory>
 
 #include "core/catalog.hpp"
 
@@ -22,13 +23,19 @@ std::string show(const Shape& shape) {
   return text + "]";
 }
 
-void check_device(const nwr_tensor& tensor, const Name& name, int32_t device) {
+void check_device(const nwr_tensor& tensor, const Name& name, const Context& context, Place place) {
   const int32_t at = tensor.device;
   find_by_value(NWR_DOMAIN_DEVICE, at, name.with(".device"));
-  const bool host_memory = at == NWR_CPU || at == NWR_CUDA_HOST || at == NWR_CUDA_MANAGED;
-  if (device == NWR_CPU && !host_memory) {
+  const bool computes = context.on_host() ? at != NWR_CUDA : at != NWR_CPU;
+  const bool reads = at == NWR_CPU || at == NWR_CUDA_HOST || (context.on_host() && at != NWR_CUDA);
+  const bool fits = place == Place::device ? computes : place == Place::host ? reads : true;
+  if (!fits || (at == NWR_CUDA && context.on_host())) {
     fail(NWR_ERROR_INVALID_ARGUMENT, name, ".device is ", name_of(NWR_DOMAIN_DEVICE, at),
-         ", but the context's is ", name_of(NWR_DOMAIN_DEVICE, device));
+         ", but the context's is ", name_of(NWR_DOMAIN_DEVICE, context.device()));
+  }
+  if (at == NWR_CUDA && tensor.device_id != context.device_id()) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, name, ".device_id is ", tensor.device_id,
+         ", but the context's is ", context.device_id());
   }
 }
 
@@ -102,12 +109,38 @@ bool same_view(const Array& a, const Array& b) {
   return true;
 }
 
+bool is_dense(const Array& array) {
+  int64_t step = 1;
+  for (int i = array.shape.ndim - 1; i >= 0; --i) {
+    if (array.shape.extent[i] != 1 && array.view.stride[i] != step) return false;
+    step *= array.shape.extent[i];
+  }
+  return true;
+}
+
+// Copies within one memory.
+void move_array(const Context& context, const Array& from, const Array& to) {
+  if (from.view.dtype == to.view.dtype) {
+    const CopyPlan plan = {to.shape, from.view, to.view};
+    from.beside ? context.copy_on_host(plan) : context.copy(plan);
+    return;
+  }
+  const double factors[] = {1, 0};
+  MixPlan plan;
+  plan.shape = to.shape;
+  plan.input[plan.input_count++] = from.view;
+  plan.output[plan.output_count++] = to.view;
+  plan.factors = factors;
+  from.beside ? context.mix_on_host(plan) : context.mix(plan);
+}
+
 }  // namespace
 
-Array take_tensor(const nwr_tensor* tensor, const Name& name, int32_t device, Use use) {
+Array take_tensor(const nwr_tensor* tensor, const Name& name, const Context& context, Use use,
+                  Place place) {
   if (!tensor) fail(NWR_ERROR_INVALID_ARGUMENT, name, " is NULL");
   if (!tensor->data) fail(NWR_ERROR_INVALID_ARGUMENT, name, ".data is NULL");
-  check_device(*tensor, name, device);
+  check_device(*tensor, name, context, place);
   find_by_value(NWR_DOMAIN_DTYPE, tensor->dtype, name.with(".dtype"));
   if (tensor->ndim < 0 || tensor->ndim > kMaxDims) {
     fail(NWR_ERROR_INVALID_ARGUMENT, name, ".ndim is ", tensor->ndim, ", outside 0 to ", kMaxDims);
@@ -118,6 +151,7 @@ Array take_tensor(const nwr_tensor* tensor, const Name& name, int32_t device, Us
          ", more bytes than memory can have");
   }
   Array array;
+  array.beside = tensor->device == NWR_CPU && !context.on_host();
   array.shape.ndim = tensor->ndim;
   array.view.data = static_cast<char*>(tensor->data) + tensor->byte_offset;
   array.view.dtype = static_cast<Dtype>(tensor->dtype);
@@ -150,8 +184,9 @@ Array take_tensor(const nwr_tensor* tensor, const Name& name, int32_t device, Us
   return array;
 }
 
-Array take_numbers(const nwr_tensor* tensor, const Name& name, int32_t device, Use use) {
-  Array array = take_tensor(tensor, name, device, use);
+Array take_numbers(const nwr_tensor* tensor, const Name& name, const Context& context, Use use,
+                   Place place) {
+  Array array = take_tensor(tensor, name, context, use, place);
   if (array.view.dtype == Dtype::i64) {
     fail(NWR_ERROR_UNSUPPORTED, name,
          ".dtype is i64, but this call computes with f16, bf16, f32 or f64");
@@ -201,8 +236,9 @@ void refuse_overlap(const Array& a, const Name& a_name, const Array& b, const Na
   }
 }
 
-std::vector<double> take_values(const nwr_tensor* tensor, const char* name, int64_t batch) {
-  const Array array = take_tensor(tensor, {name}, NWR_CPU, Use::read);
+std::vector<double> take_values(const nwr_tensor* tensor, const char* name, const Context& context,
+                                int64_t batch) {
+  const Array array = take_tensor(tensor, {name}, context, Use::read, Place::host);
   if (array.view.dtype != Dtype::f32 && array.view.dtype != Dtype::f64) {
     fail(NWR_ERROR_UNSUPPORTED, name, ".dtype is ",
          name_of(NWR_DOMAIN_DTYPE, static_cast<int32_t>(array.view.dtype)), ", not f32 or f64");
@@ -233,30 +269,47 @@ std::vector<double> take_values(const nwr_tensor* tensor, const char* name, int6
 
 void copy_array(const Context& context, Array from, const Name& from_name, const nwr_tensor* to,
                 const Name& to_name) {
-  const Array target = take_tensor(to, to_name, context.device(), Use::write);
+  const Array target = take_tensor(to, to_name, context, Use::write, Place::either);
   match_shape(target, to_name, from, from_name, false);
   refuse_overlap(from, from_name, target, to_name);
-  if (from.view.dtype == target.view.dtype) {
-    context.copy({target.shape, from.view, target.view});
-    return;
-  }
-  if (from.view.dtype == Dtype::i64 || target.view.dtype == Dtype::i64) {
+  if (from.view.dtype != target.view.dtype &&
+      (from.view.dtype == Dtype::i64 || target.view.dtype == Dtype::i64)) {
     fail(NWR_ERROR_UNSUPPORTED, to_name, ".dtype differs from that of ", from_name,
          ", and one is i64");
   }
-  const double factors[] = {1, 0};
-  MixPlan plan;
-  plan.shape = target.shape;
-  plan.input[plan.input_count++] = from.view;
-  plan.output[plan.output_count++] = target.view;
-  plan.factors = factors;
-  context.mix(plan);
+  if (from.beside == target.beside) {
+    move_array(context, from, target);
+    return;
+  }
+  // Dense bytes cross; what they are made of or become is done on either side.
+  const size_t bytes = static_cast<size_t>(target.shape.count()) * size_of(target.view.dtype);
+  const Ref<const Context> owner = Ref<const Context>::share(&context);
+  Buffer there;
+  std::unique_ptr<unsigned char[]> here;
+  const auto packed = [&](const Array& array) {
+    if (array.view.dtype == target.view.dtype && is_dense(array)) return array;
+    Array copy;
+    if (array.beside) {
+      here = std::make_unique<unsigned char[]>(bytes);
+      copy = dense(target.shape, target.view.dtype, here.get());
+    } else {
+      there = Buffer(owner, bytes);
+      copy = dense(target.shape, target.view.dtype, there.data());
+    }
+    copy.beside = array.beside;
+    return copy;
+  };
+  const Array source = packed(from), end = packed(target);
+  if (source.view.data != from.view.data) move_array(context, from, source);
+  context.transfer(end.view.data, source.view.data, bytes);
+  if (end.view.data != target.view.data) move_array(context, end, target);
 }
 
-nwr_tensor to_tensor(const Array& array, int32_t device) {
+nwr_tensor to_tensor(const Array& array, const Context& context) {
   nwr_tensor tensor{};
   tensor.data = array.view.data;
-  tensor.device = static_cast<nwr_device>(device);
+  tensor.device = static_cast<nwr_device>(context.device());
+  tensor.device_id = context.device_id();
   tensor.ndim = array.shape.ndim;
   tensor.dtype = static_cast<nwr_dtype>(array.view.dtype);
   tensor.shape = array.shape.extent;

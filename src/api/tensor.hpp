@@ -11,11 +11,17 @@ namespace noisewright {
 
 enum class Use { read, write };
 
-// Fails unless the tensor is well formed, lies on the device and, if it is written, has no two
+// Where an array may lie: in memory that the context's device computes on, in memory that the host
+// reads, or in either. On the CPU these are the same.
+enum class Place { device, host, either };
+
+// Fails unless the tensor is well formed, lies in that place and, if it is written, has no two
 // elements in one place.
-Array take_tensor(const nwr_tensor* tensor, const Name& name, int32_t device, Use use);
+Array take_tensor(const nwr_tensor* tensor, const Name& name, const Context& context, Use use,
+                  Place place = Place::device);
 // As take_tensor, for arrays that are computed with: integers are refused.
-Array take_numbers(const nwr_tensor* tensor, const Name& name, int32_t device, Use use);
+Array take_numbers(const nwr_tensor* tensor, const Name& name, const Context& context, Use use,
+                   Place place = Place::device);
 
 // Fails unless b has a's shape. With scalar_too a rank-0 b is stretched over a's shape.
 void match_shape(const Array& a, const Name& a_name, Array& b, const Name& b_name, bool scalar_too);
@@ -25,14 +31,16 @@ bool overlapping(const Array& a, const Array& b);
 // Fails if the arrays overlap without being exactly the same view.
 void refuse_overlap(const Array& a, const Name& a_name, const Array& b, const Name& b_name);
 
-// Copies between dtypes and strides; to must have from's shape.
+// Copies between devices, dtypes and strides; to must have from's shape.
 void copy_array(const Context& context, Array from, const Name& from_name, const nwr_tensor* to,
                 const Name& to_name);
 
 // The values of a host tensor of times or diffusions: one, or one a sample. Fails on a number that
 // is not finite.
-std::vector<double> take_values(const nwr_tensor* tensor, const char* name, int64_t batch);
+std::vector<double> take_values(const nwr_tensor* tensor, const char* name, const Context& context,
+                                int64_t batch);
 
-nwr_tensor to_tensor(const Array& array, int32_t device);
+// An array on the context's device as the caller sees it.
+nwr_tensor to_tensor(const Array& array, const Context& context);
 
 }  // namespace noisewright

@@ -115,7 +115,7 @@ class Pass {
   explicit Pass(const Context& context) : context_(context) {}
 
   void add_output(const nwr_tensor* tensor, const Name& name) {
-    Array array = take_numbers(tensor, name, context_.device(), Use::write);
+    Array array = take_numbers(tensor, name, context_, Use::write);
     const int index = plan_.output_count++;
     names_[index] = name;
     if (index > 0) match_shape(outputs_[0], names_[0], array, name, false);
@@ -129,7 +129,7 @@ class Pass {
     plan_.shape = array.shape;
   }
   void add_input(const nwr_tensor* tensor, const Name& name) {
-    Array array = take_numbers(tensor, name, context_.device(), Use::read);
+    Array array = take_numbers(tensor, name, context_, Use::read);
     match_shape(outputs_[0], names_[0], array, name, true);
     for (int i = 0; i < plan_.output_count; ++i)
       refuse_overlap(array, name, outputs_[i], names_[i]);
@@ -200,9 +200,9 @@ nwr_status transform(const Request& r) {
     generators = take_rngs(r.rngs, r.rng_count, batch);
     pass.add_noise(generators);
   }
-  const std::vector<double> times = take_values(r.t, "t", batch);
+  const std::vector<double> times = take_values(r.t, "t", *unwrap(r.context), batch);
   std::vector<double> diffusions(1, 0.0);
-  if (r.diffusion) diffusions = take_values(r.diffusion, "diffusion", batch);
+  if (r.diffusion) diffusions = take_values(r.diffusion, "diffusion", *unwrap(r.context), batch);
   const size_t rows = std::max(times.size(), diffusions.size());
   const auto value = [](const std::vector<double>& list, size_t row) {
     return list.size() == 1 ? list[0] : list[row];

@@ -10,6 +10,7 @@
 #include "math/half.hpp"
 #include "math/mix.hpp"
 #include "math/normal.hpp"
+#include "math/reduce.hpp"
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
 #  define NWR_HAS_AVX512 1
@@ -985,6 +986,73 @@ void fill(const Lane& lane, Distribution what, const FillRun& run) {
   }
 }
 
+// ---- reducing ---------------------------------------------------------------------------------
+
+NWR_INLINE F64 largest_of(F64 largest, F64 x) {  // largest_next of reduce.hpp
+  const F64 magnitude = x < 0.0 ? -x : x;
+  return (magnitude > largest) | (magnitude != magnitude) ? magnitude : largest;
+}
+
+// Adds whole rows of lanes, side by side.
+template <bool kLargest, Dtype kDtype>
+void reduce_lanes(const Byte* at, int64_t rows, double* lanes) {
+  using L = Load<F64, kDtype>;
+  constexpr int kVectors = kReduceLanes / kDoubles;
+  F64 sum[kVectors];
+  std::memcpy(sum, lanes, sizeof sum);
+  for (int64_t r = 0; r < rows; ++r) {
+    NWR_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      const F64 x = L::at(at);
+      at += L::kBytes;
+      sum[v] = kLargest ? largest_of(sum[v], x) : square_next(sum[v], x);
+    }
+  }
+  std::memcpy(lanes, sum, sizeof sum);
+}
+
+template <bool kLargest>
+void reduce_rows(Dtype dtype, const Byte* at, int64_t rows, double* lanes) {
+  with_dtype<F64>(Any(), dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+    reduce_lanes<kLargest, decltype(tag)::dtype>(at, rows, lanes);
+  });
+}
+
+void reduce(const Lane& lane, bool largest, int64_t first, int64_t count, const Byte* at,
+            double* lanes) {
+  alignas(64) Byte stage[kReduceLanes * 8];
+  alignas(64) double some[kReduceLanes];
+  int64_t done = 0;
+  while (done < count) {
+    const int64_t place = (first + done) % kReduceLanes;
+    const Byte* from = at + done * lane.stride;
+    int64_t rows = place == 0 ? (count - done) / kReduceLanes : 0;
+    int64_t taken = rows * kReduceLanes;
+    if (rows == 0 || !side_by_side(lane)) {
+      rows = 1;
+      taken = smaller(kReduceLanes - place, count - done);
+      move(stage + place * lane.size, lane.size, from, lane.stride, lane.size, taken);
+      from = stage;
+    }
+    if (taken < kReduceLanes) {
+      // The other lanes of the row compute with what stands there, and are put back.
+      std::memset(stage, 0, static_cast<size_t>(place * lane.size));
+      std::memset(stage + (place + taken) * lane.size, 0,
+                  static_cast<size_t>((kReduceLanes - place - taken) * lane.size));
+      std::memcpy(some, lanes, sizeof some);
+    }
+    if (largest) {
+      reduce_rows<true>(lane.dtype, from, rows, taken < kReduceLanes ? some : lanes);
+    } else {
+      reduce_rows<false>(lane.dtype, from, rows, taken < kReduceLanes ? some : lanes);
+    }
+    if (taken < kReduceLanes) {
+      std::memcpy(lanes + place, some + place, static_cast<size_t>(taken) * sizeof(double));
+    }
+    done += taken;
+  }
+}
+
 }  // namespace
 
 const Kernels& kernels() {
@@ -992,7 +1060,7 @@ const Kernels& kernels() {
                                 NWR_HAS_AVX512 ? 0.6
                                 : NWR_HAS_AVX2 ? 1.0
                                                : 12.0,
-                                mix, fill};
+                                mix, fill, reduce};
   return table;
 }
 

@@ -73,6 +73,10 @@ struct Kernels {
   double normal_ns;  // rough time of one normal, to judge what is worth a thread
   void (*mix)(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run);
   void (*fill)(const Lane& lane, Distribution what, const FillRun& run);
+  // Adds count elements, whose first is number first of its block, to the lanes of
+  // math/reduce.hpp: their squares, or the largest magnitude.
+  void (*reduce)(const Lane& lane, bool largest, int64_t first, int64_t count,
+                 const unsigned char* at, double* lanes);
 };
 
 // "baseline", "avx2" or "avx512"; nullptr where the machine or the build lacks it.

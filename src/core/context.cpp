@@ -1,18 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/context.hpp"
 
-#include <new>
-
 namespace noisewright {
+
+Context::Context(const Backend& backend, const QueueOptions& options)
+    : backend_(&backend), device_(options.device), device_id_(options.device_id) {
+  check(backend.open(options, &queue_));
+  host_ = queue_;
+  if (on_host()) return;
+  QueueOptions beside;
+  beside.device = NWR_CPU;
+  beside.threads = options.threads;
+  const int32_t status = cpu_backend().open(beside, &host_);
+  if (status != NWR_OK) {
+    backend.close(queue_);
+    raise(status);
+  }
+}
 
 Context::~Context() {
   for (const auto& [memory, bytes] : lent_) backend_->free(queue_, memory, bytes);
+  if (host_ != queue_) cpu_backend().close(host_);
   backend_->close(queue_);
 }
 
+void Context::raise(int32_t status) { throw Error{static_cast<nwr_status>(status), last_error()}; }
+
 void* Context::allocate(size_t bytes) const {
-  void* memory = backend_->alloc(queue_, bytes);
-  if (!memory) throw std::bad_alloc();
+  void* memory = nullptr;
+  check(backend_->alloc(queue_, bytes, &memory));
   return memory;
 }
 

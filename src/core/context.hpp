@@ -8,22 +8,38 @@
 #include <unordered_map>
 
 #include "backend/backend.hpp"
+#include "core/error.hpp"
 #include "core/ref.hpp"
 
 namespace noisewright {
 
 class Context : public RefCounted {
  public:
-  Context(const Backend& backend, const QueueOptions& options)
-      : backend_(&backend), queue_(backend.open(options)), device_(options.device) {}
+  // The backend must be that of options.device.
+  Context(const Backend& backend, const QueueOptions& options);
 
   int32_t device() const { return device_; }
-  void mix(const MixPlan& plan) const { backend_->mix(queue_, plan); }
-  void fill(const FillPlan& plan) const { backend_->fill(queue_, plan); }
-  void copy(const CopyPlan& plan) const { backend_->copy(queue_, plan); }
-  void synchronize() const { backend_->synchronize(queue_); }
+  int32_t device_id() const { return device_id_; }
+  // Whether the device's memory is ordinary memory.
+  bool on_host() const { return device_ == NWR_CPU; }
 
-  // Throws std::bad_alloc.
+  // Work on the device's memory, in the order of the calls. All throw Error.
+  void mix(const MixPlan& plan) const { check(backend_->mix(queue_, plan)); }
+  void fill(const FillPlan& plan) const { check(backend_->fill(queue_, plan)); }
+  void copy(const CopyPlan& plan) const { check(backend_->copy(queue_, plan)); }
+  void reduce(const ReducePlan& plan) const { check(backend_->reduce(queue_, plan)); }
+  void synchronize() const { check(backend_->synchronize(queue_)); }
+
+  // The same on ordinary memory, done when they return.
+  void mix_on_host(const MixPlan& plan) const { check(cpu_backend().mix(host_, plan)); }
+  void fill_on_host(const FillPlan& plan) const { check(cpu_backend().fill(host_, plan)); }
+  void copy_on_host(const CopyPlan& plan) const { check(cpu_backend().copy(host_, plan)); }
+
+  // Bytes between ordinary memory and the device's, either way. Done when it returns.
+  void transfer(void* to, const void* from, size_t bytes) const {
+    check(backend_->transfer(queue_, to, from, bytes));
+  }
+
   void* allocate(size_t bytes) const;
   void release(void* memory, size_t bytes) const { backend_->free(queue_, memory, bytes); }
 
@@ -35,9 +51,15 @@ class Context : public RefCounted {
   ~Context() override;
 
  private:
+  static void check(int32_t status) {
+    if (status != NWR_OK) raise(status);
+  }
+  [[noreturn]] static void raise(int32_t status);
+
   const Backend* backend_;
-  Queue* queue_;
-  int32_t device_;
+  Queue* queue_ = nullptr;
+  Queue* host_ = nullptr;  // the CPU's, which is queue_ where the device is the CPU
+  int32_t device_, device_id_;
   mutable std::mutex lent_mutex_;
   mutable std::unordered_map<void*, size_t> lent_;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the one exception of the library and the building of its message.
+// Owns the one exception of the library, the building of its message, and the last one of a thread.
 // Must not know what the messages are about.
 #pragma once
 
@@ -17,6 +17,10 @@ struct Error {
   nwr_status status;
   std::string message;
 };
+
+// This thread's message for nwr_last_error, cut to a fixed length: reporting must not fail.
+void set_last_error(std::string_view text) noexcept;
+const char* last_error() noexcept;
 
 // Numbers are written by to_chars, so that no locale can change a message or a spec string.
 inline void append(std::string& out, std::string_view text) { out += text; }

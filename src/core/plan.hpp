@@ -88,6 +88,7 @@ struct MixPlan {
   // row is the sample (axis 0) if factor_rows > 1, else 0.
   const double* factors = nullptr;
   int64_t factor_rows = 1;
+  bool factors_on_device = false;  // factors lie in the device's memory
   // rng_count is 0 (no noise: every s_j is 0), 1 (numbers all elements in row-major order), or
   // shape.batch() (each numbers the elements of its own sample).
   const Rng* rngs = nullptr;
@@ -102,6 +103,29 @@ struct FillPlan {
   const Rng* rngs = nullptr;
   int64_t rng_count = 0;
 };
+
+enum class Reduction : int32_t {
+  sum_of_squares = 0,
+  max_abs = 1,
+  quantile_abs = 2  // of |x|, linear between two elements: at place quantile * (count - 1)
+};
+
+// Reduces each sample to one number, or the whole array to one. Results are doubles and do not
+// depend on strides, threads, instruction set or device: elements are taken in row-major order
+// through the one tree of math/reduce.hpp, and a sample is reduced as it would be alone. A NaN
+// among the elements makes the result NaN.
+struct ReducePlan {
+  Shape shape;
+  View input;
+  Reduction what = Reduction::sum_of_squares;
+  bool per_sample = true;
+  double quantile = 0;       // from 0 to 1
+  double* result = nullptr;  // on the device: shape.batch() numbers, or one
+  void* scratch = nullptr;   // on the device: reduce_scratch(plan) bytes, aligned to 8
+};
+
+// The bytes of a plan's scratch, on any device.
+size_t reduce_scratch(const ReducePlan& plan);
 
 // Moves elements bit by bit; both views have the same dtype.
 struct CopyPlan {

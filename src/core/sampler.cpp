@@ -60,9 +60,10 @@ RunTable make_table(const Schedule& schedule, const SamplerSetup& setup, bool no
 
 }  // namespace
 
-Array dense(const Shape& shape, Dtype dtype, const Buffer& buffer) {
-  Array array{shape, {}};
-  array.view.data = buffer.data();
+Array dense(const Shape& shape, Dtype dtype, void* memory) {
+  Array array;
+  array.shape = shape;
+  array.view.data = memory;
   array.view.dtype = dtype;
   int64_t stride = 1;
   for (int i = shape.ndim - 1; i >= 0; --i) {
@@ -105,7 +106,7 @@ Sampler::Memory Sampler::prepare(const Shape& shape, Dtype dtype) const {
   return memory;
 }
 
-Array Sampler::own(const Buffer& buffer) const { return dense(shape_, dtype_, buffer); }
+Array Sampler::own(const Buffer& buffer) const { return dense(shape_, dtype_, buffer.data()); }
 
 void Sampler::add_noise(MixPlan& plan, const Buffer& drawn) const {
   if (noise_) {
@@ -148,8 +149,8 @@ void Sampler::start(const Array& x, nwr_start start) {
   Memory memory = fits ? Memory() : prepare(x.shape, dtype);
   if (noise_) {
     const Memory& m = fits ? memory_ : memory;
-    if (noisy) noise_(0, dense(x.shape, dtype, m.drawn));
-    if (table_.opens()) noise_(noisy ? 1 : 0, dense(x.shape, dtype, m.opening));
+    if (noisy) noise_(0, dense(x.shape, dtype, m.drawn.data()));
+    if (table_.opens()) noise_(noisy ? 1 : 0, dense(x.shape, dtype, m.opening.data()));
   }
   // Nothing of the run before is lost until here.
   if (!fits) memory_ = std::move(memory);

@@ -21,10 +21,11 @@ inline constexpr uint32_t kMostSteps = 1000000;
 struct Array {
   Shape shape;
   View view;
+  bool beside = false;  // in ordinary memory, of a context whose device has its own
 };
 
-// The array that a buffer is, last axis fastest.
-Array dense(const Shape& shape, Dtype dtype, const Buffer& buffer);
+// The array that memory is, last axis fastest.
+Array dense(const Shape& shape, Dtype dtype, void* memory);
 
 struct SamplerSetup {
   std::string spec;  // of kind and settings

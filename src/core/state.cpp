@@ -146,7 +146,9 @@ std::string SavedState::write(const Sampler& s) {
       const Buffer& slot = s.memory_.slots[i];
       w.field("slot", [&] {
         w.u32(static_cast<uint32_t>(i));
-        w.text({static_cast<const char*>(slot.data()), slot.bytes()});
+        const size_t at = out.size();
+        out.resize(at + slot.bytes());
+        s.context_->transfer(&out[at], slot.data(), slot.bytes());
       });
     }
   }
@@ -259,7 +261,8 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
   sampler->fitted_ = sampler->started_ = true;
   for (int i = 0; i <= kMaxSlots; ++i) {
     if (!slots[i].empty()) {
-      std::memcpy(sampler->memory_.slots[i].data(), slots[i].data(), slots[i].size());
+      sampler->context_->transfer(sampler->memory_.slots[i].data(), slots[i].data(),
+                                  slots[i].size());
     }
   }
   return sampler;

@@ -38,6 +38,26 @@ NWR_HD NWR_INLINE float float_of(uint32_t u) {
 #endif
 }
 
+NWR_HD NWR_INLINE uint64_t bits_of(double x) {
+#if defined(__CUDA_ARCH__)
+  return static_cast<uint64_t>(__double_as_longlong(x));
+#else
+  uint64_t u;
+  std::memcpy(&u, &x, sizeof u);
+  return u;
+#endif
+}
+
+NWR_HD NWR_INLINE double double_of(uint64_t u) {
+#if defined(__CUDA_ARCH__)
+  return __longlong_as_double(static_cast<long long>(u));
+#else
+  double x;
+  std::memcpy(&x, &u, sizeof x);
+  return x;
+#endif
+}
+
 // One operation and one rounding to nearest each. No compiler may fuse two of them: on the host
 // -ffp-contract=off forbids it, on the device the intrinsics do.
 NWR_HD NWR_INLINE float mul_rn(float a, float b) {

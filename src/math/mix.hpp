@@ -18,6 +18,13 @@ NWR_HD NWR_INLINE Real mix_next(Real sum, Real factor, Real x) {
   return add_rn(sum, mul_rn(factor, x));
 }
 
+// Where the first product is not told from the others: the one number that leaves each as it is,
+// its sign too.
+template <class Real>
+NWR_HD NWR_INLINE Real mix_nothing() {
+  return Real(-0.0);
+}
+
 // A term is left out if its factor is 0 as Real, that is, after the one rounding to Real.
 template <class Real>
 NWR_HD NWR_INLINE bool mix_uses(Real factor) {

@@ -122,8 +122,15 @@ TEST(Catalog, EntriesAreFoundByNameAndSayWhatTheyAre) {
       const char* theirs = "[a-z][a-z0-9]*(-[0-9.]+)?[.][a-z][a-z0-9]*([-_][a-z0-9]+)*";
       EXPECT_TRUE(std::regex_match(entry.name, std::regex(is_preset(d, entry) ? theirs : own)));
       EXPECT_GT(std::strlen(entry.summary), 3u);
-      const bool cuda = d.domain == NWR_DOMAIN_DEVICE && entry.value == NWR_CUDA;
-      EXPECT_EQ(cuda ? 0 : NWR_ENTRY_AVAILABLE, entry.flags & NWR_ENTRY_AVAILABLE);
+      bool usable = true;
+      if (d.domain == NWR_DOMAIN_DEVICE && entry.value == NWR_CUDA) {
+        auto options = sized<nwr_context_options>();
+        options.device = NWR_CUDA;
+        nwr_context* context = nullptr;
+        usable = nwr_context_create(&options, &context) == NWR_OK;
+        nwr_context_destroy(context);
+      }
+      EXPECT_EQ(usable ? NWR_ENTRY_AVAILABLE : 0, entry.flags & NWR_ENTRY_AVAILABLE);
       EXPECT_EQ(0,
                 entry.flags & ~(NWR_ENTRY_AVAILABLE | NWR_ENTRY_STOCHASTIC | NWR_ENTRY_ADAPTIVE));
       EXPECT_EQ(d.domain == NWR_DOMAIN_SAMPLER, entry.order > 0);

@@ -913,8 +913,13 @@ void add_context(Rows& rows) {
   rows.push_back({"context_create: out NULL", kBad, {"out is NULL"}, [](World&) {
                     return nwr_context_create(nullptr, nullptr);
                   }});
-  add("device cuda", NWR_ERROR_BACKEND, {"options.device is cuda"},
-      [](nwr_context_options& o) { o.device = NWR_CUDA; });
+  add("device cuda", NWR_ERROR_BACKEND, {"options.plugin is /nowhere.so", "cannot be opened"},
+      [](nwr_context_options& o) {
+        o.device = NWR_CUDA;
+        o.plugin = "/nowhere.so";
+      });
+  add("device cuda-host", kBad, {"options.device is cuda-host"},
+      [](nwr_context_options& o) { o.device = NWR_CUDA_HOST; });
   add("device_id 1", kBad, {"options.device_id is 1"},
       [](nwr_context_options& o) { o.device_id = 1; });
   add("device_id -1", kBad, {"options.device_id is -1"},

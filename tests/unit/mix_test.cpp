@@ -19,6 +19,7 @@
 #  include <immintrin.h>
 #endif
 
+#include "../cuda/emulation.hpp"
 #include "cpu_support.hpp"
 #include "math/normal.hpp"
 
@@ -189,6 +190,9 @@ void check(const Case& c, const std::vector<uint32_t>& thread_counts = {1}) {
       EXPECT_TRUE(same(c, got, want)) << kernels->name << ", " << threads << " threads";
     }
   }
+  std::vector<Bytes> got = c.memory();
+  test::emulated_mix(c.plan(got));
+  EXPECT_TRUE(same(c, got, want)) << "as CUDA does it";
 }
 
 // ---- making cases -----------------------------------------------------------------------------
@@ -606,6 +610,10 @@ TEST(Fill, FollowsShapeStridesAndSamples) {
       fill.rng_count = plan.rng_count;
       cpu_backend().fill(make_queue(*kernels).get(), fill);
       EXPECT_TRUE(same(c, got, want)) << kernels->name;
+      got = c.memory();
+      fill.output = c.plan(got).output[0];
+      test::emulated_fill(fill);
+      EXPECT_TRUE(same(c, got, want)) << "as CUDA does it";
     }
   }
 }
@@ -638,8 +646,12 @@ TEST(Copy, MovesBits) {
                       element_offset(from.view, shape, at),
                   size_of(dtype));
     });
+    const Bytes before = to.bytes;
     cpu_backend().copy(make_queue(best_kernels()).get(), plan);
     EXPECT_EQ(to.bytes, want);
+    std::memcpy(to.bytes.data(), before.data(), before.size());
+    test::emulated_copy(plan);
+    EXPECT_EQ(to.bytes, want) << "as CUDA does it";
   }
 }
 
@@ -670,15 +682,19 @@ TEST(Copy, MovesLargeArraysInParallel) {
 
 TEST(CpuMemory, IsAlignedAndMayComeFromHooks) {
   const Backend& cpu = cpu_backend();
-  Queue* queue = cpu.open({});
+  Queue* queue = nullptr;
+  ASSERT_EQ(cpu.open({}, &queue), NWR_OK);
   for (const size_t bytes : {size_t{0}, size_t{1}, size_t{64}, size_t{1000001}}) {
-    void* const memory = cpu.alloc(queue, bytes);
+    void* memory = nullptr;
+    ASSERT_EQ(cpu.alloc(queue, bytes, &memory), NWR_OK);
     ASSERT_NE(memory, nullptr);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % 64, 0u);
     std::memset(memory, 1, bytes);
     cpu.free(queue, memory, bytes);
   }
-  EXPECT_EQ(cpu.alloc(queue, SIZE_MAX), nullptr);
+  void* memory = nullptr;
+  EXPECT_EQ(cpu.alloc(queue, SIZE_MAX, &memory), NWR_ERROR_OUT_OF_MEMORY);
+  EXPECT_EQ(memory, nullptr);
   cpu.free(queue, nullptr, 0);
   cpu.close(queue);
 
@@ -697,14 +713,15 @@ TEST(CpuMemory, IsAlignedAndMayComeFromHooks) {
     ++static_cast<Seen*>(user)->allocs;
     return static_cast<Seen*>(user)->memory;
   };
-  options.free = [](void* user, void* memory, size_t bytes, nwr_device device, void*) {
-    EXPECT_EQ(memory, static_cast<Seen*>(user)->memory);
+  options.free = [](void* user, void* given, size_t bytes, nwr_device device, void*) {
+    EXPECT_EQ(given, static_cast<Seen*>(user)->memory);
     EXPECT_EQ(bytes, 33u);
     EXPECT_EQ(device, NWR_CPU);
     ++static_cast<Seen*>(user)->frees;
   };
-  queue = cpu.open(options);
-  cpu.free(queue, cpu.alloc(queue, 33), 33);
+  ASSERT_EQ(cpu.open(options, &queue), NWR_OK);
+  ASSERT_EQ(cpu.alloc(queue, 33, &memory), NWR_OK);
+  cpu.free(queue, memory, 33);
   cpu.synchronize(queue);
   cpu.close(queue);
   EXPECT_EQ(seen.allocs, 1);
