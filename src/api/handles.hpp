@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns what the three opaque types are. Must not know what is done with them.
+// Owns what two of the opaque types are; the third is known to sampler.cpp alone. Must not know what
+// is done with them.
 #pragma once
 
 #include "core/context.hpp"
-#include "core/sampler.hpp"
 #include "core/schedule.hpp"
 #include "noisewright.h"
 
@@ -18,12 +18,7 @@ inline Schedule* unwrap(nwr_schedule* handle) { return reinterpret_cast<Schedule
 inline const Schedule* unwrap(const nwr_schedule* handle) {
   return reinterpret_cast<const Schedule*>(handle);
 }
-inline Sampler* unwrap(nwr_sampler* handle) { return reinterpret_cast<Sampler*>(handle); }
-inline const Sampler* unwrap(const nwr_sampler* handle) {
-  return reinterpret_cast<const Sampler*>(handle);
-}
 inline nwr_context* wrap(Context* object) { return reinterpret_cast<nwr_context*>(object); }
 inline nwr_schedule* wrap(Schedule* object) { return reinterpret_cast<nwr_schedule*>(object); }
-inline nwr_sampler* wrap(Sampler* object) { return reinterpret_cast<nwr_sampler*>(object); }
 
 }  // namespace noisewright

@@ -18,6 +18,65 @@ using namespace noisewright;
 
 namespace {
 
+// The tensors of the last step, which most loops give again: what has been checked need not be
+// checked twice.
+class LastTensors {
+ public:
+  void forget() { count_ = 0; }
+  bool hold(const nwr_tensor& x, const nwr_tensor* outputs, size_t output_count) const {
+    if (count_ != output_count + 1 || !tensors_[0].is(x)) return false;
+    for (size_t i = 0; i < output_count; ++i) {
+      if (!tensors_[i + 1].is(outputs[i])) return false;
+    }
+    return true;
+  }
+  void keep(const nwr_tensor& x, const nwr_tensor* outputs, size_t output_count) {
+    tensors_[0].take(x);
+    for (size_t i = 0; i < output_count; ++i) tensors_[i + 1].take(outputs[i]);
+    count_ = output_count + 1;
+  }
+  // Of x, and behind it the outputs; for who checks them.
+  Array* arrays() { return arrays_; }
+
+ private:
+  struct Tensor {
+    nwr_tensor view;
+    int64_t shape[kMaxDims], strides[kMaxDims];
+    bool is(const nwr_tensor& t) const {
+      const auto axes = static_cast<size_t>(t.ndim);
+      return t.data == view.data && t.device == view.device && t.device_id == view.device_id &&
+             t.ndim == view.ndim && t.dtype == view.dtype && t.byte_offset == view.byte_offset &&
+             !t.strides == !view.strides && (axes == 0 || t.shape) &&
+             std::equal(shape, shape + axes, t.shape) &&
+             (!t.strides || std::equal(strides, strides + axes, t.strides));
+    }
+    void take(const nwr_tensor& t) {
+      view = t;
+      std::copy(t.shape, t.shape + t.ndim, shape);
+      if (t.strides) std::copy(t.strides, t.strides + t.ndim, strides);
+    }
+  };
+  size_t count_ = 0;
+  Tensor tensors_[3];
+  Array arrays_[3];
+};
+
+// What the handle of a sampler stands for.
+struct Run {
+  explicit Run(std::unique_ptr<Sampler> s) : sampler(std::move(s)) {}
+  const std::unique_ptr<Sampler> sampler;
+  LastTensors last;
+};
+
+Run* unwrap(nwr_sampler* handle) { return reinterpret_cast<Run*>(handle); }
+Sampler& sampler_of(nwr_sampler* handle) { return *unwrap(handle)->sampler; }
+const Sampler& sampler_of(const nwr_sampler* handle) {
+  return *reinterpret_cast<const Run*>(handle)->sampler;
+}
+nwr_sampler* wrap(std::unique_ptr<Sampler> sampler) {
+  return reinterpret_cast<nwr_sampler*>(new Run(std::move(sampler)));
+}
+
 constexpr uint32_t kDefaultSteps = 50;
 constexpr uint32_t kMostRows = 1u << 20;
 
@@ -113,28 +172,39 @@ Array take_state(const Sampler& s, const nwr_tensor* x) {
          name_of(NWR_DOMAIN_DTYPE, static_cast<int32_t>(array.view.dtype)), ", but the run has ",
          name_of(NWR_DOMAIN_DTYPE, static_cast<int32_t>(s.dtype())));
   }
-  Array begun;
-  begun.shape = s.shape();
-  match_shape(begun, {"the run"}, array, {"x"}, false);
+  match_shape(s.shape(), {"the run"}, array, {"x"}, false);
   return array;
 }
 
-void step(Sampler& s, const Array& x, const nwr_tensor* outputs, size_t output_count) {
-  if (s.done()) fail(NWR_ERROR_INVALID_STATE, "the run is over");
-  const auto wanted = static_cast<size_t>(s.table().model_outputs());
-  if (output_count != wanted) {
-    fail(NWR_ERROR_INVALID_ARGUMENT, "output_count is ", output_count, ", but this sampler takes ",
-         wanted);
-  }
-  require(outputs, "outputs");
-  Array taken[2];
+void check_outputs(const Sampler& s, const Array& x, const nwr_tensor* outputs, size_t output_count,
+                   Array* taken) {
   for (size_t i = 0; i < output_count; ++i) {
     const Name name{"outputs", static_cast<int64_t>(i)};
     taken[i] = take_numbers(&outputs[i], name, s.context(), Use::read);
-    match_shape(x, {"x"}, taken[i], name, false);
+    match_shape(x.shape, {"x"}, taken[i], name, false);
     refuse_overlap(taken[i], name, x, {"x"});
   }
-  s.step(x, taken);
+}
+
+void step(Run& run, const nwr_tensor* x, const nwr_tensor* outputs, size_t output_count) {
+  Sampler& s = *run.sampler;
+  Array* const arrays = run.last.arrays();
+  const auto wanted = static_cast<size_t>(s.table().model_outputs());
+  const bool known = !s.done() && x && outputs && output_count == wanted &&
+                     run.last.hold(*x, outputs, output_count);
+  if (!known) {
+    run.last.forget();
+    arrays[0] = take_state(s, x);
+    if (s.done()) fail(NWR_ERROR_INVALID_STATE, "the run is over");
+    if (output_count != wanted) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, "output_count is ", output_count,
+           ", but this sampler takes ", wanted);
+    }
+    require(outputs, "outputs");
+    check_outputs(s, arrays[0], outputs, output_count, arrays + 1);
+    run.last.keep(*x, outputs, output_count);
+  }
+  s.step(arrays[0], arrays + 1);
 }
 
 // The answer of a callback: true to go on, false to cancel.
@@ -172,8 +242,9 @@ nwr_status nwr_sampler_create(const nwr_context* context, const nwr_schedule* sc
                                              Ref<const Schedule>::share(&path), std::move(setup),
                                              std::move(noise));
     sampler->hold(owner);
+    nwr_sampler* const handle = wrap(std::move(sampler));
     owner->release = given.release;
-    *out = wrap(sampler.release());
+    *out = handle;
     return NWR_OK;
   });
 }
@@ -183,8 +254,9 @@ void nwr_sampler_destroy(nwr_sampler* sampler) { delete unwrap(sampler); }
 nwr_status nwr_sampler_start(nwr_sampler* sampler, const nwr_tensor* x, nwr_start start) {
   return guard([&] {
     require(sampler, "sampler");
-    Sampler& s = *unwrap(sampler);
+    Sampler& s = sampler_of(sampler);
     find_by_value(NWR_DOMAIN_START, start, {"start"});
+    unwrap(sampler)->last.forget();
     s.start(take_numbers(x, {"x"}, s.context(), Use::write), start);
     return NWR_OK;
   });
@@ -195,7 +267,7 @@ nwr_status nwr_sampler_next(const nwr_sampler* sampler, nwr_eval* out) {
     require(sampler, "sampler");
     require(out, "out");
     check_struct_size(out, "out");
-    const Sampler& s = *unwrap(sampler);
+    const Sampler& s = sampler_of(sampler);
     require_started(s);
     give(out, describe(s, s.evaluation()));
     return s.done() ? NWR_DONE : NWR_OK;
@@ -206,9 +278,9 @@ nwr_status nwr_sampler_step(nwr_sampler* sampler, const nwr_tensor* x, const nwr
                             size_t output_count) {
   return guard([&] {
     require(sampler, "sampler");
-    Sampler& s = *unwrap(sampler);
-    require_started(s);
-    step(s, take_state(s, x), outputs, output_count);
+    Run& run = *unwrap(sampler);
+    require_started(*run.sampler);
+    step(run, x, outputs, output_count);
     return NWR_OK;
   });
 }
@@ -216,7 +288,7 @@ nwr_status nwr_sampler_step(nwr_sampler* sampler, const nwr_tensor* x, const nwr
 nwr_status nwr_sampler_denoised(const nwr_sampler* sampler, const nwr_tensor* out) {
   return guard([&] {
     require(sampler, "sampler");
-    const Sampler& s = *unwrap(sampler);
+    const Sampler& s = sampler_of(sampler);
     copy_array(s.context(), s.denoised(), {"the run"}, out, {"out"});
     return NWR_OK;
   });
@@ -227,12 +299,13 @@ nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
   return guard([&] {
     require(sampler, "sampler");
     require(callbacks, "callbacks");
-    Sampler& s = *unwrap(sampler);
+    Run& run = *unwrap(sampler);
+    Sampler& s = *run.sampler;
     const nwr_callbacks given = take(callbacks, "callbacks");
     refuse_flags(given.flags, "callbacks");
     if (!given.model) fail(NWR_ERROR_INVALID_ARGUMENT, "callbacks.model is NULL");
     require_started(s);
-    const Array state = take_state(s, x);
+    take_state(s, x);
     nwr_tensor outputs[2];
     Array arrays[2];
     const int output_count = s.table().model_outputs();
@@ -247,7 +320,7 @@ nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
       if (!goes_on("callbacks.model", given.model(given.user, &eval, x, outputs))) {
         return NWR_CANCELLED;
       }
-      step(s, state, outputs, static_cast<size_t>(output_count));
+      step(run, x, outputs, static_cast<size_t>(output_count));
       if (given.progress && !goes_on("callbacks.progress", given.progress(given.user, &eval, x))) {
         return NWR_CANCELLED;
       }
@@ -257,7 +330,7 @@ nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
 }
 
 void nwr_sampler_cancel(const nwr_sampler* sampler) {
-  if (sampler) unwrap(sampler)->cancel();
+  if (sampler) sampler_of(sampler).cancel();
 }
 
 nwr_status nwr_sampler_save(const nwr_sampler* sampler, void* buffer, size_t capacity,
@@ -266,7 +339,7 @@ nwr_status nwr_sampler_save(const nwr_sampler* sampler, void* buffer, size_t cap
     require(sampler, "sampler");
     require(size, "size");
     if (capacity > 0) require(buffer, "buffer");
-    const std::string bytes = SavedState::write(*unwrap(sampler));
+    const std::string bytes = SavedState::write(sampler_of(sampler));
     *size = bytes.size();
     if (capacity == 0) return NWR_OK;
     if (capacity < bytes.size()) {
@@ -286,8 +359,7 @@ nwr_status nwr_sampler_load(const nwr_context* context, const nwr_schedule* sche
     require(buffer, "buffer");
     require(out, "out");
     *out = wrap(SavedState::read(Ref<const Context>::share(unwrap(context)),
-                                 Ref<const Schedule>::share(unwrap(schedule)), buffer, size)
-                    .release());
+                                 Ref<const Schedule>::share(unwrap(schedule)), buffer, size));
     return NWR_OK;
   });
 }

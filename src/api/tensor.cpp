@@ -23,8 +23,12 @@ std::string show(const Shape& shape) {
   return text + "]";
 }
 
+// Whether a number is a dtype, without a look at the catalogue.
+bool is_dtype(int32_t value) { return size_of(static_cast<Dtype>(value)) != 0; }
+
 void check_device(const nwr_tensor& tensor, const Name& name, const Context& context, Place place) {
   const int32_t at = tensor.device;
+  if (at == NWR_CPU && context.on_host()) return;
   find_by_value(NWR_DOMAIN_DEVICE, at, name.with(".device"));
   const bool computes = context.on_host() ? at != NWR_CUDA : at != NWR_CPU;
   const bool reads = at == NWR_CPU || at == NWR_CUDA_HOST || (context.on_host() && at != NWR_CUDA);
@@ -141,7 +145,9 @@ Array take_tensor(const nwr_tensor* tensor, const Name& name, const Context& con
   if (!tensor) fail(NWR_ERROR_INVALID_ARGUMENT, name, " is NULL");
   if (!tensor->data) fail(NWR_ERROR_INVALID_ARGUMENT, name, ".data is NULL");
   check_device(*tensor, name, context, place);
-  find_by_value(NWR_DOMAIN_DTYPE, tensor->dtype, name.with(".dtype"));
+  if (!is_dtype(tensor->dtype)) {
+    find_by_value(NWR_DOMAIN_DTYPE, tensor->dtype, name.with(".dtype"));
+  }
   if (tensor->ndim < 0 || tensor->ndim > kMaxDims) {
     fail(NWR_ERROR_INVALID_ARGUMENT, name, ".ndim is ", tensor->ndim, ", outside 0 to ", kMaxDims);
   }
@@ -178,7 +184,7 @@ Array take_tensor(const nwr_tensor* tensor, const Name& name, const Context& con
       too_large();
     }
   }
-  if (use == Use::write && overlaps_itself(array)) {
+  if (use == Use::write && tensor->strides && overlaps_itself(array)) {
     fail(NWR_ERROR_INVALID_ARGUMENT, name, ": two of its elements lie in one place");
   }
   return array;
@@ -194,15 +200,16 @@ Array take_numbers(const nwr_tensor* tensor, const Name& name, const Context& co
   return array;
 }
 
-void match_shape(const Array& a, const Name& a_name, Array& b, const Name& b_name,
+void match_shape(const Shape& shape, const Name& shape_name, Array& b, const Name& b_name,
                  bool scalar_too) {
   if (b.shape.ndim == 0 && scalar_too) {
-    b.shape = a.shape;  // all strides are 0
+    b.shape = shape;
+    std::fill(b.view.stride, b.view.stride + shape.ndim, 0);
     return;
   }
-  if (!(b.shape == a.shape)) {
+  if (!(b.shape == shape)) {
     fail(NWR_ERROR_INVALID_ARGUMENT, b_name, ": shape ", show(b.shape), " does not fit ",
-         show(a.shape), ", the shape of ", a_name);
+         show(shape), ", the shape of ", shape_name);
   }
 }
 
@@ -249,9 +256,10 @@ std::vector<double> take_values(const nwr_tensor* tensor, const char* name, cons
          " is neither one number nor one for each of ", batch, " samples");
   }
   std::vector<double> values(static_cast<size_t>(count));
+  const int64_t step = array.shape.ndim > 0 ? array.view.stride[0] : 0;
   for (int64_t i = 0; i < count; ++i) {
     const char* at = static_cast<const char*>(array.view.data) +
-                     i * array.view.stride[0] * static_cast<int64_t>(size_of(array.view.dtype));
+                     i * step * static_cast<int64_t>(size_of(array.view.dtype));
     double& value = values[static_cast<size_t>(i)];
     if (array.view.dtype == Dtype::f32) {
       float narrow;
@@ -270,7 +278,7 @@ std::vector<double> take_values(const nwr_tensor* tensor, const char* name, cons
 void copy_array(const Context& context, Array from, const Name& from_name, const nwr_tensor* to,
                 const Name& to_name) {
   const Array target = take_tensor(to, to_name, context, Use::write, Place::either);
-  match_shape(target, to_name, from, from_name, false);
+  match_shape(target.shape, to_name, from, from_name, false);
   refuse_overlap(from, from_name, target, to_name);
   if (from.view.dtype != target.view.dtype &&
       (from.view.dtype == Dtype::i64 || target.view.dtype == Dtype::i64)) {

@@ -23,8 +23,10 @@ Array take_tensor(const nwr_tensor* tensor, const Name& name, const Context& con
 Array take_numbers(const nwr_tensor* tensor, const Name& name, const Context& context, Use use,
                    Place place = Place::device);
 
-// Fails unless b has a's shape. With scalar_too a rank-0 b is stretched over a's shape.
-void match_shape(const Array& a, const Name& a_name, Array& b, const Name& b_name, bool scalar_too);
+// Fails unless b has the shape, which is that of what is named. With scalar_too a rank-0 b is
+// stretched over it.
+void match_shape(const Shape& shape, const Name& shape_name, Array& b, const Name& b_name,
+                 bool scalar_too);
 
 // Whether two arrays share an element, as far as can be told; exact for slices of one dense array.
 bool overlapping(const Array& a, const Array& b);

@@ -118,7 +118,7 @@ class Pass {
     Array array = take_numbers(tensor, name, context_, Use::write);
     const int index = plan_.output_count++;
     names_[index] = name;
-    if (index > 0) match_shape(outputs_[0], names_[0], array, name, false);
+    if (index > 0) match_shape(outputs_[0].shape, names_[0], array, name, false);
     for (int i = 0; i < index; ++i) {
       if (overlapping(outputs_[i], array)) {
         fail(NWR_ERROR_INVALID_ARGUMENT, name, " overlaps ", names_[i]);
@@ -130,7 +130,7 @@ class Pass {
   }
   void add_input(const nwr_tensor* tensor, const Name& name) {
     Array array = take_numbers(tensor, name, context_, Use::read);
-    match_shape(outputs_[0], names_[0], array, name, true);
+    match_shape(outputs_[0].shape, names_[0], array, name, true);
     for (int i = 0; i < plan_.output_count; ++i)
       refuse_overlap(array, name, outputs_[i], names_[i]);
     plan_.input[plan_.input_count++] = array.view;

@@ -2,6 +2,8 @@
 // Owns the CPU as a backend: the choice of kernels, and the cutting of plans into runs of elements.
 // Must not know how an element is computed.
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -80,38 +82,38 @@ void MixJob::prepare(int64_t sample, MixRecipe* recipe) const {
   const double* const factors = plan->factors + row * outputs * (inputs + 1);
   const int terms = plan->rng_count > 0 ? inputs + 1 : inputs;
 
-  uint32_t reads[kMaxOutputs];
-  uint32_t all_reads = 0;
-  for (int j = 0; j < outputs; ++j) {
-    reads[j] = 0;
-    for (int k = 0; k < terms; ++k) {
-      const double factor = factors[j * (inputs + 1) + k];
-      const bool uses = layout.wide ? mix_uses(factor) : mix_uses(static_cast<float>(factor));
-      if (uses) reads[j] |= 1u << k;
-    }
-    all_reads |= reads[j];
-    recipe->order[j] = j;
-  }
+  const auto uses = [&](double x) {
+    return layout.wide ? mix_uses(x) : mix_uses(static_cast<float>(x));
+  };
   recipe->staged = false;
-  if (aliased) order_outputs(*this, reads, recipe);
-
+  for (int j = 0; j < outputs; ++j) recipe->order[j] = j;
+  if (aliased) {
+    uint32_t reads[kMaxOutputs] = {};
+    for (int j = 0; j < outputs; ++j) {
+      for (int k = 0; k < terms; ++k) {
+        if (uses(factors[j * (inputs + 1) + k])) reads[j] |= 1u << k;
+      }
+    }
+    order_outputs(*this, reads, recipe);
+  }
+  uint32_t read = 0;
+  MixTerm* term = recipe->term;
+  for (int place = 0; place < outputs; ++place) {
+    const double* const factor = factors + recipe->order[place] * (inputs + 1);
+    for (int k = 0; k < terms; ++k) {
+      if (!uses(factor[k])) continue;
+      read |= 1u << k;
+      const bool noise = k == inputs;
+      *term++ = {factor[k], static_cast<float>(factor[k]), noise ? kNoiseOperand : k,
+                 noise ? Dtype::f32 : layout.input[k].dtype};
+    }
+    recipe->end[place] = static_cast<int32_t>(term - recipe->term);
+  }
   recipe->used_count = 0;
   for (int k = 0; k < inputs; ++k) {
-    if ((all_reads >> k & 1u) != 0) recipe->used[recipe->used_count++] = k;
+    if ((read >> k & 1u) != 0) recipe->used[recipe->used_count++] = k;
   }
-  recipe->noise = (all_reads >> inputs & 1u) != 0;
-  int32_t used_terms = 0;
-  for (int place = 0; place < outputs; ++place) {
-    const int j = recipe->order[place];
-    for (int k = 0; k < terms; ++k) {
-      if ((reads[j] >> k & 1u) == 0) continue;
-      const double factor = factors[j * (inputs + 1) + k];
-      const bool noise = k == inputs;
-      recipe->term[used_terms++] = {factor, static_cast<float>(factor), noise ? kNoiseOperand : k,
-                                    noise ? Dtype::f32 : layout.input[k].dtype};
-    }
-    recipe->end[place] = used_terms;
-  }
+  recipe->noise = (read >> inputs & 1u) != 0;
   if (recipe->noise) {
     const Rng& rng = plan->rngs[plan->rng_count > 1 ? sample : 0];
     recipe->seed = rng.seed;
@@ -157,6 +159,7 @@ int32_t mix(Queue* queue, const MixPlan& plan) {
   if (job.grid.count == 0 || plan.output_count == 0) return NWR_OK;
 
   double element_ns = plan.rng_count > 0 ? queue->kernels.normal_ns : 0;
+  int64_t element_bytes = 0;
   job.layout.input_count = plan.input_count;
   job.layout.output_count = plan.output_count;
   job.layout.wide = false;
@@ -165,15 +168,20 @@ int32_t mix(Queue* queue, const MixPlan& plan) {
     (v < plan.output_count ? job.layout.output[v] : job.layout.input[v - plan.output_count]) = lane;
     if (lane.dtype == Dtype::f64) job.layout.wide = true;
     element_ns += view_ns(lane);
+    element_bytes += lane.size;
   }
-  job.aliased = false;
-  for (int j = 0; j < plan.output_count && plan.output_count > 1; ++j) {
+  const bool large = plan.output_count <= kStreamedOutputs &&
+                     element_bytes * job.grid.count >= queue->streaming_bytes;
+  bool spoiled = false;
+  for (int j = 0; j < plan.output_count && (plan.output_count > 1 || large); ++j) {
     job.spoils[j] = 0;
     for (int k = 0; k < plan.input_count; ++k) {
       if (plan.input[k].data == plan.output[j].data) job.spoils[j] |= 1u << k;
     }
-    if (job.spoils[j] != 0) job.aliased = true;
+    spoiled = spoiled || job.spoils[j] != 0;
   }
+  job.aliased = spoiled && plan.output_count > 1;
+  job.layout.streaming = large && !spoiled;
   run_job(queue->pool, job, job.grid.count, element_ns);
   return NWR_OK;
 }
@@ -266,7 +274,7 @@ int32_t out_of_memory() {
 }
 
 int32_t open(const QueueOptions& options, Queue** queue) {
-  *queue = new (std::nothrow) Queue(options, best_kernels());
+  *queue = new (std::nothrow) Queue(options, best_kernels(), default_streaming_bytes());
   return *queue != nullptr ? NWR_OK : out_of_memory();
 }
 
@@ -339,8 +347,18 @@ const Kernels& best_kernels() {
   return best;
 }
 
-Queue* open_cpu_queue(const QueueOptions& options, const Kernels& kernels) {
-  return new Queue(options, kernels);
+int64_t default_streaming_bytes() {
+  constexpr int64_t kUsual = 32 << 20;  // where the machine does not tell, or tells too little
+  int64_t cache = 0;
+#if defined(_SC_LEVEL3_CACHE_SIZE)
+  cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
+#endif
+  return (cache > kUsual ? cache : kUsual) / 4 * 3;
+}
+
+Queue* open_cpu_queue(const QueueOptions& options, const Kernels& kernels,
+                      int64_t streaming_bytes) {
+  return new Queue(options, kernels, streaming_bytes);
 }
 
 const Backend& cpu_backend() {

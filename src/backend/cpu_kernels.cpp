@@ -79,6 +79,27 @@ NWR_INLINE void store_raw(Byte* p, Vector x) {
   std::memcpy(p, &x, sizeof x);
 }
 
+// Copies past the caches, where that can be had, so that memory is not read before it is written.
+NWR_INLINE void copy_past(Byte* to, const Byte* from, int64_t bytes) {
+  int64_t done = 0;
+#if NWR_HAS_AVX2
+  const int64_t head = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(to) % kVectorBytes);
+  done = head < bytes ? head : bytes;
+  std::memcpy(to, from, static_cast<size_t>(done));
+  for (; done + kVectorBytes <= bytes; done += kVectorBytes) {
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(to + done), load_raw<__m256i>(from + done));
+  }
+#endif
+  std::memcpy(to + done, from + done, static_cast<size_t>(bytes - done));
+}
+
+// Orders stores past the caches before what follows.
+NWR_INLINE void finish_stores() {
+#if NWR_HAS_AVX2
+  _mm_sfence();
+#endif
+}
+
 NWR_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // ---- random numbers ---------------------------------------------------------------------------
@@ -816,12 +837,19 @@ struct Stage {
   alignas(64) Byte output[kMaxOutputs][kGroupBytes];
 };
 
+// What is stored past the caches is made here first, so many elements at a time.
+constexpr int64_t kPast = 512;
+struct Past {
+  alignas(64) Byte output[kStreamedOutputs][kPast * 8];
+};
+
 template <class Vector>
 void mix_run(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run, Window* window) {
   constexpr int64_t kLanes = kVectorBytes / static_cast<int>(sizeof(Vector{}[0]));
   const int outputs = layout.output_count;
   const Order order = order_of(layout, recipe);
   Stage stage;
+  Past past;
   const Byte* at[kMaxInputs + 1];
   Byte* to[kMaxOutputs];
   int64_t done = 0;
@@ -846,9 +874,17 @@ void mix_run(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run
         to[j] = run.output[j] + done * layout.output[j].size;
       }
       if (count >= kGroup * kLanes) {
+        if (layout.streaming) {
+          count = smaller(count, kPast);
+          for (int j = 0; j < outputs; ++j) to[j] = past.output[j];
+        }
         const int64_t groups = count / (kGroup * kLanes);
         mix_direct<Vector>(order.same, layout, recipe, at, to, groups);
         count = groups * kGroup * kLanes;
+        for (int j = 0; j < outputs && layout.streaming; ++j) {
+          const int64_t size = layout.output[j].size;
+          copy_past(run.output[j] + done * size, to[j], count * size);
+        }
       } else {
         const int64_t vectors = count / kLanes;
         mix_groups<Vector, 1>(Any(), layout, recipe, at, to, vectors);
@@ -887,6 +923,7 @@ void mix_run(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run
     done += count;
     if (window != nullptr) window->next += 4 * count;
   }
+  if (layout.streaming) finish_stores();
 }
 
 void mix(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run) {

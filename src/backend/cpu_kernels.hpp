@@ -14,6 +14,9 @@ namespace noisewright {
 // The number of the operand that stands for the unit normal, behind the inputs.
 inline constexpr int kNoiseOperand = kMaxInputs;
 
+// The most outputs that are stored past the caches.
+inline constexpr int kStreamedOutputs = 2;
+
 // A view along the innermost axis.
 struct Lane {
   Dtype dtype;
@@ -25,7 +28,8 @@ struct Lane {
 struct MixLayout {
   int input_count;
   int output_count;
-  bool wide;  // arithmetic in double
+  bool wide;       // arithmetic in double
+  bool streaming;  // few outputs, beyond the caches, none of them read: stored past the caches
   Lane input[kMaxInputs];
   Lane output[kMaxOutputs];
 };
@@ -85,7 +89,12 @@ const Kernels* kernels_for(const char* isa);
 // The best that the machine has, or what NWR_ISA in the environment names.
 const Kernels& best_kernels();
 
+// Three quarters of the last cache: what is written beyond that is gone before anybody reads it.
+int64_t default_streaming_bytes();
+
 // A queue that runs the given kernels; cpu_backend().open runs the best. Throws std::bad_alloc.
-Queue* open_cpu_queue(const QueueOptions& options, const Kernels& kernels);
+// Passes that touch so many bytes store past the caches.
+Queue* open_cpu_queue(const QueueOptions& options, const Kernels& kernels,
+                      int64_t streaming_bytes = default_streaming_bytes());
 
 }  // namespace noisewright

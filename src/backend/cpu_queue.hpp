@@ -14,10 +14,12 @@
 namespace noisewright {
 
 struct Queue {
-  Queue(const QueueOptions& o, const Kernels& k) : options(o), kernels(k), pool(o.threads) {}
+  Queue(const QueueOptions& o, const Kernels& k, int64_t least_streamed)
+      : options(o), kernels(k), streaming_bytes(least_streamed), pool(o.threads) {}
 
   const QueueOptions options;
   const Kernels& kernels;
+  const int64_t streaming_bytes;  // what a pass has to touch for its outputs to pass the caches
   Pool pool;
 };
 

@@ -31,10 +31,11 @@ inline size_t size_of(Dtype t) {
   return 0;
 }
 
-// The element space of one order: axis 0 is the batch, the last axis runs fastest.
+// The element space of one order: axis 0 is the batch, the last axis runs fastest. Only the first
+// ndim extents are set: a step makes several of these, and most arrays have few axes.
 struct Shape {
   int ndim = 0;
-  int64_t extent[kMaxDims] = {};
+  int64_t extent[kMaxDims];
   int64_t batch() const { return ndim > 0 ? extent[0] : 1; }
   int64_t inner() const {
     int64_t n = 1;
@@ -53,11 +54,11 @@ inline bool operator==(const Shape& a, const Shape& b) {
 }
 
 // A caller's array seen through the order's shape. Strides are in elements and may be negative;
-// a stride of 0 repeats an input (never an output).
+// a stride of 0 repeats an input (never an output). Only the strides of the shape's axes are set.
 struct View {
   void* data = nullptr;  // element [0, 0, ...]; need not be aligned to the element size
   Dtype dtype = Dtype::f32;
-  int64_t stride[kMaxDims] = {};
+  int64_t stride[kMaxDims];
 };
 
 // Position in a Philox4x32-10 stream, in elements.

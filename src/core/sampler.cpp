@@ -60,17 +60,20 @@ RunTable make_table(const Schedule& schedule, const SamplerSetup& setup, bool no
 
 }  // namespace
 
-Array dense(const Shape& shape, Dtype dtype, void* memory) {
-  Array array;
-  array.shape = shape;
-  array.view.data = memory;
-  array.view.dtype = dtype;
+View dense_view(const Shape& shape, Dtype dtype, void* memory) {
+  View view;
+  view.data = memory;
+  view.dtype = dtype;
   int64_t stride = 1;
   for (int i = shape.ndim - 1; i >= 0; --i) {
-    array.view.stride[i] = stride;
+    view.stride[i] = stride;
     stride *= shape.extent[i];
   }
-  return array;
+  return view;
+}
+
+Array dense(const Shape& shape, Dtype dtype, void* memory) {
+  return {shape, dense_view(shape, dtype, memory)};
 }
 
 Sampler::Sampler(Ref<const Context> context, Ref<const Schedule> schedule, SamplerSetup setup,
@@ -190,7 +193,7 @@ void Sampler::step(const Array& x, const Array* outputs) {
   for (int i = 0; i < table_.model_outputs(); ++i) plan.input[plan.input_count++] = outputs[i].view;
   for (int i = 0; i <= kMaxSlots; ++i) {
     if (!((line.reads | line.writes) >> i & 1)) continue;
-    const View slot = own(memory_.slots[i]).view;
+    const View slot = dense_view(shape_, dtype_, memory_.slots[i].data());
     if (line.reads >> i & 1) plan.input[plan.input_count++] = slot;
     if (line.writes >> i & 1) plan.output[plan.output_count++] = slot;
   }

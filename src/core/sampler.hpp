@@ -25,6 +25,7 @@ struct Array {
 };
 
 // The array that memory is, last axis fastest.
+View dense_view(const Shape& shape, Dtype dtype, void* memory);
 Array dense(const Shape& shape, Dtype dtype, void* memory);
 
 struct SamplerSetup {

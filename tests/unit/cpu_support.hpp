@@ -21,10 +21,11 @@ struct CloseQueue {
 };
 using QueuePtr = std::unique_ptr<Queue, CloseQueue>;
 
-inline QueuePtr make_queue(const Kernels& kernels, uint32_t threads = 1) {
+inline QueuePtr make_queue(const Kernels& kernels, uint32_t threads = 1,
+                           int64_t streaming_bytes = default_streaming_bytes()) {
   QueueOptions options;
   options.threads = threads;
-  return QueuePtr(open_cpu_queue(options, kernels));
+  return QueuePtr(open_cpu_queue(options, kernels, streaming_bytes));
 }
 
 // Those of this machine. The baseline is always among them.

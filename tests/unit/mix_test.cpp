@@ -38,7 +38,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 struct Array {
   Bytes bytes;
   size_t first = 0;
-  View view;
+  View view{};  // strides that are not set are 0
 };
 
 // A plan over arrays; outputs name arrays too, so that one may be an input as well.
@@ -185,9 +185,12 @@ void check(const Case& c, const std::vector<uint32_t>& thread_counts = {1}) {
   const std::vector<Bytes> want = expected_memory(c);
   for (const Kernels* kernels : all_kernels()) {
     for (const uint32_t threads : thread_counts) {
-      std::vector<Bytes> got = c.memory();
-      cpu_backend().mix(make_queue(*kernels, threads).get(), c.plan(got));
-      EXPECT_TRUE(same(c, got, want)) << kernels->name << ", " << threads << " threads";
+      for (const int64_t streaming_bytes : {default_streaming_bytes(), int64_t{0}}) {
+        std::vector<Bytes> got = c.memory();
+        cpu_backend().mix(make_queue(*kernels, threads, streaming_bytes).get(), c.plan(got));
+        EXPECT_TRUE(same(c, got, want)) << kernels->name << ", " << threads << " threads, past the "
+                                        << "caches from " << streaming_bytes << " bytes";
+      }
     }
   }
   std::vector<Bytes> got = c.memory();
