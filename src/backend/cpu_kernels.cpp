@@ -79,18 +79,24 @@ NWR_INLINE void store_raw(Byte* p, Vector x) {
   std::memcpy(p, &x, sizeof x);
 }
 
-// Copies past the caches, where that can be had, so that memory is not read before it is written.
-NWR_INLINE void copy_past(Byte* to, const Byte* from, int64_t bytes) {
-  int64_t done = 0;
+// Where a store goes: into the caches, or past them, so that memory is not read before it is
+// written.
+enum class To { caches, memory };
+
+// The address is a multiple of the vector's size if the store goes to memory.
+template <To kTo, class Vector>
+NWR_INLINE void store_to(Byte* p, Vector x) {
 #if NWR_HAS_AVX2
-  const int64_t head = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(to) % kVectorBytes);
-  done = head < bytes ? head : bytes;
-  std::memcpy(to, from, static_cast<size_t>(done));
-  for (; done + kVectorBytes <= bytes; done += kVectorBytes) {
-    _mm256_stream_si256(reinterpret_cast<__m256i*>(to + done), load_raw<__m256i>(from + done));
+  if constexpr (kTo == To::memory) {
+    if constexpr (sizeof x == 32) {
+      _mm256_stream_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(x));
+    } else {
+      _mm_stream_si128(reinterpret_cast<__m128i*>(p), reinterpret_cast<__m128i>(x));
+    }
+    return;
   }
 #endif
-  std::memcpy(to + done, from + done, static_cast<size_t>(bytes - done));
+  store_raw(p, x);
 }
 
 // Orders stores past the caches before what follows.
@@ -420,23 +426,26 @@ NWR_INLINE U32 load_wide(const Byte* p) {
 }
 
 // Numbers below 2^16 as 16 bits each.
+template <To kTo>
 NWR_INLINE void store_narrow(Byte* p, U32 x) {
 #if NWR_HAS_AVX2
   const __m256i pairs = reinterpret_cast<__m256i>(x);
-  store_raw(p, _mm_packus_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1)));
+  store_to<kTo>(
+      p, _mm_packus_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1)));
 #else
   store_raw(p, __builtin_convertvector(x, U16));
 #endif
 }
 
+template <To kTo>
 NWR_INLINE void store_narrow(Byte* p, U32 x, U32 y) {
 #if NWR_HAS_AVX2
   const __m256i mixed =
       _mm256_packus_epi32(reinterpret_cast<__m256i>(x), reinterpret_cast<__m256i>(y));
-  store_raw(p, _mm256_permute4x64_epi64(mixed, 0xD8));
+  store_to<kTo>(p, _mm256_permute4x64_epi64(mixed, 0xD8));
 #else
-  store_narrow(p, x);
-  store_narrow(p + kVectorBytes / 2, y);
+  store_narrow<kTo>(p, x);
+  store_narrow<kTo>(p + kVectorBytes / 2, y);
 #endif
 }
 
@@ -508,22 +517,27 @@ struct Load<F64, Dtype::bf16> {
 template <class Vector, Dtype kDtype>
 struct Store;
 
-template <class Vector, Dtype kDtype, int kVectors>
+template <class Vector, Dtype kDtype, To kTo, int kVectors>
 NWR_INLINE void store_vectors(Byte* p, const Vector (&x)[kVectors]) {
   using S = Store<Vector, kDtype>;
   if constexpr (kDtype == Dtype::bf16 && sizeof(Vector{}[0]) == 4 && kVectors % 2 == 0) {
     NWR_UNROLL
-    for (int v = 0; v < kVectors; v += 2) S::two(p + v * S::kBytes, x[v], x[v + 1]);
+    for (int v = 0; v < kVectors; v += 2) {
+      S::template two<kTo>(p + v * S::kBytes, x[v], x[v + 1]);
+    }
   } else {
     NWR_UNROLL
-    for (int v = 0; v < kVectors; ++v) S::at(p + v * S::kBytes, x[v]);
+    for (int v = 0; v < kVectors; ++v) S::template at<kTo>(p + v * S::kBytes, x[v]);
   }
 }
 
 template <>
 struct Store<F32, Dtype::f32> {
   static constexpr int kBytes = kVectorBytes;
-  static NWR_INLINE void at(Byte* p, F32 x) { store_raw(p, x); }
+  template <To kTo>
+  static NWR_INLINE void at(Byte* p, F32 x) {
+    store_to<kTo>(p, x);
+  }
 };
 
 template <>
@@ -534,19 +548,26 @@ struct Store<F32, Dtype::bf16> {
     const U32 nan = reinterpret_cast<U32>(x != x);
     return (((u + (((u >> 16) & 1u) + 0x7FFFu)) >> 16) & ~nan) | (nan & kNanBf16);
   }
-  static NWR_INLINE void at(Byte* p, F32 x) { store_narrow(p, rounded(x)); }
-  static NWR_INLINE void two(Byte* p, F32 x, F32 y) { store_narrow(p, rounded(x), rounded(y)); }
+  template <To kTo>
+  static NWR_INLINE void at(Byte* p, F32 x) {
+    store_narrow<kTo>(p, rounded(x));
+  }
+  template <To kTo>
+  static NWR_INLINE void two(Byte* p, F32 x, F32 y) {
+    store_narrow<kTo>(p, rounded(x), rounded(y));
+  }
 };
 
 template <>
 struct Store<F32, Dtype::f16> {
   static constexpr int kBytes = kVectorBytes / 2;
+  template <To kTo>
   static NWR_INLINE void at(Byte* p, F32 x) {
 #if NWR_HAS_AVX2
     // A NaN is replaced before the instruction can carry its sign and payload over.
     const U32 nan = reinterpret_cast<U32>(x != x);
     const U32 u = (reinterpret_cast<U32>(x) & ~nan) | (nan & 0x7FC00000u);
-    store_raw(p, _mm256_cvtps_ph(reinterpret_cast<F32>(u), _MM_FROUND_TO_NEAREST_INT));
+    store_to<kTo>(p, _mm256_cvtps_ph(reinterpret_cast<F32>(u), _MM_FROUND_TO_NEAREST_INT));
 #else
     for (int i = 0; i < kFloats; ++i) store_raw(p + 2 * i, f32_to_f16(x[i]));
 #endif
@@ -556,18 +577,25 @@ struct Store<F32, Dtype::f16> {
 template <>
 struct Store<F64, Dtype::f64> {
   static constexpr int kBytes = kVectorBytes;
-  static NWR_INLINE void at(Byte* p, F64 x) { store_raw(p, x); }
+  template <To kTo>
+  static NWR_INLINE void at(Byte* p, F64 x) {
+    store_to<kTo>(p, x);
+  }
 };
 
 template <>
 struct Store<F64, Dtype::f32> {
   static constexpr int kBytes = kVectorBytes / 2;
-  static NWR_INLINE void at(Byte* p, F64 x) { store_raw(p, __builtin_convertvector(x, HalfF32)); }
+  template <To kTo>
+  static NWR_INLINE void at(Byte* p, F64 x) {
+    store_raw(p, __builtin_convertvector(x, HalfF32));
+  }
 };
 
 template <>
 struct Store<F64, Dtype::f16> {
   static constexpr int kBytes = kVectorBytes / 4;
+  template <To kTo>
   static NWR_INLINE void at(Byte* p, F64 x) {
     for (int i = 0; i < kDoubles; ++i) store_raw(p + 2 * i, f64_to_f16(x[i]));
   }
@@ -576,6 +604,7 @@ struct Store<F64, Dtype::f16> {
 template <>
 struct Store<F64, Dtype::bf16> {
   static constexpr int kBytes = kVectorBytes / 4;
+  template <To kTo>
   static NWR_INLINE void at(Byte* p, F64 x) {
     for (int i = 0; i < kDoubles; ++i) store_raw(p + 2 * i, f64_to_bf16(x[i]));
   }
@@ -650,12 +679,12 @@ NWR_INLINE void sum_terms(Known known, const MixTerm* term, const MixTerm* end,
   }
 }
 
-template <class Vector, int kVectors, class Known>
+template <class Vector, To kTo, int kVectors, class Known>
 NWR_INLINE void store_group(Known known, Dtype dtype, Byte* to, int64_t group,
                             const Vector (&sum)[kVectors]) {
   with_dtype<Vector>(known, dtype, [&](auto tag) NWR_INLINE_LAMBDA {
     using S = Store<Vector, decltype(tag)::dtype>;
-    store_vectors<Vector, decltype(tag)::dtype, kVectors>(
+    store_vectors<Vector, decltype(tag)::dtype, kTo, kVectors>(
         opaque(to + group * (S::kBytes * kVectors)), sum);
   });
 }
@@ -663,7 +692,7 @@ NWR_INLINE void store_group(Known known, Dtype dtype, Byte* to, int64_t group,
 // Computes and stores the outputs one after the other, over the given number of groups of kVectors
 // vectors. All of an output's terms are summed in registers before any of it is stored, so an
 // output may lie on its inputs, but not on those of a later one.
-template <class Vector, int kVectors, class Known>
+template <class Vector, int kVectors, To kTo, class Known>
 NWR_INLINE void mix_groups(Known known, const MixLayout& layout, const MixRecipe& recipe,
                            const Byte* const* at, Byte* const* to, int64_t groups) {
   const int outputs = layout.output_count;
@@ -674,7 +703,7 @@ NWR_INLINE void mix_groups(Known known, const MixLayout& layout, const MixRecipe
       const MixTerm* const end = recipe.term + recipe.end[i];
       Vector sum[kVectors];
       sum_terms<Vector, kVectors>(known, term, end, at, group, sum);
-      store_group<Vector, kVectors>(known, layout.output[j].dtype, to[j], group, sum);
+      store_group<Vector, kTo, kVectors>(known, layout.output[j].dtype, to[j], group, sum);
       term = end;
     }
   }
@@ -698,17 +727,18 @@ NWR_INLINE void mix_joint(Known known, const MixLayout& layout, const MixRecipe&
     NWR_UNROLL
     for (int i = 0; i < kOutputs; ++i) {
       const int j = recipe.order[i];
-      store_group<Vector, kVectors>(known, layout.output[j].dtype, to[j], group, sum[i]);
+      store_group<Vector, To::caches, kVectors>(known, layout.output[j].dtype, to[j], group,
+                                                sum[i]);
     }
   }
 }
 
 // Chooses the loop for several outputs.
-template <class Vector, class Known>
+template <class Vector, To kTo, class Known>
 NWR_INLINE void mix_outputs(Known known, const MixLayout& layout, const MixRecipe& recipe,
                             const Byte* const* at, Byte* const* to, int64_t groups) {
   if (!recipe.staged) {
-    mix_groups<Vector, kGroup>(known, layout, recipe, at, to, groups);
+    mix_groups<Vector, kGroup, kTo>(known, layout, recipe, at, to, groups);
   } else if (layout.output_count == 2) {
     mix_joint<Vector, 2>(known, layout, recipe, at, to, groups);
   } else {
@@ -717,7 +747,7 @@ NWR_INLINE void mix_outputs(Known known, const MixLayout& layout, const MixRecip
 }
 
 // The same for the one output of kTerms terms, all of one dtype: what most steps of samplers are.
-template <class Vector, int kTerms, Dtype kDtype>
+template <class Vector, int kTerms, Dtype kDtype, To kTo>
 NWR_INLINE void mix_terms(const MixRecipe& recipe, const Byte* const* at, Byte* to,
                           int64_t groups) {
   using L = Load<Vector, kDtype>;
@@ -740,21 +770,21 @@ NWR_INLINE void mix_terms(const MixRecipe& recipe, const Byte* const* at, Byte* 
         sum[v] = mix_next(sum[v], factor[t], L::at(from[t] + offset + v * L::kBytes));
       }
     }
-    store_vectors<Vector, kDtype, kVectors>(to + offset, sum);
+    store_vectors<Vector, kDtype, kTo, kVectors>(to + offset, sum);
   }
 }
 
 // Chooses the loop for groups where all operands have one dtype.
-template <class Vector, Dtype kDtype>
+template <class Vector, To kTo, Dtype kDtype>
 NWR_INLINE void mix_same(Tag<kDtype> known, const MixLayout& layout, const MixRecipe& recipe,
                          const Byte* const* at, Byte* const* to, int64_t groups) {
   const int terms = layout.output_count == 1 ? recipe.end[0] : 0;
   switch (terms) {
-    case 1: return mix_terms<Vector, 1, kDtype>(recipe, at, to[0], groups);
-    case 2: return mix_terms<Vector, 2, kDtype>(recipe, at, to[0], groups);
-    case 3: return mix_terms<Vector, 3, kDtype>(recipe, at, to[0], groups);
-    case 4: return mix_terms<Vector, 4, kDtype>(recipe, at, to[0], groups);
-    default: return mix_outputs<Vector>(known, layout, recipe, at, to, groups);
+    case 1: return mix_terms<Vector, 1, kDtype, kTo>(recipe, at, to[0], groups);
+    case 2: return mix_terms<Vector, 2, kDtype, kTo>(recipe, at, to[0], groups);
+    case 3: return mix_terms<Vector, 3, kDtype, kTo>(recipe, at, to[0], groups);
+    case 4: return mix_terms<Vector, 4, kDtype, kTo>(recipe, at, to[0], groups);
+    default: return mix_outputs<Vector, kTo>(known, layout, recipe, at, to, groups);
   }
 }
 
@@ -811,22 +841,38 @@ NWR_INLINE Order order_of(const MixLayout& layout, const MixRecipe& recipe) {
   return order;
 }
 
-template <class Vector>
+template <class Vector, To kTo>
 NWR_INLINE void mix_direct(bool same, const MixLayout& layout, const MixRecipe& recipe,
                            const Byte* const* at, Byte* const* to, int64_t groups) {
   const Dtype dtype = layout.output[0].dtype;
   if (!same) {
-    mix_outputs<Vector>(Any(), layout, recipe, at, to, groups);
+    mix_outputs<Vector, To::caches>(Any(), layout, recipe, at, to, groups);
   } else if constexpr (sizeof(Vector{}[0]) == 8) {
     // One dtype in arithmetic of double is double.
-    mix_same<Vector>(Tag<Dtype::f64>(), layout, recipe, at, to, groups);
+    mix_same<Vector, kTo>(Tag<Dtype::f64>(), layout, recipe, at, to, groups);
   } else if (dtype == Dtype::f32) {
-    mix_same<Vector>(Tag<Dtype::f32>(), layout, recipe, at, to, groups);
+    mix_same<Vector, kTo>(Tag<Dtype::f32>(), layout, recipe, at, to, groups);
   } else if (dtype == Dtype::bf16) {
-    mix_same<Vector>(Tag<Dtype::bf16>(), layout, recipe, at, to, groups);
+    mix_same<Vector, kTo>(Tag<Dtype::bf16>(), layout, recipe, at, to, groups);
   } else {
-    mix_same<Vector>(Tag<Dtype::f16>(), layout, recipe, at, to, groups);
+    mix_same<Vector, kTo>(Tag<Dtype::f16>(), layout, recipe, at, to, groups);
   }
+}
+
+// Finds after how many elements all outputs lie at multiples of a vector, if ever.
+NWR_INLINE bool find_head(const MixLayout& layout, const MixRun& run, int64_t* head) {
+  const auto beyond = [&](int j) {
+    return reinterpret_cast<uintptr_t>(run.output[j]) +
+           static_cast<uintptr_t>(*head) * static_cast<uintptr_t>(layout.output[j].size);
+  };
+  *head = static_cast<int64_t>(-beyond(0) % kVectorBytes) / layout.output[0].size;
+  for (int j = 0; j < layout.output_count; ++j) {
+    if (beyond(j) % kVectorBytes != 0) {
+      *head = 0;
+      return false;
+    }
+  }
+  return true;
 }
 
 // Operands that do not lie side by side, and the ends of runs, pass through here, and so does what
@@ -837,24 +883,21 @@ struct Stage {
   alignas(64) Byte output[kMaxOutputs][kGroupBytes];
 };
 
-// What is stored past the caches is made here first, so many elements at a time.
-constexpr int64_t kPast = 512;
-struct Past {
-  alignas(64) Byte output[kStreamedOutputs][kPast * 8];
-};
-
 template <class Vector>
 void mix_run(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run, Window* window) {
   constexpr int64_t kLanes = kVectorBytes / static_cast<int>(sizeof(Vector{}[0]));
   const int outputs = layout.output_count;
   const Order order = order_of(layout, recipe);
   Stage stage;
-  Past past;
   const Byte* at[kMaxInputs + 1];
   Byte* to[kMaxOutputs];
+  int64_t head = 0;
+  // Not with noise: its windows end anywhere, and making it takes longer than memory does.
+  const bool past = layout.streaming && window == nullptr && order.direct && order.same &&
+                    find_head(layout, run, &head);
   int64_t done = 0;
   while (done < run.count) {
-    int64_t count = run.count - done;
+    int64_t count = done < head ? smaller(head, run.count) - done : run.count - done;
     if (window != nullptr) {
       if (done == window->end) {
         window->refill<Make::normals>(run.position + static_cast<uint64_t>(done), done, count);
@@ -874,20 +917,16 @@ void mix_run(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run
         to[j] = run.output[j] + done * layout.output[j].size;
       }
       if (count >= kGroup * kLanes) {
-        if (layout.streaming) {
-          count = smaller(count, kPast);
-          for (int j = 0; j < outputs; ++j) to[j] = past.output[j];
-        }
         const int64_t groups = count / (kGroup * kLanes);
-        mix_direct<Vector>(order.same, layout, recipe, at, to, groups);
-        count = groups * kGroup * kLanes;
-        for (int j = 0; j < outputs && layout.streaming; ++j) {
-          const int64_t size = layout.output[j].size;
-          copy_past(run.output[j] + done * size, to[j], count * size);
+        if (past) {
+          mix_direct<Vector, To::memory>(true, layout, recipe, at, to, groups);
+        } else {
+          mix_direct<Vector, To::caches>(order.same, layout, recipe, at, to, groups);
         }
+        count = groups * kGroup * kLanes;
       } else {
         const int64_t vectors = count / kLanes;
-        mix_groups<Vector, 1>(Any(), layout, recipe, at, to, vectors);
+        mix_groups<Vector, 1, To::caches>(Any(), layout, recipe, at, to, vectors);
         count = vectors * kLanes;
       }
     } else {
@@ -910,9 +949,9 @@ void mix_run(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run
       }
       for (int j = 0; j < outputs; ++j) to[j] = stage.output[j];
       if (vectors == kGroup) {
-        mix_groups<Vector, kGroup>(Any(), layout, recipe, at, to, 1);
+        mix_groups<Vector, kGroup, To::caches>(Any(), layout, recipe, at, to, 1);
       } else {
-        mix_groups<Vector, 1>(Any(), layout, recipe, at, to, vectors);
+        mix_groups<Vector, 1, To::caches>(Any(), layout, recipe, at, to, vectors);
       }
       for (int j = 0; j < outputs; ++j) {
         const Lane& lane = layout.output[j];
@@ -923,7 +962,7 @@ void mix_run(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run
     done += count;
     if (window != nullptr) window->next += 4 * count;
   }
-  if (layout.streaming) finish_stores();
+  if (past) finish_stores();
 }
 
 void mix(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run) {
@@ -964,7 +1003,7 @@ NWR_INLINE void store_uniform_f16(Byte* p, F32 x) {
 }
 
 NWR_INLINE void store_uniform_bf16(Byte* p, F32 x) {
-  store_narrow(p, reinterpret_cast<U32>(x) >> 16);
+  store_narrow<To::caches>(p, reinterpret_cast<U32>(x) >> 16);
 }
 
 // Turns vectors of made numbers into elements, side by side.
@@ -979,7 +1018,7 @@ void convert(const Byte* made, Distribution what, Dtype dtype, int64_t count, By
     with_dtype<F32>(Any(), dtype, [&](auto tag) NWR_INLINE_LAMBDA {
       using S = Store<F32, decltype(tag)::dtype>;
       for (int64_t i = 0; i < count; i += kFloats) {
-        S::at(out + S::kBytes / kFloats * i, load_raw<F32>(made + 4 * i));
+        S::template at<To::caches>(out + S::kBytes / kFloats * i, load_raw<F32>(made + 4 * i));
       }
     });
   } else {
