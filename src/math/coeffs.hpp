@@ -438,6 +438,14 @@ NWR_HD Point<R> variance_preserving(R lambda, R slope) {
   return p;
 }
 
+// A flow's noise level with the steps moved to its noisy end: k s / (1 + (k-1) s) (Esser et al.
+// 2403.03206, eq. 23); with a power of 1/s - 1 as in FLUX's code, where k is exp(mu).
+inline double shifted(double s, double k, double power = 1) {
+  if (s <= 0 || s >= 1) return s;
+  const double odds = (1 - s) / s;
+  return k / (k + (power == 1 ? odds : std::pow(odds, power)));
+}
+
 // The third leg of a two-sided interpolant (Albergo et al. 2303.08797, table 8): gamma and
 // gamma*dgamma/du, which stays finite where dgamma/du does not.
 enum class Latent { none, brownian, bsquared, sinesquared, sigmoid };

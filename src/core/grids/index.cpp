@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the grids that are made of places in a schedule's table, in integers where the places are
+// whole: no rounding of a step's width can add or lose a step. Must not know what the table holds.
+#include <algorithm>
+
+#include "core/grid.hpp"
+#include "core/quantile.hpp"
+
+namespace noisewright {
+namespace {
+
+// total: the size of the table, or what is left of it.
+struct Places {
+  const GridRequest& request;
+  int64_t total, steps;
+
+  double operator[](const char* setting) const { return request.settings[setting]; }
+};
+
+// a/b to the nearest integer, halves to even, as numpy rounds.
+double round_ratio(int64_t a, int64_t b) {
+  const int64_t quotient = a / b, rest = a % b;
+  return static_cast<double>(quotient +
+                             (2 * rest > b || (2 * rest == b && quotient % 2 == 1) ? 1 : 0));
+}
+double ratio(int64_t a, int64_t b) { return static_cast<double>(a) / static_cast<double>(b); }
+
+Places places_of(const GridRequest& r) {
+  Places p{r, r.schedule.table_size(), r.steps()};
+  if (p.total == 0) {
+    fail(NWR_ERROR_UNSUPPORTED, "this grid is made of indices, but ", r.schedule.spec(),
+         " is not discrete");
+  }
+  if (!r.own_ends) {
+    fail(NWR_ERROR_UNSUPPORTED, "t_begin is ", r.begin, " and t_end is ", r.end,
+         ", but this grid has ends of its own");
+  }
+  const double least = r.settings["lambda_min"];
+  const auto kept = [&](int64_t count) {
+    const double t = r.schedule.table_time(static_cast<double>(count - 1));
+    return r.schedule.at(t, {"t"}).lambda >= least;
+  };
+  while (least > kNoLambdaMin && p.total > 1 && !kept(p.total)) --p.total;
+  if (p.steps > p.total) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "count is ", r.count, ", but ", r.schedule.spec(),
+         " has only ", p.total, " indices for its steps");
+  }
+  return p;
+}
+
+// Place i of a grid, counted from the noisy end. Whole places that would coincide, as rounding of
+// a curve makes them, move apart: peers that drop them take fewer steps than were asked for.
+template <double (*kPlace)(const Places&, int64_t)>
+void fill_places(const GridRequest& r) {
+  const Places places = places_of(r);
+  double before = static_cast<double>(places.total);
+  for (int64_t i = 0; i < places.steps; ++i) {
+    double place = kPlace(places, i);
+    if (place == std::floor(place) && before == std::floor(before)) {
+      place = std::max(std::min(place, before - 1), static_cast<double>(places.steps - 1 - i));
+    }
+    r.times[i] = r.schedule.table_time(place);
+    before = place;
+  }
+  end_grid(r, r.schedule.table_time(0));
+}
+
+int64_t offset_of(const Places& p, int64_t highest) {
+  const double given = p["offset"];
+  if (given != std::floor(given) || given >= static_cast<double>(p.total - highest)) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "leading: offset is ", given, "; it must be whole, and ",
+         p.steps, " steps allow at most ", p.total - 1 - highest);
+  }
+  return static_cast<int64_t>(given);
+}
+
+double leading(const Places& p, int64_t i) {
+  const int64_t width = p.total / p.steps;
+  const int64_t offset = offset_of(p, (p.steps - 1) * width);
+  return static_cast<double>((p.steps - 1 - i) * width + offset);
+}
+// Leaves out the step at index 0, as diffusers' multistep solvers do.
+double multistep_leading(const Places& p, int64_t i) {
+  const int64_t width = p.total / (p.steps + 1);
+  const int64_t offset = offset_of(p, p.steps * width);
+  return static_cast<double>((p.steps - i) * width + offset);
+}
+double ddim_uniform(const Places& p, int64_t i) {
+  const int64_t width = p.total / p.steps, highest = (p.steps - 1) * width;
+  return static_cast<double>((p.steps - 1 - i) * width + (highest + 1 < p.total ? 1 : 0));
+}
+double from_top(const Places& p, int64_t i) {
+  return static_cast<double>(p.total - 1 - i * (p.total / p.steps));
+}
+double trailing(const Places& p, int64_t i) {
+  return round_ratio(p.total * (p.steps - i), p.steps) - 1;
+}
+// One step begins at the noise end, not at index 0 as numpy's linspace would have it.
+double linspace(const Places& p, int64_t i) {
+  if (p.steps == 1) return static_cast<double>(p.total - 1);
+  return round_ratio((p.total - 1) * (p.steps - 1 - i), p.steps - 1);
+}
+double normal(const Places& p, int64_t i) {
+  if (p.steps == 1) return static_cast<double>(p.total - 1);
+  return ratio((p.total - 1) * (p.steps - 1 - i), p.steps - 1);
+}
+double multistep_linspace(const Places& p, int64_t i) {
+  return round_ratio((p.total - 1) * (p.steps - i), p.steps);
+}
+double sgm_uniform(const Places& p, int64_t i) {
+  return ratio((p.total - 1) * (p.steps - i), p.steps);
+}
+double simple(const Places& p, int64_t i) {
+  return static_cast<double>(p.total - 1 - i * p.total / p.steps);
+}
+
+// Luo et al. 2310.04378: every (T/original)-th index, of which n.
+double lcm(const Places& p, int64_t i) {
+  const int64_t given = whole_setting(p.request, "original");
+  const int64_t original = given == 0 ? std::max<int64_t>(50, p.steps) : given;
+  // A product that is whole but for its rounding is whole: 0.58 of 50 is 29.
+  const auto kept =
+      static_cast<int64_t>(std::floor(static_cast<double>(original) * p["strength"] + 1e-9));
+  if (original > p.total || kept < p.steps) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "lcm: original is ", original, " and strength ", p["strength"],
+         ", which leave ", std::min(kept, p.total), " indices for ", p.steps, " steps");
+  }
+  const int64_t width = p.total / original;
+  return static_cast<double>((kept - i * kept / p.steps) * width - 1);
+}
+
+double of_curve(const Places& p, double curve) {
+  const double place = curve * static_cast<double>(p.total - 1);
+  return p["round"] == 1 ? std::nearbyint(place) : place;
+}
+// Lee et al. 2407.12173.
+double beta(const Places& p, int64_t i) {
+  return of_curve(p, beta_quantile(ratio(p.steps - i, p.steps), p["alpha"], p["beta"]));
+}
+double smoothstep(const Places& p, int64_t i) {
+  const double u = ratio(p.steps - i, p.steps);
+  return of_curve(p, u * u * (3 - 2 * u));
+}
+
+constexpr Param kOffset = {"offset", "added to each index (Stable Diffusion has 1)", 0, 0, 1e6};
+constexpr Param kLeadingParams[] = {kOffset};
+constexpr Param kLcmParams[] = {
+    {"original", "steps of the distilled model; 0 is 50, or n if more", 0, 0, 1e6, nullptr, true},
+    {"strength", "share of those steps that is used", 1, 1e-6, 1}};
+constexpr Param round_param(double by_default) {
+  return {"round", "to whole indices", by_default, 0, 1, "no,yes"};
+}
+constexpr Param kAlpha = {"alpha", "first exponent", 0.6, 0.01, 1e3};
+constexpr Param kBeta = {"beta", "second exponent", 0.6, 0.01, 1e3};
+constexpr Param kBetaParams[] = {kAlpha, kBeta, round_param(0)};
+constexpr Param kRoundedBetaParams[] = {kAlpha, kBeta, round_param(1)};
+constexpr Param kCurveParams[] = {round_param(0)};
+constexpr Param kRoundedCurveParams[] = {round_param(1)};
+constexpr Param kPlaceParams[] = {
+    kTail,
+    {"lambda_min", "indices whose log(alpha/sigma) is below are left out", kNoLambdaMin,
+     kNoLambdaMin, 700}};
+
+}  // namespace
+
+Span spaced_ends(const GridRequest& r, Spaced how, int64_t offset) {
+  const int64_t total = r.schedule.table_size(), n = r.steps();
+  const auto time = [&](int64_t index) {
+    return r.schedule.table_time(static_cast<double>(std::clamp<int64_t>(index, 0, total - 1)));
+  };
+  if (how == Spaced::leading) return {time((n - 1) * (total / n) + offset), time(offset)};
+  const auto last = static_cast<int64_t>(round_ratio(total, n)) - 1;
+  return {time(total - 1), time(how == Spaced::trailing ? last : 0)};
+}
+
+extern const GridKind kLeading, kTrailing, kLinspace, kMultistepLeading, kMultistepLinspace,
+    kNormal, kSgmUniform, kSimple, kFromTop, kDdimUniform, kLcm, kBetaGrid, kRoundedBeta,
+    kSmoothstep, kRoundedSmoothstep;
+const GridKind kLeading = {
+    {NWR_GRID_LEADING, "leading", "diffusers.leading", "discrete: every (T/n)-th index from 0 up",
+     0, 0, 0, kLeadingParams, kPlaceParams},
+    fill_places<leading>};
+const GridKind kTrailing = {{NWR_GRID_TRAILING,
+                             "trailing",
+                             "diffusers.trailing",
+                             "discrete: every (T/n)-th index from T-1 down",
+                             0,
+                             0,
+                             0,
+                             {},
+                             kPlaceParams},
+                            fill_places<trailing>};
+const GridKind kLinspace = {{NWR_GRID_LINSPACE,
+                             "linspace",
+                             "diffusers.linspace,diffusers.unclip",
+                             "discrete: n indices from T-1 to 0",
+                             0,
+                             0,
+                             0,
+                             {},
+                             kPlaceParams},
+                            fill_places<linspace>};
+const GridKind kMultistepLeading = {
+    {1000, "multistep-leading", "diffusers.multistep-leading",
+     "discrete: every (T/(n+1))-th index but the one at 0", 0, 0, 0, kLeadingParams, kPlaceParams},
+    fill_places<multistep_leading>};
+const GridKind kMultistepLinspace = {{1001,
+                                      "multistep-linspace",
+                                      "diffusers.multistep-linspace",
+                                      "discrete: n+1 indices from T-1 to 0 but the one at 0",
+                                      0,
+                                      0,
+                                      0,
+                                      {},
+                                      kPlaceParams},
+                                     fill_places<multistep_linspace>};
+const GridKind kNormal = {{1002,
+                           "normal",
+                           "comfy.normal,k.discrete,sdcpp.discrete",
+                           "linspace without rounding",
+                           0,
+                           0,
+                           0,
+                           {},
+                           kPlaceParams},
+                          fill_places<normal>};
+const GridKind kSgmUniform = {{1003,
+                               "sgm-uniform",
+                               "sgm_uniform,comfy.sgm_uniform,sdcpp.sgm_uniform",
+                               "multistep-linspace without rounding",
+                               0,
+                               0,
+                               0,
+                               {},
+                               kPlaceParams},
+                              fill_places<sgm_uniform>};
+const GridKind kSimple = {{1004,
+                           "simple",
+                           "comfy.simple,sdcpp.simple",
+                           "discrete: T-1 less the whole part of iT/n",
+                           0,
+                           0,
+                           0,
+                           {},
+                           kPlaceParams},
+                          fill_places<simple>};
+const GridKind kFromTop = {{1005,
+                            "from-top",
+                            "diffusers.cm,openai.cm",
+                            "discrete: every (T/n)-th index from T-1 down, T/n cut to an integer",
+                            0,
+                            0,
+                            0,
+                            {},
+                            kPlaceParams},
+                           fill_places<from_top>};
+const GridKind kDdimUniform = {{1006,
+                                "ddim-uniform",
+                                "ddim_uniform,comfy.ddim_uniform",
+                                "leading with offset 1 where there is room for it",
+                                0,
+                                0,
+                                0,
+                                {},
+                                kPlaceParams},
+                               fill_places<ddim_uniform>};
+const GridKind kLcm = {
+    {1007, "lcm", "diffusers.lcm,diffusers.tcd,sdcpp.lcm",
+     "n of the indices that a distilled model has seen", 0, 0, 0, kLcmParams, kPlaceParams},
+    fill_places<lcm>};
+const GridKind kBetaGrid = {
+    {1008, "beta", "", "places in the table as quantiles of a Beta distribution", 0, 0, 0,
+     kBetaParams, kPlaceParams},
+    fill_places<beta>};
+const GridKind kRoundedBeta = {{1009, "comfy.beta", "sdcpp.beta", "beta with round=yes", 0, 0, 0,
+                                kRoundedBetaParams, kPlaceParams},
+                               fill_places<beta>};
+const GridKind kSmoothstep = {{1010, "smoothstep", "", "places in the table along 3u^2 - 2u^3", 0,
+                               0, 0, kCurveParams, kPlaceParams},
+                              fill_places<smoothstep>};
+const GridKind kRoundedSmoothstep = {{1011, "sdcpp.smoothstep", "", "smoothstep with round=yes", 0,
+                                      0, 0, kRoundedCurveParams, kPlaceParams},
+                                     fill_places<smoothstep>};
+
+}  // namespace noisewright
