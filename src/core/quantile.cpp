@@ -68,6 +68,7 @@ double normal_quantile(double p) {
 double beta_quantile(double p, double a, double b) {
   if (p <= 0) return 0;
   if (p >= 1) return 1;
+  if (a == b && p == 0.5) return 0.5;
   const double log_scale = std::lgamma(a) + std::lgamma(b) - std::lgamma(a + b);
   const double mean = a / (a + b), below = beta_below(mean, a, b, log_scale);
   if (p <= below) return beta_lower(p, a, b, mean, log_scale);
