@@ -304,7 +304,7 @@ NWR_API nwr_status nwr_random_fill(const nwr_context* context, nwr_distribution 
 
 typedef struct nwr_schedule nwr_schedule;
 
-/** Values from 1000 on are the schedules of other libraries, which have names only. */
+/** Values from 1000 on are entries that have names only, such as those of other libraries. */
 typedef enum nwr_schedule_kind NWR_INT32 {
   /** alpha = t, sigma = 1-t: rectified flow. */
   NWR_SCHEDULE_LINEAR = 0,
@@ -405,6 +405,7 @@ NWR_API nwr_status nwr_schedule_eval(const nwr_schedule* schedule, const double*
 NWR_API nwr_status nwr_schedule_invert(const nwr_schedule* schedule, const double* lambdas,
                                        size_t count, double* out);
 
+/** Values from 1000 on are entries that have names only. */
 typedef enum nwr_weight_kind NWR_INT32 {
   /** w^2 of an SDE with the schedule's marginals: g^2 of the forward SDE and other forms. */
   NWR_WEIGHT_DIFFUSION = 0,
@@ -441,6 +442,7 @@ NWR_API nwr_status nwr_schedule_weigh(const nwr_schedule* schedule,
                                       const nwr_weight_options* options, const double* times,
                                       size_t count, double* out);
 
+/** Values from 1000 on are entries that have names only. */
 typedef enum nwr_density_kind NWR_INT32 {
   /** Even in t. */
   NWR_DENSITY_UNIFORM = 0,
@@ -471,6 +473,7 @@ NWR_API nwr_status nwr_random_times(const nwr_context* context, const nwr_schedu
                                     const nwr_density_options* options, const nwr_rng* rngs,
                                     size_t rng_count, const nwr_tensor* out);
 
+/** Values from 1000 on are entries that have names only, such as those of other libraries. */
 typedef enum nwr_grid_kind NWR_INT32 {
   /** Even in t. */
   NWR_GRID_UNIFORM = 0,

@@ -55,8 +55,11 @@ template <class Number>
 void map_times(const Density& density, const DensityRequest& request, double low, double high,
                void* data, size_t count) {
   auto* numbers = static_cast<Number*>(data);
+  const bool stratified = request.settings["stratified"] == 1;
   for (size_t i = 0; i < count; ++i) {
-    const double t = density.kind.time(request, static_cast<double>(numbers[i]));
+    double number = static_cast<double>(numbers[i]);
+    if (stratified) number = stratum(density.kind, number, i, count);
+    const double t = density.kind.time(request, number);
     numbers[i] = static_cast<Number>(std::clamp(t, low, high));
   }
 }
@@ -102,8 +105,8 @@ nwr_status nwr_random_times(const nwr_context* context, const nwr_schedule* sche
     const auto count = static_cast<size_t>(target.shape.count());
     const Buffer buffer(Ref<const Context>::share(&c), count * size_of(dtype));
     const Array drawn = dense(target.shape, dtype, buffer);
-    fill(c, density.kind.from_normal ? Distribution::normal : Distribution::uniform, rngs,
-         rng_count, drawn);
+    const bool normal = density.kind.from_normal && settings["stratified"] == 0;
+    fill(c, normal ? Distribution::normal : Distribution::uniform, rngs, rng_count, drawn);
     if (dtype == Dtype::f64) {
       map_times<double>(density, request, low, high, buffer.data(), count);
     } else {

@@ -21,7 +21,7 @@ extern const ScheduleKind kAzulaVp, kAzulaCosine, kAzulaRectified, kAzulaVe, kAz
     kTorchEbmCosine, kTorchEbmVp, kAlbergoTrig, kAlbergoEncodeDecode, kNamiSeed;
 extern const ScheduleKind kSd15, kSdZeroSnr, kComfySdZeroSnr, kCogVideoX, kCogVideoX5b, kIddpm,
     kKandinsky, kShapE, kFlow, kSd3, kFlux, kAuraFlow, kWan, kLumina, kHunyuanVideo, kMiniMaxH3,
-    kComfyFlux, kEdmTable, kComfyEdm, kSvd, kDiffusersEdm, kConsistency, kCosineDpm, kWuerstchen;
+    kComfyFlux, kEdmLevels, kComfyEdm, kSvd, kDiffusersEdm, kConsistency, kCosineDpm, kWuerstchen;
 extern const GridKind kUniform, kLogsnr, kKarras, kExponential, kLeading, kTrailing, kLinspace,
     kMultistepLeading, kMultistepLinspace, kNormal, kSgmUniform, kSimple, kFromTop, kDdimUniform,
     kLcm, kBetaGrid, kRoundedBeta, kSmoothstep, kRoundedSmoothstep, kPeerKarrasGrid,
@@ -30,9 +30,11 @@ extern const GridKind kUniform, kLogsnr, kKarras, kExponential, kLeading, kTrail
     kSd3Grid, kFluxGrid, kFlux2Grid, kLtx2Grid, kFlowMatchGrid, kComfyFlowSgm, kFlowMultistep,
     kFlowUniPc, kLogitNormalGrid;
 extern const WeightKind kWeightDiffusion, kWeightSnr, kWeightEdm, kWeightVelocity,
-    kWeightLikelihood, kWeightSignal, kWeightEqm;
+    kWeightLikelihood, kWeightSignal, kWeightEqm, kWeightMinSnr, kWeightSoftMinSnr, kWeightKSnr,
+    kWeightSigmaSqrt, kWeightCosmap;
 extern const DensityKind kDensityUniform, kDensityLogitNormal, kDensityLogNormal,
-    kDensityLogUniform;
+    kDensityLogUniform, kDensityMode, kDensityLogLogistic, kDensityVDiffusion,
+    kDensityCosineInterpolated, kDensitySplitLogNormal;
 extern const SamplerKind kEuler, kHeun, kDdim, kDdpmSampler, kDpmpp2m, kRk4, kEulerMaruyama,
     kStochasticHeun, kEdmSampler, kIto, kPc, kZab, kVab, kZeab, kXeab, kReab, kAzulaDdim,
     kAzulaHeun, kAzulaReab;
@@ -88,7 +90,7 @@ const Entry* const kSchedules[] = {&kLinear,
                                    &kHunyuanVideo,
                                    &kMiniMaxH3,
                                    &kComfyFlux,
-                                   &kEdmTable,
+                                   &kEdmLevels,
                                    &kComfyEdm,
                                    &kSvd,
                                    &kDiffusersEdm,
@@ -143,10 +145,14 @@ const Entry* const kSamplers[] = {
     &kStochasticHeun, &kEdmSampler, &kIto,       &kPc,          &kZab,      &kVab, &kZeab,
     &kXeab,           &kReab,       &kAzulaDdim, &kAzulaHeun,   &kAzulaReab};
 
-const Entry* const kWeights[] = {&kWeightDiffusion,  &kWeightSnr,    &kWeightEdm, &kWeightVelocity,
-                                 &kWeightLikelihood, &kWeightSignal, &kWeightEqm};
-const Entry* const kDensities[] = {&kDensityUniform, &kDensityLogitNormal, &kDensityLogNormal,
-                                   &kDensityLogUniform};
+const Entry* const kWeights[] = {&kWeightDiffusion, &kWeightSnr,        &kWeightEdm,
+                                 &kWeightVelocity,  &kWeightLikelihood, &kWeightSignal,
+                                 &kWeightEqm,       &kWeightMinSnr,     &kWeightSoftMinSnr,
+                                 &kWeightKSnr,      &kWeightSigmaSqrt,  &kWeightCosmap};
+const Entry* const kDensities[] = {
+    &kDensityUniform,       &kDensityLogitNormal, &kDensityLogNormal,  &kDensityLogUniform,
+    &kDensityMode,          &kDensityLogLogistic, &kDensityVDiffusion, &kDensityCosineInterpolated,
+    &kDensitySplitLogNormal};
 
 constexpr Entry kStatuses[] = {
     {NWR_OK, "ok", "", "success"},

@@ -12,14 +12,14 @@
 namespace noisewright {
 namespace {
 
-// The n levels in their places: from a first to a last one, which is left out where open.
+// The n levels in their places; those of a whole flow, from 1 to 0, are scaled to where this part
+// of time, or another kind of schedule, begins and ends.
 void write_levels(const GridRequest& r, const std::vector<double>& levels) {
   const NoiseLevel noise(r.schedule, true);
   const double first = noise.of(r.begin_at), last = noise.of(r.end_at);
   for (size_t i = 0; i < levels.size(); ++i) {
-    // On a part of time the levels are those of the whole, scaled into it.
-    const double level = r.own_ends ? levels[i] : last + (first - last) * levels[i];
-    r.times[i] = level == first ? r.begin : noise.time(level);
+    const double level = last + (first - last) * levels[i];
+    r.times[i] = levels[i] == 1 ? r.begin : noise.time(level);
   }
   const bool has_table = r.schedule.table_size() > 0;
   end_grid(r, has_table ? r.schedule.table_time(0) : r.times[r.count - 2]);

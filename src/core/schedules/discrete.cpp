@@ -59,7 +59,7 @@ class Discrete : public Schedule {
       return base + (even_levels_ ? std::expm1(low - lambda) / std::expm1(low - high)
                                   : (lambda - low) / (high - low));
     }
-    return base + 1 - (1 - variance) / std::exp(log_alpha_bars_[index - 1]);
+    return base + 1 - path::variance_at(-lambda) / std::exp(log_alpha_bars_[index - 1]);
   }
 
  private:
@@ -69,6 +69,9 @@ class Discrete : public Schedule {
   }
 
   nwr_coeffs at_index(size_t index) const {
+    if (!std::isfinite(lambdas_[index])) {
+      return towards_pure_noise(static_cast<double>(index), index - 1);
+    }
     // The slope is that of the side towards data, where a sampler goes.
     double slope = -lambda_slope_at_zero();
     if (index > 0) {
@@ -161,13 +164,7 @@ double beta_of(Formula formula, double start, double end, double index, double c
 void rescale(const Settings& s, std::vector<double>& table) {
   const double shift = s["snr_shift"], terminal = s["terminal"];
   for (double& value : table) value -= std::log1p((shift - 1) * -std::expm1(value));
-  if (s["zero_snr"] == 0) {
-    if (terminal != 0) {
-      fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": terminal is ", terminal,
-           ", but zero_snr is no");
-    }
-    return;
-  }
+  if (s["zero_snr"] == 0) return;
   // sqrt(alpha_bar) is moved and scaled to end at 0 (Lin et al. 2305.08891, algorithm 1).
   const double first = table.front(), last = table.back();
   for (double& value : table) {
@@ -196,7 +193,8 @@ constexpr std::array<Param, 4> beta_params(Formula formula, double start, double
 constexpr std::array<Param, 5> table_params(double snr_shift, double zero_snr, double terminal) {
   return {{{"snr_shift", "divides (alpha/sigma)^2", snr_shift, 1e-6, 1e6},
            {"zero_snr", "whether the last index is made pure noise", zero_snr, 0, 1, "no,yes"},
-           {"terminal", "alpha_bar of the last index in place of zero_snr's 0", terminal, 0, 0.01},
+           {"terminal", "with zero_snr=yes: alpha_bar of the last index in place of 0", terminal, 0,
+            0.01},
            {"between", "what is linear between two indices", 0, 0, 1, "log-sigma,sigma"},
            kSigmaData}};
 }

@@ -51,9 +51,9 @@ constexpr ScheduleKind flow(int32_t value, const char* name, const char* aliases
 }
 
 // edm with a table of noise levels, even in sigma^(1/rho), or in log(sigma) where rho is 0.
-class EdmTable : public ClosedForm<path::Power> {
+class EdmLevels : public ClosedForm<path::Power> {
  public:
-  explicit EdmTable(const Settings& s)
+  explicit EdmLevels(const Settings& s)
       : ClosedForm(s, {s["sigma_max"], 0, 0, 1e12}, {1}, Spacing::noise_level),
         least_(s["sigma_min"]),
         most_(s["sigma_max"]),
@@ -97,7 +97,7 @@ constexpr ScheduleKind edm(int32_t value, const char* name, const char* aliases,
                            const char* summary, const std::array<Param, 4>& params, Params shared) {
   return {
       {value, name, aliases, summary, 0, 0, 0, {params.data(), params.size()}, shared},
-      [](const Settings& s, const nwr_schedule_options&) -> Schedule* { return new EdmTable(s); }};
+      [](const Settings& s, const nwr_schedule_options&) -> Schedule* { return new EdmLevels(s); }};
 }
 
 // Pernias et al. 2306.00637: a squared cosine of a warped time, its alpha_bar kept between 1e-4 and
@@ -143,7 +143,7 @@ constexpr Param kWuerstchenParams[] = {
 }  // namespace
 
 extern const ScheduleKind kFlow, kSd3, kFlux, kAuraFlow, kWan, kLumina, kHunyuanVideo, kMiniMaxH3,
-    kComfyFlux, kEdmTable, kComfyEdm, kSvd, kDiffusersEdm, kConsistency, kCosineDpm, kWuerstchen;
+    kComfyFlux, kEdmLevels, kComfyEdm, kSvd, kDiffusersEdm, kConsistency, kCosineDpm, kWuerstchen;
 const ScheduleKind kFlow =
     flow(1024, "flow", "flux-schnell,diffusers.flow-match,comfy.flow",
          "linear, t = sigma, with a shifted table of levels for grids to choose from", kPlain);
@@ -156,22 +156,22 @@ const ScheduleKind kHunyuanVideo = flow(1030, "hunyuan-video", "", "flow with sh
 const ScheduleKind kMiniMaxH3 = flow(1031, "minimax-h3", "", "flow with shift 12", kTwelve);
 const ScheduleKind kComfyFlux =
     flow(1032, "comfy.flux", "", "flux with a table of 10000 levels", kComfyFlux1);
-const ScheduleKind kEdmTable =
-    edm(1033, "edm-table", "", "edm with a table of levels for grids to choose from",
+const ScheduleKind kEdmLevels =
+    edm(1033, "edm-levels", "", "edm with a table of levels for grids to choose from",
         kComfyEdmParams, kOwnTimeParams);
 const ScheduleKind kComfyEdm =
-    edm(1034, "comfy.edm", "", "edm-table from 0.002 to 120", kComfyEdmParams, kOwnTimeParams);
+    edm(1034, "comfy.edm", "", "edm-levels from 0.002 to 120", kComfyEdmParams, kOwnTimeParams);
 const ScheduleKind kSvd =
-    edm(1035, "svd", "", "edm-table from 0.002 to 700: Stable Video Diffusion", kSvdParams,
+    edm(1035, "svd", "", "edm-levels from 0.002 to 700: Stable Video Diffusion", kSvdParams,
         kOwnTimeParams);
 const ScheduleKind kDiffusersEdm =
-    edm(1036, "diffusers.edm", "playground-v2.5", "edm-table from 0.002 to 80, sigma_data 0.5",
+    edm(1036, "diffusers.edm", "playground-v2.5", "edm-levels from 0.002 to 80, sigma_data 0.5",
         kCmParams, kSigmaDataHalf);
 const ScheduleKind kConsistency =
     edm(1037, "diffusers.cm", "openai.cm", "the 40 levels of consistency models", kCmParams,
         kSigmaDataHalf);
 const ScheduleKind kCosineDpm = edm(1038, "diffusers.cosine-dpm", "stable-audio",
-                                    "edm-table from 0.3 to 500", kCosineDpmParams, kOwnTimeParams);
+                                    "edm-levels from 0.3 to 500", kCosineDpmParams, kOwnTimeParams);
 const ScheduleKind kWuerstchen = {
     {1039, "wuerstchen", "diffusers.wuerstchen,stable-cascade",
      "cosine whose alpha_bar is kept between 1e-4 and 0.9999", 0, 0, 0, kWuerstchenParams,
