@@ -26,7 +26,7 @@ double beta_below(double x, double a, double b, double log_scale) {
       change = d * c;
       sum *= change;
     }
-    if (std::fabs(change - 1) < 1e-16) break;
+    if (std::fabs(change - 1) < 4e-16) break;
   }
   return std::exp(a * std::log(x) + b * std::log1p(-x) - log_scale) / a * sum;
 }
@@ -43,7 +43,7 @@ double beta_lower(double p, double a, double b, double most, double log_scale) {
     const double slope = std::exp(a * y + (b - 1) * std::log1p(-x) - log_scale) / value;
     const double step = std::log(p / value) / slope;
     y += step;
-    if (std::fabs(step) < 1e-16 * std::fmax(1, std::fabs(y))) break;
+    if (std::fabs(step) < 4e-16 * std::fmax(1, std::fabs(y))) break;
   }
   return std::exp(y);
 }

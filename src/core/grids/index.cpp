@@ -68,8 +68,8 @@ void fill_places(const GridRequest& r) {
 int64_t offset_of(const Places& p, int64_t highest) {
   const double given = p["offset"];
   if (given != std::floor(given) || given >= static_cast<double>(p.total - highest)) {
-    fail(NWR_ERROR_INVALID_ARGUMENT, "leading: offset is ", given, "; it must be whole, and ",
-         p.steps, " steps allow at most ", p.total - 1 - highest);
+    fail(NWR_ERROR_INVALID_ARGUMENT, p.request.settings.entry().name, ": offset is ", given,
+         "; it must be whole, and ", p.steps, " steps allow at most ", p.total - 1 - highest);
   }
   return static_cast<int64_t>(given);
 }

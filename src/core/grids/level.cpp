@@ -265,8 +265,8 @@ constexpr Param kBetaSigmaParams[] = {kPeerMin,
                                       kOffset,
                                       {"alpha", "first exponent", 0.6, 0.01, 1e3},
                                       {"beta", "second exponent", 0.6, 0.01, 1e3}};
-constexpr Param kLaplaceParams[] = {kPeerMin,
-                                    kPeerMax,
+constexpr Param kLaplaceParams[] = {kSigmaMin,
+                                    kSigmaMax,
                                     {"mu", "of log(sigma)", 0, -100, 100},
                                     {"scale", "of log(sigma)", 0.5, 1e-6, 100}};
 constexpr Param kQuadraticParams[] = {
@@ -327,7 +327,7 @@ const GridKind kKlOptimal = {{1016,
 const GridKind kLaplaceGrid = {
     {1017, "laplace", "comfy.laplace", "log(noise level) as quantiles of a Laplace distribution", 0,
      0, 0, kLaplaceParams, kTailParams},
-    fill_curve<peer_levels, laplace>};
+    fill_curve<ratio_levels, laplace>};
 const GridKind kLinearQuadratic = {
     {1018, "linear-quadratic", "linear_quadratic,comfy.linear_quadratic,mochi",
      "half of the steps linear at high noise, half along a parabola", 0, 0, 0, kQuadraticParams,
