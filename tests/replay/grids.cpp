@@ -90,15 +90,48 @@ void replay_comfy_function(Check& check, const Json& entry) {
   check.level("sigmas", ours.levels, member(entry, "sigmas"));
 }
 
+struct Model {
+  const char *theirs, *ours;
+};
+constexpr Model kModels[] = {{"eps_sd15", "comfy.eps"},   {"eps_zsnr", "comfy.zsnr"},
+                             {"flow_shift3", "sd3"},      {"flow_shift1", "flow"},
+                             {"flux_1.15", "comfy.flux"}, {"edm_cont_0.002_120", "comfy.edm"}};
+const char* comfy_schedule(const std::string& model) {
+  for (const Model& m : kModels) {
+    if (model == m.theirs) return m.ours;
+  }
+  throw Unsupported{"model " + model + " is not in this version"};
+}
+
+// Ends of the table, levels at shares of the way to data, and the timesteps of four levels.
+void replay_comfy_probe(Check& check, const Json& probe) {
+  const std::string model = text_or(probe, "model_sampling", "");
+  const Grid table = make_grid(comfy_schedule(model), "normal", 2);
+  const bool flow = model.rfind("fl", 0) == 0, edm = model.rfind("edm", 0) == 0;
+  check.level("sigma_max", table.levels[0], member(probe, "sigma_max"));
+  check.level("sigma_min", table.levels[1], member(probe, "sigma_min"));
+  const Grid way = make_grid(comfy_schedule(model), flow ? "flow" : "normal", flow ? 20 : 21);
+  for (const auto& [key, level] : member(probe, "percent_to_sigma").items()) {
+    const double share = std::stod(key);
+    if (!(share >= 0 && share <= 1)) throw Malformed("percent_to_sigma has another share");
+    // Theirs puts infinity and nothing at the ends of what is no flow.
+    const double ours = share == 1            ? 0
+                        : share == 0 && !flow ? 999999999.9
+                                              : way.levels[static_cast<size_t>(20 * share + 0.5)];
+    check.level("percent_to_sigma/" + key, ours, level);
+  }
+  for (const auto& [key, time] : member(probe, "timestep_of").items()) {
+    const double level = std::stod(key);
+    const double ours = edm    ? std::log(level) / 4
+                        : flow ? (model == "flux_1.15" ? level : 1000 * level)
+                               : std::nearbyint(time_of_ratio(table.schedule, level));
+    check.level("timestep_of/" + key, ours, time);
+  }
+}
+
 void replay_comfy(Check& check, const Json& entry) {
   if (has(entry, "fn")) return replay_comfy_function(check, entry);
   const std::string model = text_or(entry, "model_sampling", "");
-  static const std::pair<const char*, const char*> kModels[] = {
-      {"eps_sd15", "comfy.eps"}, {"eps_zsnr", "comfy.zsnr"},  {"flow_shift3", "sd3"},
-      {"flow_shift1", "flow"},   {"flux_1.15", "comfy.flux"}, {"edm_cont_0.002_120", "comfy.edm"}};
-  const auto* found = std::find_if(std::begin(kModels), std::end(kModels),
-                                   [&](const auto& pair) { return model == pair.first; });
-  if (found == std::end(kModels)) throw Unsupported{"model " + model + " is not in this version"};
   const std::string name = text_or(entry, "scheduler", "");
   std::string ours = "comfy." + name;
   const bool flow = model.find("fl") == 0;
@@ -108,7 +141,7 @@ void replay_comfy(Check& check, const Json& entry) {
   }
   const auto n = static_cast<size_t>(to_number(member(entry, "steps")));
   if (name == "kl_optimal" && n == 1) throw Unsupported{"defect: one step, 0/0"};
-  check_single(check, make_grid(found->second, ours, n), member(entry, "sigmas"), 1e-6);
+  check_single(check, make_grid(comfy_schedule(model), ours, n), member(entry, "sigmas"), 1e-6);
 }
 
 void replay_sdcpp(Check& check, const Json& entry) {
@@ -367,10 +400,12 @@ void replay_unclip(Check& check, const Question& q) {
 }
 void replay_wuerstchen(Check& check, const Question& q) {
   check_times(check, q, make_grid("diffusers.wuerstchen", "diffusers.wuerstchen", q.n).times);
+  check_init(check, q, 1);
 }
 void replay_ipndm(Check& check, const Question& q) {
   const std::string angles = "trigonometric(time=to-noise)";
   check_times(check, q, without_last(make_grid(angles, "diffusers.ipndm", q.n).times));
+  check_init(check, q, 1);
 }
 void replay_consistency(Check& check, const Question& q) {
   const Grid ours = make_grid("diffusers.cm", "diffusers.cm(tail=least)", q.n);
@@ -386,6 +421,7 @@ void replay_trigflow(Check& check, const Question& q) {
   // Theirs begins a little beyond pi/2.
   const Grid ours = make_grid("trigonometric(time=to-noise)", "uniform", q.n);
   check_times(check, q, mapped(ours.times, [](double t) { return 1.5708 * t; }));
+  check_init(check, q, 1);
 }
 void replay_score_sde(Check& check, const Question& q) {
   const std::string ve = "ve(sigma_min=0.01,sigma_max=1348)";
@@ -519,6 +555,17 @@ void replay_grids(const Json& file, Cases& cases) {
   for (size_t i = 0; i < file["entries"].size(); ++i) {
     const Json& entry = file["entries"][i];
     cases.run(case_name(i, entry), [&](Check& check) { replay(check, entry); });
+  }
+  for (const char* list : {"model_sampling_probes", "model_sampling_probes_native"}) {
+    if (!has(file, list)) continue;
+    for (size_t i = 0; i < file[list].size(); ++i) {
+      const Json& probe = file[list][i];
+      const std::string name = indexed(list, i) + " " + text_or(probe, "model_sampling", "");
+      cases.run(name, [&](Check& check) {
+        const auto body = [&] { replay_comfy_probe(check, probe); };
+        list == std::string("model_sampling_probes") ? body() : check.in_single("native/", body);
+      });
+    }
   }
 }
 

@@ -49,6 +49,7 @@ constexpr Free kFree[] = {
     {"nami", "notebook", "/params/seed", "of another generator, whose points are recorded"},
     {"nami", "notebook", "eps", "below gamma at the notebook's times"},
     {"nami", "notebook", "/outputs/max_errors/", "bounds, which a larger number is too"},
+    {"leejet", "", "/brownian_tree/", "of another generator"},
     {"nami", "full x", "/inputs/x/", "any points have errors within the bounds"},
 };
 
@@ -103,8 +104,9 @@ class Recording {
   // Well above the tolerance of the place.
   Json wrong(const std::string& kind, const Json& value) const {
     if (value.is_number_integer()) return value.get<int64_t>() + 1;
-    const bool single = begins(kind, "/native_float32") || begins(text("dtype"), "float32") ||
-                        begins(text("dtype"), "torch.float32");
+    const bool single = begins(kind, "/native_float32") ||
+                        begins(kind, "/model_sampling_probes_native") ||
+                        begins(text("dtype"), "float32") || begins(text("dtype"), "torch.float32");
     // azula's default clock is single whatever its states are; its REAB integrates by a trapezoid;
     // and nami's eight steps of the reverse SDE forget most of where they began.
     const bool coarse =
@@ -179,7 +181,8 @@ class Recording {
     }
     if (name == "beta_start" || name == "beta_end") {
       const auto formula = setting("beta_schedule", std::string());
-      return flow || continuous || (formula != "linear" && formula != "scaled_linear");
+      return flow || continuous ||
+             (formula != "linear" && formula != "scaled_linear" && formula != "sigmoid");
     }
     return false;
   }
@@ -262,7 +265,10 @@ class Test {
       copy[place] = recording.wrong(kind, copy[place]);
       write(copy, place.to_string());
     }
-    if (recording.file().contains("entries")) make_word_copies(recording.file(), lines);
+    if (recording.file().contains("entries")) {
+      make_word_copies(recording.file(), lines);
+      make_grid_copies(recording, lines);
+    }
     // The same numbers under another name.
     write(recording.file(), "");
   }
@@ -278,6 +284,35 @@ class Test {
           digits.back() = digits.back() == '0' ? '1' : '0';
           write(copy, std::string(words) + " of entry " + std::to_string(i));
         }
+      }
+    }
+  }
+
+  // Of the grids in a file the first, middle and last that replay, each with one number wrong.
+  void make_grid_copies(const Recording& recording, const std::string& lines) {
+    const Json& entries = recording.file()["entries"];
+    std::vector<size_t> told;
+    for (size_t i = 0; i < entries.size(); ++i) {
+      const size_t at = lines.find(" grid[" + std::to_string(i) + "]");
+      if (at == std::string::npos) continue;
+      const std::string line = lines.substr(at, lines.find('\n', at) - at);
+      if (line.find(": ok") != std::string::npos) told.push_back(i);
+    }
+    if (told.empty()) return;
+    for (const size_t i : {told.front(), told[told.size() / 2], told.back()}) {
+      for (const char* key : {"sigmas", "timesteps", "init_noise_sigma", "n", "steps"}) {
+        if (!entries[i].contains(key) || entries[i][key].is_null()) continue;
+        Pointer place = Pointer() / "entries" / i / key;
+        const bool list = entries[i][key].is_array();
+        if (list) place /= entries[i][key].size() / 2;
+        Json copy = recording.file();
+        const double v = copy[place].get<double>();
+        if (list) {
+          copy[place] = v + 0.02 * (1 + std::fabs(v));
+        } else {
+          copy[place] = v + 1;
+        }
+        write(copy, place.to_string());
       }
     }
   }
