@@ -24,6 +24,12 @@ struct GridKind : Entry {
   void (*fill)(const GridRequest& request);
 };
 
+constexpr GridKind grid_kind(int32_t value, const char* name, const char* aliases,
+                             const char* summary, void (*fill)(const GridRequest&),
+                             Params params = {}, Params shared = {}) {
+  return {{value, name, aliases, summary, 0, 0, 0, params, shared}, fill};
+}
+
 // What the last step ends on, where the steps alone do not say it: a setting of many grids.
 enum class Tail { clean, least, repeat };
 inline constexpr Param kTail = {

@@ -437,11 +437,7 @@ void replay_diffusers(Check& check, const Json& entry) {
     void (*replay)(Check& check, const Question& q);
   };
   static constexpr Class kClasses[] = {{"DDIMScheduler", replay_indices},
-                                       {"DDIMParallelScheduler", replay_indices},
                                        {"DDPMScheduler", replay_indices},
-                                       {"DDPMParallelScheduler", replay_indices},
-                                       {"CogVideoXDDIMScheduler", replay_indices},
-                                       {"CogVideoXDPMScheduler", replay_indices},
                                        {"PNDMScheduler", replay_indices},
                                        {"LCMScheduler", replay_lcm},
                                        {"TCDScheduler", replay_lcm},

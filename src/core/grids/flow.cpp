@@ -144,8 +144,8 @@ constexpr Param kLogitNormalParams[] = {
 
 constexpr GridKind kind(int32_t value, const char* name, const char* aliases, const char* summary,
                         const std::array<Param, 15>& params) {
-  return {{value, name, aliases, summary, 0, 0, 0, {params.data(), params.size()}, kTailParams},
-          fill_flow};
+  return grid_kind(value, name, aliases, summary, fill_flow, {params.data(), params.size()},
+                   kTailParams);
 }
 
 }  // namespace
@@ -169,9 +169,9 @@ const GridKind kFlowMultistep =
     kind(1033, "diffusers.flow-multistep", "", "flow from 0.999 down", kMultistep);
 const GridKind kFlowUniPc = kind(1034, "diffusers.flow-unipc", "",
                                  "flow down to 0.001, and no level above 0.999999", kUniPc);
-const GridKind kLogitNormalGrid = {
-    {1035, "logit-normal", "logit_normal,sdcpp.logit_normal,ideogram4",
-     "s as quantiles of a logit-normal distribution", 0, 0, 0, kLogitNormalParams, kTailParams},
-    fill_logit_normal};
+const GridKind kLogitNormalGrid =
+    grid_kind(1035, "logit-normal", "logit_normal,sdcpp.logit_normal,ideogram4",
+              "s as quantiles of a logit-normal distribution", fill_logit_normal,
+              kLogitNormalParams, kTailParams);
 
 }  // namespace noisewright

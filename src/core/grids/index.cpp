@@ -176,110 +176,52 @@ Span spaced_ends(const GridRequest& r, Spaced how, int64_t offset) {
 extern const GridKind kLeading, kTrailing, kLinspace, kMultistepLeading, kMultistepLinspace,
     kNormal, kSgmUniform, kSimple, kFromTop, kDdimUniform, kLcm, kBetaGrid, kRoundedBeta,
     kSmoothstep, kRoundedSmoothstep;
-const GridKind kLeading = {
-    {NWR_GRID_LEADING, "leading", "diffusers.leading", "discrete: every (T/n)-th index from 0 up",
-     0, 0, 0, kLeadingParams, kPlaceParams},
-    fill_places<leading>};
-const GridKind kTrailing = {{NWR_GRID_TRAILING,
-                             "trailing",
-                             "diffusers.trailing",
-                             "discrete: every (T/n)-th index from T-1 down",
-                             0,
-                             0,
-                             0,
-                             {},
-                             kPlaceParams},
-                            fill_places<trailing>};
-const GridKind kLinspace = {{NWR_GRID_LINSPACE,
-                             "linspace",
-                             "diffusers.linspace,diffusers.unclip",
-                             "discrete: n indices from T-1 to 0",
-                             0,
-                             0,
-                             0,
-                             {},
-                             kPlaceParams},
-                            fill_places<linspace>};
-const GridKind kMultistepLeading = {
-    {1000, "multistep-leading", "diffusers.multistep-leading",
-     "discrete: every (T/(n+1))-th index but the one at 0", 0, 0, 0, kLeadingParams, kPlaceParams},
-    fill_places<multistep_leading>};
-const GridKind kMultistepLinspace = {{1001,
-                                      "multistep-linspace",
-                                      "diffusers.multistep-linspace",
-                                      "discrete: n+1 indices from T-1 to 0 but the one at 0",
-                                      0,
-                                      0,
-                                      0,
-                                      {},
-                                      kPlaceParams},
-                                     fill_places<multistep_linspace>};
-const GridKind kNormal = {{1002,
-                           "normal",
-                           "comfy.normal,k.discrete,sdcpp.discrete",
-                           "linspace without rounding",
-                           0,
-                           0,
-                           0,
-                           {},
-                           kPlaceParams},
-                          fill_places<normal>};
-const GridKind kSgmUniform = {{1003,
-                               "sgm-uniform",
-                               "sgm_uniform,comfy.sgm_uniform,sdcpp.sgm_uniform",
-                               "multistep-linspace without rounding",
-                               0,
-                               0,
-                               0,
-                               {},
-                               kPlaceParams},
-                              fill_places<sgm_uniform>};
-const GridKind kSimple = {{1004,
-                           "simple",
-                           "comfy.simple,sdcpp.simple",
-                           "discrete: T-1 less the whole part of iT/n",
-                           0,
-                           0,
-                           0,
-                           {},
-                           kPlaceParams},
-                          fill_places<simple>};
-const GridKind kFromTop = {{1005,
-                            "from-top",
-                            "diffusers.cm,openai.cm",
-                            "discrete: every (T/n)-th index from T-1 down, T/n cut to an integer",
-                            0,
-                            0,
-                            0,
-                            {},
-                            kPlaceParams},
-                           fill_places<from_top>};
-const GridKind kDdimUniform = {{1006,
-                                "ddim-uniform",
-                                "ddim_uniform,comfy.ddim_uniform",
-                                "leading with offset 1 where there is room for it",
-                                0,
-                                0,
-                                0,
-                                {},
-                                kPlaceParams},
-                               fill_places<ddim_uniform>};
-const GridKind kLcm = {
-    {1007, "lcm", "diffusers.lcm,diffusers.tcd,sdcpp.lcm",
-     "n of the indices that a distilled model has seen", 0, 0, 0, kLcmParams, kPlaceParams},
-    fill_places<lcm>};
-const GridKind kBetaGrid = {
-    {1008, "beta", "", "places in the table as quantiles of a Beta distribution", 0, 0, 0,
-     kBetaParams, kPlaceParams},
-    fill_places<beta>};
-const GridKind kRoundedBeta = {{1009, "comfy.beta", "sdcpp.beta", "beta with round=yes", 0, 0, 0,
-                                kRoundedBetaParams, kPlaceParams},
-                               fill_places<beta>};
-const GridKind kSmoothstep = {{1010, "smoothstep", "", "places in the table along 3u^2 - 2u^3", 0,
-                               0, 0, kCurveParams, kPlaceParams},
-                              fill_places<smoothstep>};
-const GridKind kRoundedSmoothstep = {{1011, "sdcpp.smoothstep", "", "smoothstep with round=yes", 0,
-                                      0, 0, kRoundedCurveParams, kPlaceParams},
-                                     fill_places<smoothstep>};
+const GridKind kLeading = grid_kind(NWR_GRID_LEADING, "leading", "diffusers.leading",
+                                    "discrete: every (T/n)-th index from 0 up",
+                                    fill_places<leading>, kLeadingParams, kPlaceParams);
+const GridKind kTrailing = grid_kind(NWR_GRID_TRAILING, "trailing", "diffusers.trailing",
+                                     "discrete: every (T/n)-th index from T-1 down",
+                                     fill_places<trailing>, {}, kPlaceParams);
+const GridKind kLinspace =
+    grid_kind(NWR_GRID_LINSPACE, "linspace", "diffusers.linspace,diffusers.unclip",
+              "discrete: n indices from T-1 to 0", fill_places<linspace>, {}, kPlaceParams);
+const GridKind kMultistepLeading =
+    grid_kind(1000, "multistep-leading", "diffusers.multistep-leading",
+              "discrete: every (T/(n+1))-th index but the one at 0", fill_places<multistep_leading>,
+              kLeadingParams, kPlaceParams);
+const GridKind kMultistepLinspace =
+    grid_kind(1001, "multistep-linspace", "diffusers.multistep-linspace",
+              "discrete: n+1 indices from T-1 to 0 but the one at 0",
+              fill_places<multistep_linspace>, {}, kPlaceParams);
+const GridKind kNormal =
+    grid_kind(1002, "normal", "comfy.normal,k.discrete,sdcpp.discrete", "linspace without rounding",
+              fill_places<normal>, {}, kPlaceParams);
+const GridKind kSgmUniform =
+    grid_kind(1003, "sgm-uniform", "sgm_uniform,comfy.sgm_uniform,sdcpp.sgm_uniform",
+              "multistep-linspace without rounding", fill_places<sgm_uniform>, {}, kPlaceParams);
+const GridKind kSimple =
+    grid_kind(1004, "simple", "comfy.simple,sdcpp.simple",
+              "discrete: T-1 less the whole part of iT/n", fill_places<simple>, {}, kPlaceParams);
+const GridKind kFromTop =
+    grid_kind(1005, "from-top", "diffusers.cm,openai.cm",
+              "discrete: every (T/n)-th index from T-1 down, T/n cut to an integer",
+              fill_places<from_top>, {}, kPlaceParams);
+const GridKind kDdimUniform = grid_kind(1006, "ddim-uniform", "ddim_uniform,comfy.ddim_uniform",
+                                        "leading with offset 1 where there is room for it",
+                                        fill_places<ddim_uniform>, {}, kPlaceParams);
+const GridKind kLcm = grid_kind(1007, "lcm", "diffusers.lcm,diffusers.tcd,sdcpp.lcm",
+                                "n of the indices that a distilled model has seen",
+                                fill_places<lcm>, kLcmParams, kPlaceParams);
+const GridKind kBetaGrid =
+    grid_kind(1008, "beta", "", "places in the table as quantiles of a Beta distribution",
+              fill_places<beta>, kBetaParams, kPlaceParams);
+const GridKind kRoundedBeta = grid_kind(1009, "comfy.beta", "sdcpp.beta", "beta with round=yes",
+                                        fill_places<beta>, kRoundedBetaParams, kPlaceParams);
+const GridKind kSmoothstep =
+    grid_kind(1010, "smoothstep", "", "places in the table along 3u^2 - 2u^3",
+              fill_places<smoothstep>, kCurveParams, kPlaceParams);
+const GridKind kRoundedSmoothstep =
+    grid_kind(1011, "sdcpp.smoothstep", "", "smoothstep with round=yes", fill_places<smoothstep>,
+              kRoundedCurveParams, kPlaceParams);
 
 }  // namespace noisewright

@@ -280,82 +280,49 @@ constexpr Param kAysParams[] = {{"model", "whose table", 0, 0, 2, "sd15,sdxl,svd
 extern const GridKind kLogsnr, kKarras, kExponential, kPeerKarrasGrid, kPeerExponential,
     kPolyexponential, kBetaSigma, kKlOptimal, kLaplaceGrid, kLinearQuadratic, kBongTangent, kAys,
     kGits;
-const GridKind kLogsnr = {{NWR_GRID_LOGSNR, "logsnr", "dpm-solver.logSNR",
-                           "even in log(alpha/sigma)", 0, 0, 0, kLogsnrParams, kTailParams},
-                          fill_logsnr};
-const GridKind kKarras = {{NWR_GRID_KARRAS, "karras", "", "even in (sigma/alpha)^(1/rho)", 0, 0, 0,
-                           kLevelParams, kTailParams},
-                          fill_curve<ratio_levels, karras>};
-const GridKind kExponential = {{NWR_GRID_EXPONENTIAL,
-                                "exponential",
-                                "",
-                                "even in log(sigma/alpha) between two noise levels",
-                                0,
-                                0,
-                                0,
-                                {kLevelParams, 2},
-                                kTailParams},
-                               fill_curve<ratio_levels, geometric>};
-const GridKind kPeerKarrasGrid = {
-    {1012, "k.karras", "diffusers.karras,comfy.karras,sdcpp.karras",
-     "karras between the levels of a table, on a flow in sigma", 0, 0, 0, kPeerKarras, kTailParams},
-    fill_curve<peer_levels, karras>};
-const GridKind kPeerExponential = {
-    {1013, "k.exponential",
-     "diffusers.exponential,diffusers.lu,comfy.exponential,sdcpp.exponential",
-     "exponential between the levels of a table, on a flow in sigma", 0, 0, 0, kPeerParams,
-     kTailParams},
-    fill_curve<peer_levels, geometric>};
-const GridKind kPolyexponential = {
-    {1014, "polyexponential", "k.polyexponential,comfy.polyexponential",
-     "log(noise level) along a power of the place", 0, 0, 0, kPolyParams, kTailParams},
-    fill_curve<peer_levels, polyexponential>};
-const GridKind kBetaSigma = {
-    {1015, "beta-sigma", "diffusers.beta", "noise levels as quantiles of a Beta distribution", 0, 0,
-     0, kBetaSigmaParams, kTailParams},
-    fill_curve<peer_levels, beta>};
-const GridKind kKlOptimal = {{1016,
-                              "kl-optimal",
-                              "kl_optimal,comfy.kl_optimal,sdcpp.kl_optimal",
-                              "even in the arc tangent of the noise level",
-                              0,
-                              0,
-                              0,
-                              {kPeerParams, 2},
-                              kTailParams},
-                             fill_curve<peer_levels, kl_optimal>};
-const GridKind kLaplaceGrid = {
-    {1017, "laplace", "comfy.laplace", "log(noise level) as quantiles of a Laplace distribution", 0,
-     0, 0, kLaplaceParams, kTailParams},
-    fill_curve<ratio_levels, laplace>};
-const GridKind kLinearQuadratic = {
-    {1018, "linear-quadratic", "linear_quadratic,comfy.linear_quadratic,mochi",
-     "half of the steps linear at high noise, half along a parabola", 0, 0, 0, kQuadraticParams,
-     kTailParams},
-    fill_open_curve<linear_quadratic>};
-const GridKind kBongTangent = {{1019,
-                                "bong-tangent",
-                                "bong_tangent,sdcpp.bong_tangent,res4lyf.bong_tangent",
-                                "two arcs of a tangent that meet in the middle",
-                                0,
-                                0,
-                                0,
-                                {kPeerParams, 2},
-                                kTailParams},
-                               fill_open_curve<bong_tangent>};
-const GridKind kAys = {
-    {1020, "ays", "align-your-steps,diffusers.ays,sdcpp.ays",
-     "a model's optimised levels for ten steps, or between them", 0, 0, 0, kAysParams, kTailParams},
-    fill_ays};
-const GridKind kGits = {{1021,
-                         "gits",
-                         "sdcpp.gits",
-                         "Stable Diffusion's levels by the geometry of its trajectories",
-                         0,
-                         0,
-                         0,
-                         {},
-                         kTailParams},
-                        fill_gits};
+const GridKind kLogsnr =
+    grid_kind(NWR_GRID_LOGSNR, "logsnr", "dpm-solver.logSNR", "even in log(alpha/sigma)",
+              fill_logsnr, kLogsnrParams, kTailParams);
+const GridKind kKarras = grid_kind(NWR_GRID_KARRAS, "karras", "", "even in (sigma/alpha)^(1/rho)",
+                                   fill_curve<ratio_levels, karras>, kLevelParams, kTailParams);
+const GridKind kExponential = grid_kind(
+    NWR_GRID_EXPONENTIAL, "exponential", "", "even in log(sigma/alpha) between two noise levels",
+    fill_curve<ratio_levels, geometric>, {kLevelParams, 2}, kTailParams);
+const GridKind kPeerKarrasGrid =
+    grid_kind(1012, "k.karras", "diffusers.karras,comfy.karras,sdcpp.karras",
+              "karras between the levels of a table, on a flow in sigma",
+              fill_curve<peer_levels, karras>, kPeerKarras, kTailParams);
+const GridKind kPeerExponential = grid_kind(
+    1013, "k.exponential", "diffusers.exponential,diffusers.lu,comfy.exponential,sdcpp.exponential",
+    "exponential between the levels of a table, on a flow in sigma",
+    fill_curve<peer_levels, geometric>, kPeerParams, kTailParams);
+const GridKind kPolyexponential =
+    grid_kind(1014, "polyexponential", "k.polyexponential,comfy.polyexponential",
+              "log(noise level) along a power of the place",
+              fill_curve<peer_levels, polyexponential>, kPolyParams, kTailParams);
+const GridKind kBetaSigma = grid_kind(1015, "beta-sigma", "diffusers.beta",
+                                      "noise levels as quantiles of a Beta distribution",
+                                      fill_curve<peer_levels, beta>, kBetaSigmaParams, kTailParams);
+const GridKind kKlOptimal =
+    grid_kind(1016, "kl-optimal", "kl_optimal,comfy.kl_optimal,sdcpp.kl_optimal",
+              "even in the arc tangent of the noise level", fill_curve<peer_levels, kl_optimal>,
+              {kPeerParams, 2}, kTailParams);
+const GridKind kLaplaceGrid = grid_kind(
+    1017, "laplace", "comfy.laplace", "log(noise level) as quantiles of a Laplace distribution",
+    fill_curve<ratio_levels, laplace>, kLaplaceParams, kTailParams);
+const GridKind kLinearQuadratic =
+    grid_kind(1018, "linear-quadratic", "linear_quadratic,comfy.linear_quadratic,mochi",
+              "half of the steps linear at high noise, half along a parabola",
+              fill_open_curve<linear_quadratic>, kQuadraticParams, kTailParams);
+const GridKind kBongTangent =
+    grid_kind(1019, "bong-tangent", "bong_tangent,sdcpp.bong_tangent,res4lyf.bong_tangent",
+              "two arcs of a tangent that meet in the middle", fill_open_curve<bong_tangent>,
+              {kPeerParams, 2}, kTailParams);
+const GridKind kAys = grid_kind(1020, "ays", "align-your-steps,diffusers.ays,sdcpp.ays",
+                                "a model's optimised levels for ten steps, or between them",
+                                fill_ays, kAysParams, kTailParams);
+const GridKind kGits = grid_kind(1021, "gits", "sdcpp.gits",
+                                 "Stable Diffusion's levels by the geometry of its trajectories",
+                                 fill_gits, {}, kTailParams);
 
 }  // namespace noisewright

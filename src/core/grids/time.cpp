@@ -59,22 +59,20 @@ constexpr Param kScoreSdeParams[] = {{"power", "of which even times have the roo
 }  // namespace
 
 extern const GridKind kUniform, kTimeQuadratic, kVpGrid, kScoreSdeGrid, kSineSquared;
-const GridKind kUniform = {
-    {NWR_GRID_UNIFORM, "uniform", "diffusers.wuerstchen,dpm-solver.time_uniform", "even in t"},
-    fill_uniform};
-const GridKind kTimeQuadratic = {
-    {1022, "time-quadratic", "dpm-solver.time_quadratic,time_quadratic",
-     "even in the root of the way from data", 0, 0, 0, kQuadraticParams},
-    fill_power};
-const GridKind kVpGrid = {
-    {1023, "k.vp", "comfy.vp", "even in t down to 0.001 of the way, then data", 0, 0, 0, kVpParams},
-    fill_power};
-const GridKind kScoreSdeGrid = {
-    {1024, "score-sde", "diffusers.score-sde", "even in t down to 1e-5 of the way, then data", 0, 0,
-     0, kScoreSdeParams},
-    fill_power};
-const GridKind kSineSquared = {
-    {1025, "sine-squared", "diffusers.ipndm", "even in the arc sine of the root of sin(pi/2 t)"},
-    fill_sine_squared};
+const GridKind kUniform =
+    grid_kind(NWR_GRID_UNIFORM, "uniform", "diffusers.wuerstchen,dpm-solver.time_uniform",
+              "even in t", fill_uniform);
+const GridKind kTimeQuadratic =
+    grid_kind(1022, "time-quadratic", "dpm-solver.time_quadratic,time_quadratic",
+              "even in the root of the way from data", fill_power, kQuadraticParams);
+const GridKind kVpGrid =
+    grid_kind(1023, "k.vp", "comfy.vp", "even in t down to 0.001 of the way, then data", fill_power,
+              kVpParams);
+const GridKind kScoreSdeGrid =
+    grid_kind(1024, "score-sde", "diffusers.score-sde",
+              "even in t down to 1e-5 of the way, then data", fill_power, kScoreSdeParams);
+const GridKind kSineSquared =
+    grid_kind(1025, "sine-squared", "diffusers.ipndm",
+              "even in the arc sine of the root of sin(pi/2 t)", fill_sine_squared);
 
 }  // namespace noisewright
