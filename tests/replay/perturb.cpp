@@ -167,7 +167,7 @@ class Recording {
     const bool dynamic = setting("use_dynamic_shifting", false);
     const bool flow = setting("use_flow_sigmas", false);
     if (name == "flow_shift") return !flow || dynamic;
-    if (name == "shift") return dynamic || setting("use_beta_sigmas", false);
+    if (name == "shift") return dynamic;
     if (name == "steps_offset") {
       return setting("timestep_spacing", std::string()) != "leading" ||
              setting("use_karras_sigmas", false) ||
