@@ -21,7 +21,8 @@ extern const ScheduleKind kAzulaVp, kAzulaCosine, kAzulaRectified, kAzulaVe, kAz
     kTorchEbmCosine, kTorchEbmVp, kAlbergoTrig, kAlbergoEncodeDecode, kNamiSeed;
 extern const ScheduleKind kSd15, kSdZeroSnr, kComfySdZeroSnr, kCogVideoX, kCogVideoX5b, kIddpm,
     kKandinsky, kShapE, kFlow, kSd3, kFlux, kAuraFlow, kWan, kLumina, kHunyuanVideo, kMiniMaxH3,
-    kComfyFlux, kEdmLevels, kComfyEdm, kSvd, kDiffusersEdm, kConsistency, kCosineDpm, kWuerstchen;
+    kComfyFlux, kEdmLevels, kComfyEdm, kSvd, kDiffusersEdm, kConsistency, kCosineDpm, kWuerstchen,
+    kVDenoiser;
 extern const GridKind kUniform, kLogsnr, kKarras, kExponential, kLeading, kTrailing, kLinspace,
     kMultistepLeading, kMultistepLinspace, kNormal, kSgmUniform, kSimple, kFromTop, kDdimUniform,
     kLcm, kBetaGrid, kRoundedBeta, kSmoothstep, kRoundedSmoothstep, kPeerKarrasGrid,
@@ -96,7 +97,8 @@ const Entry* const kSchedules[] = {&kLinear,
                                    &kDiffusersEdm,
                                    &kConsistency,
                                    &kCosineDpm,
-                                   &kWuerstchen};
+                                   &kWuerstchen,
+                                   &kVDenoiser};
 const Entry* const kGrids[] = {&kUniform,
                                &kLogsnr,
                                &kKarras,

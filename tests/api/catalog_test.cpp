@@ -420,7 +420,8 @@ const char* const kSpecs[] = {"linear",
                               "diffusers.edm",
                               "diffusers.cm",
                               "diffusers.cosine-dpm",
-                              "wuerstchen(scaler=2,shift=3)"};
+                              "wuerstchen(scaler=2,shift=3)",
+                              "k.v"};
 
 TEST(Specs, RecreateTheirScheduleToTheBit) {
   std::set<std::string> covered;

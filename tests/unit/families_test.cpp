@@ -117,6 +117,7 @@ const Case kCases[] = {
     {"diffusers.edm", "", kClean},
     {"diffusers.cm", "", kClean},
     {"diffusers.cosine-dpm", "", kClean},
+    {"k.v", kPureNoise, kClean},
     {"wuerstchen", "", ""},
     {"wuerstchen(scaler=3,shift=2)", "", ""},
     {"wuerstchen(scaler=0.5)", "", ""},

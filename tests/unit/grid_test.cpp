@@ -110,6 +110,17 @@ TEST(IndexGrid, LeavesOutIndicesBelowALambda) {
   EXPECT_EQ(998, grid(*make("sd-zero-snr"), "trailing(lambda_min=-600)", 5)[0]);
 }
 
+// Karras et al. 2206.00364, table 1, iDDPM: their program's levels, recorded.
+TEST(IndexGrid, MakesTheLevelsOfEdmsIddpm) {
+  const double expected[] = {80.20370184547417,  4.199538217688148,   2.0517293865198245,
+                             1.2498001761438646, 0.8024256536279522,  0.4890798785993165,
+                             0.2394061716267726, 0.006425412771141183};
+  const auto s = make("iddpm");
+  const auto times = grid(*s, "linspace(lambda_min=-4.394449154672439)", 8);  // -log(81)
+  // Theirs go through quotients near 1.
+  for (size_t i = 0; i < 8; ++i) EXPECT_NEAR(1, level(*s, times[i]) / expected[i], 1e-11);
+}
+
 TEST(IndexGrid, ThinsWhatADistilledModelHasSeen) {
   const auto s = make("sd15");
   EXPECT_EQ((std::vector<double>{999, 759, 499, 259, -1}), grid(*s, "lcm", 4));

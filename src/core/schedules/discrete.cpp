@@ -130,33 +130,35 @@ std::vector<double> accumulate_betas(const std::vector<double>& betas) {
 enum Formula { kLinearBeta, kScaledLinear, kSquaredCosine, kLaplaceBeta, kExpBeta, kSigmoidBeta };
 
 // Nichol and Dhariwal 2102.09672, eq. 17 (squaredcos_cap_v2); Hang and Gu 2407.03297 as diffusers
-// has it, with the root (laplace); exp(-12 u).
-double alpha_bar_of(Formula formula, double u) {
-  if (formula == kExpBeta) return std::exp(-12 * u);
+// has it, with the root (laplace); exp(-12 u). The logarithm of a cosine from the end that is near.
+double log_alpha_bar_of(Formula formula, double u) {
+  if (formula == kExpBeta) return -12 * u;
   if (formula == kLaplaceBeta) {
     const double side = u <= 0.5 ? -0.5 : 0.5;
     const double log_snr = side * std::log(1 - 2 * std::fabs(0.5 - u) + 1e-6);
-    return std::sqrt(1 / (1 + std::exp(-log_snr)));
+    return -std::log1p(std::exp(-log_snr)) / 2;
   }
-  const double c = std::cos((u + 0.008) / 1.008 * path::kHalfPi);
-  return c * c;
+  const double angle = (u + 0.008) / 1.008 * path::kHalfPi, half = std::sin(angle / 2);
+  return 2 * (u < 0.5 ? std::log1p(-2 * half * half)
+                      : std::log(std::sin((1 - u) / 1.008 * path::kHalfPi)));
 }
 
-// Ho et al. 2006.11239 (linear), Rombach et al. 2112.10752 (scaled_linear), GeoDiff 2203.02923
-// (sigmoid); the others from their alpha_bar, with betas of at most 0.999.
-double beta_of(Formula formula, double start, double end, double index, double count) {
+// log(1 - beta) of an index. Ho et al. 2006.11239 (linear), Rombach et al. 2112.10752
+// (scaled_linear), Xu et al. 2203.02923 (sigmoid); the others from their alpha_bar, with betas of
+// at most 0.999. Not through such a beta: it would have a few digits only.
+double log_step(Formula formula, double start, double end, double index, double count) {
   const double u = index / (count - 1);
   switch (formula) {
-    case kLinearBeta: return start + (end - start) * u;
+    case kLinearBeta: return std::log1p(-(start + (end - start) * u));
     case kScaledLinear: {
       const double root = std::sqrt(start) + (std::sqrt(end) - std::sqrt(start)) * u;
-      return root * root;
+      return std::log1p(-root * root);
     }
-    case kSigmoidBeta: return start + (end - start) / (1 + std::exp(6 - 12 * u));
+    case kSigmoidBeta: return std::log1p(-(start + (end - start) / (1 + std::exp(6 - 12 * u))));
     default:
-      return std::min(
-          1 - alpha_bar_of(formula, (index + 1) / count) / alpha_bar_of(formula, index / count),
-          0.999);
+      return std::max(
+          log_alpha_bar_of(formula, (index + 1) / count) - log_alpha_bar_of(formula, index / count),
+          std::log(0.001));
   }
 }
 
@@ -212,11 +214,12 @@ Schedule* make_ddpm(const Settings& settings, const nwr_schedule_options&) {
          ", which is not whole");
   }
   const auto formula = static_cast<Formula>(static_cast<int>(settings["beta"]));
-  std::vector<double> betas;
+  std::vector<double> table;
+  double sum = 0;
   for (double index = 0; index < count; ++index) {
-    betas.push_back(beta_of(formula, settings["beta_start"], settings["beta_end"], index, count));
+    sum += log_step(formula, settings["beta_start"], settings["beta_end"], index, count);
+    table.push_back(sum);
   }
-  std::vector<double> table = accumulate_betas(betas);
   rescale(settings, table);
   return new Discrete(settings, std::move(table));
 }
