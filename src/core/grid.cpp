@@ -14,7 +14,7 @@ NoiseLevel::NoiseLevel(const Schedule& schedule) : schedule_(schedule) {
 
 void end_grid(const GridRequest& r, double least) {
   const size_t n = r.count - 1;
-  switch (static_cast<Tail>(static_cast<int>(r.settings["tail"]))) {
+  switch (tail_of(r)) {
     case Tail::clean: r.times[n] = r.end; break;
     case Tail::least: r.times[n] = least; break;
     case Tail::repeat: r.times[n] = r.times[n - 1]; break;

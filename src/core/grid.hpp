@@ -37,6 +37,9 @@ inline constexpr Param kTail = {
     0,      0,
     2,      "clean,least,repeat"};
 inline constexpr Param kTailParams[] = {kTail};
+inline Tail tail_of(const GridRequest& request) {
+  return static_cast<Tail>(static_cast<int>(request.settings["tail"]));
+}
 // Writes the last time. least is the time of the least noise level.
 void end_grid(const GridRequest& request, double least);
 
@@ -80,7 +83,7 @@ struct Span {
   double first, last;
 };
 enum class Spaced { table, leading, trailing };
-Span spaced_ends(const GridRequest& request, Spaced how, int64_t offset);
+Span spaced_ends(const GridRequest& request, Spaced how);
 
 void fill_grid(const Schedule& schedule, const nwr_grid_options& options, double* times,
                size_t count);

@@ -71,7 +71,7 @@ double table_time(const Schedule& table, double level, double last) {
 
 // Levels of a grid of ours on a flow, whose time is its level.
 Numbers flow_levels(const std::string& name, size_t steps,
-                    std::vector<std::pair<std::string, std::string>> settings) {
+                    const std::vector<std::pair<std::string, std::string>>& settings) {
   return grid(make_schedule("flow"), spec(name, settings), steps + 1);
 }
 

@@ -115,9 +115,10 @@ void replay_comfy_probe(Check& check, const Json& probe) {
     const double share = std::stod(key);
     if (!(share >= 0 && share <= 1)) throw Malformed("percent_to_sigma has another share");
     // Theirs puts infinity and nothing at the ends of what is no flow.
-    const double ours = share == 1            ? 0
-                        : share == 0 && !flow ? 999999999.9
-                                              : way.levels[static_cast<size_t>(20 * share + 0.5)];
+    const double ours = share == 1 ? 0
+                        : share == 0 && !flow
+                            ? 999999999.9
+                            : way.levels[static_cast<size_t>(std::lround(20 * share))];
     check.level("percent_to_sigma/" + key, ours, level);
   }
   for (const auto& [key, time] : member(probe, "timestep_of").items()) {
@@ -486,16 +487,16 @@ void replay_probe(Check& check, const Json& entry) {
     check.state("sigma", {c.sigma}, Json::array({member(entry, "sigma")}));
     return;
   }
-  static const std::pair<const char*, const char*> kNames[] = {{"CondOT", "condot"},
-                                                               {"Poly2", "polynomial(n=2)"},
-                                                               {"VP", "vp(time=to-data)"},
-                                                               {"LinearVP", "polar-swap"},
-                                                               {"Cosine", "trigonometric"}};
+  static constexpr Model kNames[] = {{"CondOT", "condot"},
+                                     {"Poly2", "polynomial(n=2)"},
+                                     {"VP", "vp(time=to-data)"},
+                                     {"LinearVP", "polar-swap"},
+                                     {"Cosine", "trigonometric"}};
   const std::string name = text_or(entry, "scheduler", "");
   const auto* found = std::find_if(std::begin(kNames), std::end(kNames),
-                                   [&](const auto& pair) { return name == pair.first; });
+                                   [&](const Model& m) { return name == m.theirs; });
   if (found == std::end(kNames)) throw Unsupported{"schedule " + name + " is not in this version"};
-  const Schedule schedule = make_schedule(found->second);
+  const Schedule schedule = make_schedule(found->ours);
   const double t = to_number(member(entry, "t"));
   const nwr_coeffs c = coefficients(schedule, t);
   const std::pair<const char*, double> numbers[] = {

@@ -187,8 +187,26 @@ TEST(Tail, IsWhereTheLastStepEnds) {
     EXPECT_TRUE(std::equal(clean.begin(), clean.end() - 1, least.begin())) << name;
     EXPECT_TRUE(std::equal(clean.begin(), clean.end() - 1, repeat.begin())) << name;
   }
-  const auto edm = make("edm");
+  const auto edm = make("edm"), ve = make("ve");
   EXPECT_NEAR(0.002, grid(*edm, "karras(tail=least)", 6)[6], 1e-15);
+  // A schedule that ends at some noise has its end as the last level of n, or of n+1.
+  const auto plain = grid(*ve, "karras", 6), repeat = grid(*ve, "karras(tail=repeat)", 6);
+  EXPECT_EQ(0, plain[6]);
+  EXPECT_EQ(0, repeat[5]);
+  EXPECT_EQ(0, repeat[6]);
+  EXPECT_LT(0, plain[5]);
+}
+
+// Curves so steep that they reach the clean end early stand still there, and never turn.
+TEST(Tail, IsReachedByTheSteepestCurves) {
+  const auto s = make("sd15");
+  for (const char* name : {"beta(alpha=0.01,beta=0.01)", "beta(alpha=0.01,beta=1000)",
+                           "beta(alpha=1000,beta=0.01)", "comfy.beta(alpha=0.01,beta=1000)"}) {
+    const auto times = grid(*s, name, 40);
+    for (size_t i = 0; i < 40; ++i) EXPECT_LE(times[i + 1], times[i]) << name << " " << i;
+    EXPECT_EQ(999, times[0]) << name;
+    EXPECT_EQ(-1, times[40]) << name;
+  }
 }
 
 // What each grid of levels is a straight line in, or its own closed form.
@@ -479,6 +497,12 @@ TEST(Grid, RefusesWhatItCannotDo) {
             message("sd15", "leading(offset=1.5)", 10));
   EXPECT_EQ("multistep-leading: offset is 100; it must be whole, and 10 steps allow at most 99",
             message("sd15", "multistep-leading(offset=100)", 10));
+  EXPECT_EQ("k.karras: offset is 100; it must be whole, and 10 steps allow at most 99",
+            message("sd15", "k.karras(ends=leading,offset=100)", 10));
+  EXPECT_EQ(
+      "count is 12, but ddpm(beta=linear,beta_start=1e-04,beta_end=0.02,count=10) has only "
+      "10 indices for its steps",
+      message("ddpm(count=10)", "k.karras(ends=trailing)", 11));
   EXPECT_EQ("flux: max_tokens is 200, not above base_tokens, 256",
             message("flow", "flux(max_tokens=200)", 4));
   EXPECT_EQ("sigma_max is 0.5, below sigma_min, 0.7",

@@ -17,6 +17,7 @@ struct Places {
   double operator[](const char* setting) const { return request.settings[setting]; }
 };
 
+double whole(int64_t index) { return static_cast<double>(index); }
 // a/b to the nearest integer, halves to even, as numpy rounds.
 double round_ratio(int64_t a, int64_t b) {
   const int64_t quotient = a / b, rest = a % b;
@@ -24,6 +25,12 @@ double round_ratio(int64_t a, int64_t b) {
                              (2 * rest > b || (2 * rest == b && quotient % 2 == 1) ? 1 : 0));
 }
 double ratio(int64_t a, int64_t b) { return static_cast<double>(a) / static_cast<double>(b); }
+
+void require_room(const GridRequest& r, int64_t total) {
+  if (r.steps() <= total) return;
+  fail(NWR_ERROR_INVALID_ARGUMENT, "count is ", r.count, ", but ", r.schedule.spec(), " has only ",
+       total, " indices for its steps");
+}
 
 Places places_of(const GridRequest& r) {
   Places p{r, r.schedule.table_size(), r.steps()};
@@ -37,14 +44,11 @@ Places places_of(const GridRequest& r) {
   }
   const double least = r.settings["lambda_min"];
   const auto kept = [&](int64_t count) {
-    const double t = r.schedule.table_time(static_cast<double>(count - 1));
+    const double t = r.schedule.table_time(whole(count - 1));
     return r.schedule.at(t, {"t"}).lambda >= least;
   };
   while (least > kNoLambdaMin && p.total > 1 && !kept(p.total)) --p.total;
-  if (p.steps > p.total) {
-    fail(NWR_ERROR_INVALID_ARGUMENT, "count is ", r.count, ", but ", r.schedule.spec(),
-         " has only ", p.total, " indices for its steps");
-  }
+  require_room(r, p.total);
   return p;
 }
 
@@ -53,11 +57,12 @@ Places places_of(const GridRequest& r) {
 template <double (*kPlace)(const Places&, int64_t)>
 void fill_places(const GridRequest& r) {
   const Places places = places_of(r);
-  double before = static_cast<double>(places.total);
+  const bool fractions = r.settings.get("round", 1) == 0;
+  double before = whole(places.total);
   for (int64_t i = 0; i < places.steps; ++i) {
     double place = kPlace(places, i);
-    if (place == std::floor(place) && before == std::floor(before)) {
-      place = std::max(std::min(place, before - 1), static_cast<double>(places.steps - 1 - i));
+    if (!fractions && place == std::floor(place)) {
+      place = std::max(std::min(place, before - 1), whole(places.steps - 1 - i));
     }
     r.times[i] = r.schedule.table_time(place);
     before = place;
@@ -65,9 +70,10 @@ void fill_places(const GridRequest& r) {
   end_grid(r, r.schedule.table_time(0));
 }
 
+// The setting offset, where the highest index without it is highest.
 int64_t offset_of(const Places& p, int64_t highest) {
   const double given = p["offset"];
-  if (given != std::floor(given) || given >= static_cast<double>(p.total - highest)) {
+  if (given != std::floor(given) || given >= whole(p.total - highest)) {
     fail(NWR_ERROR_INVALID_ARGUMENT, p.request.settings.entry().name, ": offset is ", given,
          "; it must be whole, and ", p.steps, " steps allow at most ", p.total - 1 - highest);
   }
@@ -77,31 +83,29 @@ int64_t offset_of(const Places& p, int64_t highest) {
 double leading(const Places& p, int64_t i) {
   const int64_t width = p.total / p.steps;
   const int64_t offset = offset_of(p, (p.steps - 1) * width);
-  return static_cast<double>((p.steps - 1 - i) * width + offset);
+  return whole((p.steps - 1 - i) * width + offset);
 }
 // Leaves out the step at index 0, as diffusers' multistep solvers do.
 double multistep_leading(const Places& p, int64_t i) {
   const int64_t width = p.total / (p.steps + 1);
   const int64_t offset = offset_of(p, p.steps * width);
-  return static_cast<double>((p.steps - i) * width + offset);
+  return whole((p.steps - i) * width + offset);
 }
 double ddim_uniform(const Places& p, int64_t i) {
   const int64_t width = p.total / p.steps, highest = (p.steps - 1) * width;
-  return static_cast<double>((p.steps - 1 - i) * width + (highest + 1 < p.total ? 1 : 0));
+  return whole((p.steps - 1 - i) * width + (highest + 1 < p.total ? 1 : 0));
 }
-double from_top(const Places& p, int64_t i) {
-  return static_cast<double>(p.total - 1 - i * (p.total / p.steps));
-}
+double from_top(const Places& p, int64_t i) { return whole(p.total - 1 - i * (p.total / p.steps)); }
 double trailing(const Places& p, int64_t i) {
   return round_ratio(p.total * (p.steps - i), p.steps) - 1;
 }
 // One step begins at the noise end, not at index 0 as numpy's linspace would have it.
 double linspace(const Places& p, int64_t i) {
-  if (p.steps == 1) return static_cast<double>(p.total - 1);
+  if (p.steps == 1) return whole(p.total - 1);
   return round_ratio((p.total - 1) * (p.steps - 1 - i), p.steps - 1);
 }
 double normal(const Places& p, int64_t i) {
-  if (p.steps == 1) return static_cast<double>(p.total - 1);
+  if (p.steps == 1) return whole(p.total - 1);
   return ratio((p.total - 1) * (p.steps - 1 - i), p.steps - 1);
 }
 double multistep_linspace(const Places& p, int64_t i) {
@@ -110,9 +114,7 @@ double multistep_linspace(const Places& p, int64_t i) {
 double sgm_uniform(const Places& p, int64_t i) {
   return ratio((p.total - 1) * (p.steps - i), p.steps);
 }
-double simple(const Places& p, int64_t i) {
-  return static_cast<double>(p.total - 1 - i * p.total / p.steps);
-}
+double simple(const Places& p, int64_t i) { return whole(p.total - 1 - i * p.total / p.steps); }
 
 // Luo et al. 2310.04378: every (T/original)-th index, of which n.
 double lcm(const Places& p, int64_t i) {
@@ -126,7 +128,7 @@ double lcm(const Places& p, int64_t i) {
          ", which leave ", std::min(kept, p.total), " indices for ", p.steps, " steps");
   }
   const int64_t width = p.total / original;
-  return static_cast<double>((kept - i * kept / p.steps) * width - 1);
+  return whole((kept - i * kept / p.steps) * width - 1);
 }
 
 double of_curve(const Places& p, double curve) {
@@ -163,14 +165,11 @@ constexpr Param kPlaceParams[] = {
 
 }  // namespace
 
-Span spaced_ends(const GridRequest& r, Spaced how, int64_t offset) {
-  const int64_t total = r.schedule.table_size(), n = r.steps();
-  const auto time = [&](int64_t index) {
-    return r.schedule.table_time(static_cast<double>(std::clamp<int64_t>(index, 0, total - 1)));
-  };
-  if (how == Spaced::leading) return {time((n - 1) * (total / n) + offset), time(offset)};
-  const auto last = static_cast<int64_t>(round_ratio(total, n)) - 1;
-  return {time(total - 1), time(how == Spaced::trailing ? last : 0)};
+Span spaced_ends(const GridRequest& r, Spaced how) {
+  const Places p{r, r.schedule.table_size(), r.steps()};
+  require_room(r, p.total);
+  const auto place = how == Spaced::leading ? leading : trailing;
+  return {r.schedule.table_time(place(p, 0)), r.schedule.table_time(place(p, p.steps - 1))};
 }
 
 extern const GridKind kLeading, kTrailing, kLinspace, kMultistepLeading, kMultistepLinspace,

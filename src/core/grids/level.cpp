@@ -11,12 +11,12 @@ namespace noisewright {
 namespace {
 
 // Noise levels that a grid runs through: from first to last, and, where the run ends at no noise at
-// all, a last time beyond them.
+// all or once more at last, a time beyond them.
 struct Levels {
   const GridRequest& request;
   NoiseLevel noise;
   double first, last;
-  bool to_zero;
+  bool has_tail;
   int64_t points;
 
   double operator[](const char* setting) const { return request.settings[setting]; }
@@ -27,8 +27,8 @@ struct Levels {
 
 // first and last are sigma/alpha, or 0 for the schedule's.
 Levels levels_of(const GridRequest& r, NoiseLevel noise, double first, double last) {
-  const bool to_zero = r.end_at.sigma == 0;
-  Levels levels{r, noise, first, last, to_zero, r.steps() + (to_zero ? 0 : 1)};
+  const bool to_zero = r.end_at.sigma == 0, has_tail = to_zero || tail_of(r) == Tail::repeat;
+  Levels levels{r, noise, first, last, has_tail, r.steps() + (has_tail ? 0 : 1)};
   if (first == 0) levels.first = std::exp(-std::max(r.begin_at.lambda, kLambdaBegin));
   if (last == 0) {
     levels.last =
@@ -48,14 +48,13 @@ Levels peer_levels(const GridRequest& r) {
   const double begin = noise.of(r.begin_at);
   levels.first = std::isfinite(begin) ? begin : noise.of_ratio(levels.first);
   levels.last = noise.of_ratio(levels.last);
-  const double how = r.settings.get("ends", 0), offset = r.settings.get("offset", 0);
+  const double how = r.settings.get("ends", 0);
   if (how != 0) {
     if (r.schedule.table_size() == 0 || !r.own_ends) {
       fail(NWR_ERROR_UNSUPPORTED, r.settings.entry().name,
            ": ends of indices are not those of a part of time or of ", r.schedule.spec());
     }
-    const auto spaced = static_cast<Spaced>(static_cast<int>(how));
-    const Span span = spaced_ends(r, spaced, static_cast<int64_t>(offset));
+    const Span span = spaced_ends(r, static_cast<Spaced>(static_cast<int>(how)));
     levels.first = noise.of(r.schedule.at(span.first, {"t"}));
     levels.last = noise.of(r.schedule.at(span.last, {"t"}));
   }
@@ -79,7 +78,7 @@ void write_levels(const Levels& levels, F&& level) {
     const double at = level(i);
     r.times[i] = at == begin ? r.begin : at == end ? r.end : noise.time(at);
   }
-  if (!levels.to_zero) return;
+  if (!levels.has_tail) return;
   const bool has_table = r.schedule.table_size() > 0;
   end_grid(r, has_table ? r.schedule.table_time(0) : noise.time(levels.last));
 }
