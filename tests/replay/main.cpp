@@ -182,6 +182,9 @@ bool replay_file(const Json& file, Printer& cases) {
       replay_random_words(file, cases);
     } else if (has(first, "timesteps") || has(first, "sigmas") || has(first, "discrete_sigmas")) {
       replay_grids(file, cases);
+    } else if (has(first, "op") &&
+               text_or(file, "source", "").find("training_utils") != std::string::npos) {
+      replay_training(file, cases);
     } else if (has(first, "op")) {
       cases.unsupported("operators", "a list of operators is not in this version");
     } else {

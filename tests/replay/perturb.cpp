@@ -5,6 +5,7 @@
 // Usage: perturb REPLAY DIR. From every recording under DIR that replays it makes copies under
 // other names, each with one number wrong: for every kind of number (a place with its indices left
 // out) at one of its first, middle and last places. REPLAY must say of each that it differs.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -50,6 +51,8 @@ constexpr Free kFree[] = {
     {"nami", "notebook", "eps", "below gamma at the notebook's times"},
     {"nami", "notebook", "/outputs/max_errors/", "bounds, which a larger number is too"},
     {"leejet", "", "/brownian_tree/", "of another generator"},
+    {"huggingface/diffusers", "", "/order_list/", "of a sampler, not of its grid"},
+    {"huggingface/diffusers 58eb52c training", "", "/entries/6/sigmas/", "a weight of 1"},
     {"nami", "full x", "/inputs/x/", "any points have errors within the bounds"},
 };
 
@@ -267,7 +270,7 @@ class Test {
     }
     if (recording.file().contains("entries")) {
       make_word_copies(recording.file(), lines);
-      make_grid_copies(recording, lines);
+      make_entry_copies(recording, lines);
     }
     // The same numbers under another name.
     write(recording.file(), "");
@@ -288,23 +291,28 @@ class Test {
     }
   }
 
-  // Of the grids in a file the first, middle and last that replay, each with one number wrong.
-  void make_grid_copies(const Recording& recording, const std::string& lines) {
+  // Of the grids or operations in a file the first, middle and last that replay, each with one
+  // number wrong.
+  void make_entry_copies(const Recording& recording, const std::string& lines) {
     const Json& entries = recording.file()["entries"];
     std::vector<size_t> told;
     for (size_t i = 0; i < entries.size(); ++i) {
-      const size_t at = lines.find(" grid[" + std::to_string(i) + "]");
+      const std::string place = "[" + std::to_string(i) + "]";
+      const size_t at = std::min(lines.find(" grid" + place), lines.find(" op" + place));
       if (at == std::string::npos) continue;
       const std::string line = lines.substr(at, lines.find('\n', at) - at);
       if (line.find(": ok") != std::string::npos) told.push_back(i);
     }
     if (told.empty()) return;
     for (const size_t i : {told.front(), told[told.size() / 2], told.back()}) {
-      for (const char* key : {"sigmas", "timesteps", "init_noise_sigma", "n", "steps"}) {
-        if (!entries[i].contains(key) || entries[i][key].is_null()) continue;
+      for (const auto& [key, value] : entries[i].items()) {
+        const bool counts = key == "init_noise_sigma" || key == "n" || key == "steps";
+        if (!value.is_array() && !counts) continue;
+        if (value.is_null() || (value.is_array() && value.empty())) continue;
         Pointer place = Pointer() / "entries" / i / key;
         const bool list = entries[i][key].is_array();
         if (list) place /= entries[i][key].size() / 2;
+        if (recording.is_free("/entries", place)) continue;
         Json copy = recording.file();
         const double v = copy[place].get<double>();
         if (list) {
