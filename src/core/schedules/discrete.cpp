@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owns the discrete schedules: a table of alpha_bar, given or made from a formula for beta, and its
 // presets. Must not know how the table is used.
-//
-// t is the index, from count-1, noise, to -1, where alpha_bar is 1: the end that peers reach
-// through a "previous timestep" below 0. Between two indices lambda is linear in t, or sigma/alpha
-// is; between -1 and 0, where lambda is infinite, alpha_bar is.
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -31,35 +27,13 @@ class Discrete : public Schedule {
   double sigma_floor() const override { return std::exp(-lambdas_.front()); }
 
  protected:
-  nwr_coeffs coeffs(double t) const override {
-    const double floor = std::floor(t);
-    if (t < 0) return clean_end(t);
-    const auto index = static_cast<size_t>(floor);
-    if (floor == t) return at_index(index);
-    const double low = lambdas_[index], high = lambdas_[index + 1];
-    if (!std::isfinite(high)) return towards_pure_noise(t, index);
-    if (even_levels_) {
-      const double rise = std::exp(-high) - std::exp(-low);
-      const double level = std::exp(-low) + (t - floor) * rise;
-      return to_coeffs(path::variance_preserving(-std::log(level), -rise / level));
-    }
-    return to_coeffs(path::variance_preserving(low + (t - floor) * (high - low), high - low));
-  }
+  nwr_coeffs coeffs(double t) const override { return to_coeffs(view().at(t)); }
 
   double solve(double lambda) const override {
     // lambdas_ falls with the index.
     const auto after = std::partition_point(lambdas_.begin(), lambdas_.end(),
                                             [=](double value) { return value > lambda; });
-    const auto index = static_cast<size_t>(after - lambdas_.begin());
-    const double variance = path::variance_at(lambda);
-    if (index == 0) return -1 + variance / -std::expm1(log_alpha_bars_.front());
-    const double low = lambdas_[index - 1], high = lambdas_[index];
-    const double base = static_cast<double>(index - 1);
-    if (std::isfinite(high)) {
-      return base + (even_levels_ ? std::expm1(low - lambda) / std::expm1(low - high)
-                                  : (lambda - low) / (high - low));
-    }
-    return base + 1 - path::variance_at(-lambda) / std::exp(log_alpha_bars_[index - 1]);
+    return view().time_of(lambda, after - lambdas_.begin());
   }
 
  private:
@@ -67,51 +41,8 @@ class Discrete : public Schedule {
     const double last = static_cast<double>(table.size()) - 1;
     return {last, -1, -1, last};
   }
-
-  nwr_coeffs at_index(size_t index) const {
-    if (!std::isfinite(lambdas_[index])) {
-      return towards_pure_noise(static_cast<double>(index), index - 1);
-    }
-    // The slope is that of the side towards data, where a sampler goes.
-    double slope = -lambda_slope_at_zero();
-    if (index > 0) {
-      const double fall = lambdas_[index] - lambdas_[index - 1];
-      slope = even_levels_ ? std::expm1(fall) : fall;
-    }
-    path::Point<double> p = path::variance_preserving(lambdas_[index], slope);
-    p.log_alpha = log_alpha_bars_[index] / 2;
-    p.alpha = std::exp(p.log_alpha);
-    p.sigma = std::sqrt(-std::expm1(log_alpha_bars_[index]));
-    return to_coeffs(p);
-  }
-  // d(lambda)/d(alpha_bar) * d(alpha_bar)/dt on the last stretch, from above.
-  double lambda_slope_at_zero() const {
-    const double alpha_bar = std::exp(log_alpha_bars_.front());
-    return 1 / (2 * alpha_bar);
-  }
-
-  // alpha_bar linear in t.
-  static nwr_coeffs from_alpha_bar(double alpha_bar, double variance, double slope) {
-    path::Point<double> p;
-    p.alpha = std::sqrt(alpha_bar);
-    p.sigma = std::sqrt(variance);
-    p.dalpha = slope / (2 * p.alpha);
-    p.dsigma = -slope / (2 * p.sigma);
-    p.log_alpha = variance < 0.5 ? std::log1p(-variance) / 2 : std::log(alpha_bar) / 2;
-    p.dlog_alpha = slope / (2 * alpha_bar);
-    p.lambda = p.log_alpha - std::log(variance) / 2;
-    p.diffusion2 = -slope / alpha_bar;
-    return to_coeffs(p);
-  }
-  nwr_coeffs clean_end(double t) const {
-    const double reach = -std::expm1(log_alpha_bars_.front());
-    const double variance = (t + 1) * reach;
-    return from_alpha_bar(1 - variance, variance, -reach);
-  }
-  nwr_coeffs towards_pure_noise(double t, size_t index) const {
-    const double reach = std::exp(log_alpha_bars_[index]);
-    const double alpha_bar = (static_cast<double>(index) + 1 - t) * reach;
-    return from_alpha_bar(alpha_bar, 1 - alpha_bar, -reach);
+  path::DiscreteTable view() const {
+    return {lambdas_.data(), log_alpha_bars_.data(), index_count(), even_levels_};
   }
 
   std::vector<double> log_alpha_bars_;
