@@ -128,7 +128,7 @@ double v_diffusion_time(const DensityRequest& r, double number) {
       r.schedule,
       std::log(data * std::tan(between(angle("sigma_min"), angle("sigma_max"), number))));
 }
-// Hoogeboom et al. 2301.11093, eq. 7: the SNR of a cosine at two resolutions, mixed along t.
+// Hoogeboom et al. 2301.11093: the SNR of a cosine at two resolutions, mixed along t.
 double cosine_interpolated_time(const DensityRequest& r, double number) {
   const double data = r.schedule.sigma_data();
   const auto log_sigma = [&](double width) {

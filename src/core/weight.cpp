@@ -57,8 +57,7 @@ constexpr Param kMinSnrParams[] = {
     {"gamma", "most of the SNR that counts", 5, 1e-12, 1e12},
     {"prediction", "what the loss compares", 0, 0, 2, "noise,data,angular"}};
 
-// Hang et al. 2303.09556, eq. 9 and appendix: min(snr, gamma) for data, of other predictions what
-// makes the same loss.
+// Hang et al. 2303.09556: min(snr, gamma) for data, of other predictions what makes the same loss.
 double min_snr_at(const Settings& s, const Schedule&, double, const nwr_coeffs& c) {
   const double snr = std::exp(2 * c.lambda), gamma = s["gamma"];
   if (s["prediction"] == 1) return std::min(snr, gamma);
@@ -66,8 +65,8 @@ double min_snr_at(const Settings& s, const Schedule&, double, const nwr_coeffs& 
   return snr < gamma ? 1 / (1 + std::exp(-2 * c.lambda)) : gamma / (snr + 1);
 }
 
-// Of the loss of EDM's F, q = sigma/(alpha sigma_data): Crowson et al. 2401.11605, appendix A, and
-// k-diffusion's weight that makes it a loss of data at low noise.
+// Of the loss of EDM's F, q = sigma/(alpha sigma_data): Crowson et al. 2401.11605, and
+// k-diffusion's weight of the same q.
 double soft_min_snr_at(const Settings&, const Schedule& schedule, double, const nwr_coeffs& c) {
   const double q = std::exp(-c.lambda) / schedule.sigma_data();
   return 1 / squared(q + 1 / q);

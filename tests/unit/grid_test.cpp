@@ -449,7 +449,8 @@ TEST(Grid, UniformIsEvenAndExactAtItsEnds) {
 
 // Any kind on any schedule that can have it, at every count: to the end, and never back.
 TEST(Grid, EveryKindRunsFromNoiseToData) {
-  for (const char* spec : {"sd15", "sd-zero-snr", "flow(shift=3)", "comfy.edm", "linear", "vp"}) {
+  for (const char* spec :
+       {"sd15", "sd-zero-snr", "flow(shift=3)", "comfy.edm", "linear", "vp", "ve"}) {
     const auto s = make(spec);
     size_t made = 0;
     for (size_t k = 0; k < catalog_size(NWR_DOMAIN_GRID); ++k) {

@@ -59,7 +59,7 @@ void fill_flow(const GridRequest& r) {
   for (int64_t i = 0; i < n; ++i) {
     levels.push_back(std::min(shifted(between(first, last, i, intervals)), s["most"]));
   }
-  // Stretched so that the last level is terminal (Lin et al. 2305.08891 for flows, as LTX has it).
+  // Stretched so that the last level is terminal, as LTX-Video has it.
   const double terminal = s["terminal"];
   if (terminal > 0 && n > 1) {
     const double scale = (1 - levels.back()) / (1 - terminal);

@@ -91,10 +91,15 @@ void fill_curve(const GridRequest& r) {
     return i + 1 == levels.points ? levels.last : kCurve(levels, i);
   });
 }
-// A curve that stops before last.
+// A curve of n points that stops before last.
+Levels open(Levels levels) {
+  levels.has_tail = true;
+  levels.points = levels.request.steps();
+  return levels;
+}
 template <double (*kCurve)(const Levels&, int64_t)>
 void fill_open_curve(const GridRequest& r) {
-  const Levels levels = peer_levels(r);
+  const Levels levels = open(peer_levels(r));
   write_levels(levels, [&](int64_t i) { return i == 0 ? levels.first : kCurve(levels, i); });
 }
 
@@ -115,11 +120,11 @@ double beta(const Levels& l, int64_t i) {
   const double x = beta_quantile(1 - l.u(i), l["alpha"], l["beta"]);
   return l.last + x * (l.first - l.last);
 }
-// Sabour et al. 2404.14507, eq. 17.
+// Sabour et al. 2404.14507, theorem 3.1, for data of unit variance.
 double kl_optimal(const Levels& l, int64_t i) {
   return std::tan(l.mix(std::atan(l.first), std::atan(l.last), i));
 }
-// Hang and Gu 2407.03297, table 1.
+// Hang and Gu 2407.03297.
 double laplace(const Levels& l, int64_t i) {
   const double x = 0.5 - l.u(i), side = x > 0 ? 1 : x < 0 ? -1 : 0;
   const double level =
@@ -127,7 +132,7 @@ double laplace(const Levels& l, int64_t i) {
   return std::clamp(level, l.last, l.first);
 }
 // Half of the steps linear, down to a share of the noise, and half along a parabola that goes on
-// with the same slope (Polyak et al. 2410.13720, section 3.4).
+// with the same slope (Polyak et al. 2410.13720).
 double linear_quadratic(const Levels& l, int64_t i) {
   const double n = static_cast<double>(l.points), x = static_cast<double>(i);
   const double linear = std::floor(n / 2), share = l["threshold"];
@@ -167,14 +172,12 @@ void fill_logsnr(const GridRequest& r) {
   });
 }
 
-// n+1 levels from a table of count, even in its places and log-linear between them; the run ends
-// beyond the last one but one.
+// The first n of n+1 levels that are even in the places of a table and log-linear between them.
 void fill_table(const GridRequest& r, const double* table, size_t count) {
-  const double ends[] = {table[0], table[count - 1]};
-  Levels levels = levels_of(r, NoiseLevel(r.schedule, false), ends[0], ends[1]);
+  const Levels levels =
+      open(levels_of(r, NoiseLevel(r.schedule, false), table[0], table[count - 1]));
   const int64_t n = r.steps(), m = static_cast<int64_t>(count) - 1;
   write_levels(levels, [&](int64_t i) {
-    if (i == n) return levels.last;
     const int64_t low = i * m / n;
     const double part = static_cast<double>(i * m - low * n) / static_cast<double>(n);
     return part == 0 ? table[low] : std::pow(table[low], 1 - part) * std::pow(table[low + 1], part);
