@@ -674,9 +674,9 @@ typedef struct nwr_sampler_options {
   const nwr_param* params;
   uint32_t param_count;
   /** With times NULL: a default grid of this many steps; 0 is 50. Trailing indices for a discrete
-   *  schedule, karras for edm, else even in t; noise and score predictions, which say nothing about
-   *  data where alpha is 0, and samplers that cannot step from there, begin at log(alpha/sigma) =
-   *  -5.1 instead. */
+   *  schedule, karras for edm, a flow's own shifted levels, else even in t; noise and score
+   * predictions, which say nothing about data where alpha is 0, and samplers that cannot step from
+   * there, begin at log(alpha/sigma) = -5.1 instead. */
   uint32_t steps;
   /** time_rows rows of time_count times, 2 or more, that never turn back; copied. */
   const double* times;

@@ -573,6 +573,15 @@ TEST(Grid, DefaultFitsTheSchedule) {
   EXPECT_EQ(grid(*make("edm"), "karras", 5), filled("edm", false));
   EXPECT_EQ(grid(*make("ddpm"), "trailing", 5), filled("ddpm", true));
   EXPECT_EQ(grid(*make("cosine"), "uniform", 5), filled("cosine", false));
+  EXPECT_EQ(grid(*make("sd3"), "flow", 5), filled("sd3", false));
+  EXPECT_EQ(grid(*make("svd"), "karras", 5), filled("svd", false));
+  EXPECT_EQ(grid(*make("sdxl"), "trailing", 5), filled("sdxl", true));
+  // A flow that begins short of pure noise keeps the proportions of its levels.
+  const auto flow = filled("sd3", true);
+  const double first = 1 / (1 + std::exp(-5.1));
+  for (size_t i = 0; i <= 5; ++i) {
+    EXPECT_NEAR(first * grid(*make("sd3"), "flow", 5)[i], flow[i], 1e-14);
+  }
   const auto blind = filled("cosine", true);
   EXPECT_NEAR(-5.1, make("cosine")->at(blind[0], {"t"}).lambda, 1e-12);
   EXPECT_EQ(0, blind[5]);
