@@ -306,7 +306,7 @@ NWR_API nwr_status nwr_random_fill(const nwr_context* context, nwr_distribution 
 
 typedef struct nwr_schedule nwr_schedule;
 
-/** Values from 1000 on are the schedules of other libraries, which have names only. */
+/** Values from 1000 on are entries that have names only, such as those of other libraries. */
 typedef enum nwr_schedule_kind NWR_INT32 {
   /** alpha = t, sigma = 1-t: rectified flow. */
   NWR_SCHEDULE_LINEAR = 0,
@@ -409,7 +409,8 @@ NWR_API nwr_status nwr_schedule_eval(const nwr_schedule* schedule, const double*
 NWR_API nwr_status nwr_schedule_invert(const nwr_schedule* schedule, const double* lambdas,
                                        size_t count, double* out);
 
-/** Functions of a schedule: amounts of diffusion, weights of losses. */
+/** Functions of a schedule: amounts of diffusion, weights of losses. Values from 1000 on are
+ * entries that have names only. */
 typedef enum nwr_weight_kind NWR_INT32 {
   /** w^2 of an SDE with the schedule's marginals: g^2 of the forward SDE and other forms. */
   NWR_WEIGHT_DIFFUSION = 0,
@@ -446,7 +447,8 @@ NWR_API nwr_status nwr_schedule_weigh(const nwr_schedule* schedule,
                                       const nwr_weight_options* options, const double* times,
                                       size_t count, double* out);
 
-/** Densities that training times are drawn from. */
+/** Densities that training times are drawn from. Values from 1000 on are entries that have names
+ * only. */
 typedef enum nwr_density_kind NWR_INT32 {
   /** Even in t. */
   NWR_DENSITY_UNIFORM = 0,
@@ -477,7 +479,8 @@ NWR_API nwr_status nwr_random_times(const nwr_context* context, const nwr_schedu
                                     const nwr_density_options* options, const nwr_rng* rngs,
                                     size_t rng_count, const nwr_tensor* out);
 
-/** How the times of a run are spaced. */
+/** How the times of a run are spaced. Values from 1000 on are entries that have names only, such as
+ *  those of other libraries. */
 typedef enum nwr_grid_kind NWR_INT32 {
   /** Even in t. */
   NWR_GRID_UNIFORM = 0,
@@ -678,9 +681,9 @@ typedef struct nwr_sampler_options {
   const nwr_param* params;
   uint32_t param_count;
   /** With times NULL: a default grid of this many steps; 0 is 50. Trailing indices for a discrete
-   *  schedule, karras for edm, else even in t; noise and score predictions, which say nothing about
-   *  data where alpha is 0, and samplers that cannot step from there, begin at log(alpha/sigma) =
-   *  -5.1 instead. */
+   *  schedule, karras for edm, a flow's own shifted levels, else even in t; noise and score
+   * predictions, which say nothing about data where alpha is 0, and samplers that cannot step from
+   * there, begin at log(alpha/sigma) = -5.1 instead. */
   uint32_t steps;
   /** time_rows rows of time_count times, 2 or more, that never turn back; copied. */
   const double* times;

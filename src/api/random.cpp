@@ -53,8 +53,11 @@ template <class Number>
 void map_times(const Density& density, const DensityRequest& request, double low, double high,
                void* data, size_t count) {
   auto* numbers = static_cast<Number*>(data);
+  const bool stratified = request.settings["stratified"] == 1;
   for (size_t i = 0; i < count; ++i) {
-    const double t = density.kind.time(request, static_cast<double>(numbers[i]));
+    double number = static_cast<double>(numbers[i]);
+    if (stratified) number = stratum(density.kind, number, i, count);
+    const double t = density.kind.time(request, number);
     numbers[i] = static_cast<Number>(std::clamp(t, low, high));
   }
 }
@@ -104,7 +107,8 @@ nwr_status nwr_random_times(const nwr_context* context, const nwr_schedule* sche
     std::vector<unsigned char> numbers(count * size_of(dtype));
     Array drawn = dense(target.shape, dtype, numbers.data());
     drawn.beside = !c.on_host();
-    const auto what = density.kind.from_normal ? Distribution::normal : Distribution::uniform;
+    const bool normal = density.kind.from_normal && settings["stratified"] == 0;
+    const auto what = normal ? Distribution::normal : Distribution::uniform;
     c.fill_on_host(plan_fill(what, generators, drawn));
     if (dtype == Dtype::f64) {
       map_times<double>(density, request, low, high, numbers.data(), count);

@@ -19,11 +19,23 @@ extern const ScheduleKind kLinear, kCosine, kVp, kVe, kEdm, kDdpm, kTable, kCust
 extern const ScheduleKind kAzulaVp, kAzulaCosine, kAzulaRectified, kAzulaVe, kAzula01Ve,
     kDiffusionLabFlow, kGenSbiScoreVp, kGenSbiScoreVe, kGenSbiFlowVp, kGenSbiEdmVe, kTorchEbmLinear,
     kTorchEbmCosine, kTorchEbmVp, kAlbergoTrig, kAlbergoEncodeDecode, kNamiSeed;
-extern const GridKind kUniform, kLogsnr, kKarras, kExponential, kLeading, kTrailing, kLinspace;
+extern const ScheduleKind kSd15, kSdZeroSnr, kComfySdZeroSnr, kCogVideoX, kCogVideoX5b, kIddpm,
+    kKandinsky, kShapE, kFlow, kSd3, kFlux, kAuraFlow, kWan, kLumina, kHunyuanVideo, kMiniMaxH3,
+    kComfyFlux, kEdmLevels, kComfyEdm, kSvd, kDiffusersEdm, kConsistency, kCosineDpm, kWuerstchen,
+    kVDenoiser;
+extern const GridKind kUniform, kLogsnr, kKarras, kExponential, kLeading, kTrailing, kLinspace,
+    kMultistepLeading, kMultistepLinspace, kNormal, kSgmUniform, kSimple, kFromTop, kDdimUniform,
+    kLcm, kBetaGrid, kRoundedBeta, kSmoothstep, kRoundedSmoothstep, kPeerKarrasGrid,
+    kPeerExponential, kPolyexponential, kBetaSigma, kKlOptimal, kLaplaceGrid, kLinearQuadratic,
+    kBongTangent, kAys, kGits, kTimeQuadratic, kVpGrid, kScoreSdeGrid, kSineSquared, kFlowGrid,
+    kSd3Grid, kFluxGrid, kFlux2Grid, kLtx2Grid, kFlowMatchGrid, kComfyFlowSgm, kFlowMultistep,
+    kFlowUniPc, kLogitNormalGrid;
 extern const WeightKind kWeightDiffusion, kWeightSnr, kWeightEdm, kWeightVelocity,
-    kWeightLikelihood, kWeightSignal, kWeightEqm;
+    kWeightLikelihood, kWeightSignal, kWeightEqm, kWeightMinSnr, kWeightSoftMinSnr, kWeightKSnr,
+    kWeightSigmaSqrt, kWeightCosmap;
 extern const DensityKind kDensityUniform, kDensityLogitNormal, kDensityLogNormal,
-    kDensityLogUniform;
+    kDensityLogUniform, kDensityMode, kDensityLogLogistic, kDensityVDiffusion,
+    kDensityCosineInterpolated, kDensitySplitLogNormal;
 extern const SamplerKind kEuler, kHeun, kDdim, kDdpmSampler, kDpmpp2m, kRk4, kEulerMaruyama,
     kStochasticHeun, kEdmSampler, kIto, kPc, kZab, kVab, kZeab, kXeab, kReab, kAzulaDdim,
     kAzulaHeun, kAzulaReab;
@@ -61,18 +73,88 @@ const Entry* const kSchedules[] = {&kLinear,
                                    &kTorchEbmVp,
                                    &kAlbergoTrig,
                                    &kAlbergoEncodeDecode,
-                                   &kNamiSeed};
-const Entry* const kGrids[] = {&kUniform, &kLogsnr,   &kKarras,  &kExponential,
-                               &kLeading, &kTrailing, &kLinspace};
+                                   &kNamiSeed,
+                                   &kSd15,
+                                   &kSdZeroSnr,
+                                   &kComfySdZeroSnr,
+                                   &kCogVideoX,
+                                   &kCogVideoX5b,
+                                   &kIddpm,
+                                   &kKandinsky,
+                                   &kShapE,
+                                   &kFlow,
+                                   &kSd3,
+                                   &kFlux,
+                                   &kAuraFlow,
+                                   &kWan,
+                                   &kLumina,
+                                   &kHunyuanVideo,
+                                   &kMiniMaxH3,
+                                   &kComfyFlux,
+                                   &kEdmLevels,
+                                   &kComfyEdm,
+                                   &kSvd,
+                                   &kDiffusersEdm,
+                                   &kConsistency,
+                                   &kCosineDpm,
+                                   &kWuerstchen,
+                                   &kVDenoiser};
+const Entry* const kGrids[] = {&kUniform,
+                               &kLogsnr,
+                               &kKarras,
+                               &kExponential,
+                               &kLeading,
+                               &kTrailing,
+                               &kLinspace,
+                               &kMultistepLeading,
+                               &kMultistepLinspace,
+                               &kNormal,
+                               &kSgmUniform,
+                               &kSimple,
+                               &kFromTop,
+                               &kDdimUniform,
+                               &kLcm,
+                               &kBetaGrid,
+                               &kRoundedBeta,
+                               &kSmoothstep,
+                               &kRoundedSmoothstep,
+                               &kPeerKarrasGrid,
+                               &kPeerExponential,
+                               &kPolyexponential,
+                               &kBetaSigma,
+                               &kKlOptimal,
+                               &kLaplaceGrid,
+                               &kLinearQuadratic,
+                               &kBongTangent,
+                               &kAys,
+                               &kGits,
+                               &kTimeQuadratic,
+                               &kVpGrid,
+                               &kScoreSdeGrid,
+                               &kSineSquared,
+                               &kFlowGrid,
+                               &kSd3Grid,
+                               &kFluxGrid,
+                               &kFlux2Grid,
+                               &kLtx2Grid,
+                               &kFlowMatchGrid,
+                               &kComfyFlowSgm,
+                               &kFlowMultistep,
+                               &kFlowUniPc,
+                               &kLogitNormalGrid};
 const Entry* const kSamplers[] = {
     &kEuler,          &kHeun,       &kDdim,      &kDdpmSampler, &kDpmpp2m,  &kRk4, &kEulerMaruyama,
     &kStochasticHeun, &kEdmSampler, &kIto,       &kPc,          &kZab,      &kVab, &kZeab,
     &kXeab,           &kReab,       &kAzulaDdim, &kAzulaHeun,   &kAzulaReab};
 
-const Entry* const kWeights[] = {&kWeightDiffusion,  &kWeightSnr,    &kWeightEdm, &kWeightVelocity,
-                                 &kWeightLikelihood, &kWeightSignal, &kWeightEqm};
-const Entry* const kDensities[] = {&kDensityUniform, &kDensityLogitNormal, &kDensityLogNormal,
-                                   &kDensityLogUniform};
+const Entry* const kWeights[] = {&kWeightDiffusion, &kWeightSnr,        &kWeightEdm,
+                                 &kWeightVelocity,  &kWeightLikelihood, &kWeightSignal,
+                                 &kWeightEqm,       &kWeightMinSnr,     &kWeightSoftMinSnr,
+                                 &kWeightKSnr,      &kWeightSigmaSqrt,  &kWeightCosmap};
+const Entry* const kDensities[] = {
+    &kDensityUniform,       &kDensityLogitNormal, &kDensityLogNormal,  &kDensityLogUniform,
+    &kDensityMode,          &kDensityLogLogistic, &kDensityVDiffusion, &kDensityCosineInterpolated,
+    &kDensitySplitLogNormal};
 
 constexpr Entry kStatuses[] = {
     {NWR_OK, "ok", "", "success"},

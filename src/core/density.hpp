@@ -18,6 +18,13 @@ struct DensityKind : Entry {
   double (*time)(const DensityRequest& request, double number);
 };
 
+// Whether number i of count is drawn from the i-th of as many even parts of the distribution.
+inline constexpr Param kStratified = {
+    "stratified", "one number from each of as many even parts", 0, 0, 1, "no,yes"};
+inline constexpr Param kDensityParams[] = {kStratified};
+// What kind.time is given for number i of count, of which the random number is number.
+double stratum(const DensityKind& kind, double number, size_t i, size_t count);
+
 struct Density {
   const DensityKind& kind;
   double low, high;  // between which every time lies

@@ -30,7 +30,7 @@ class Schedule : public RefCounted {
     double low, high;    // times that may be asked for
   };
   // How far apart the times of a default grid lie.
-  enum class Spacing { time, noise_level, index };
+  enum class Spacing { time, noise_level, index, flow };
 
   // Fails if t is not in [low, high]; argument names it in the message.
   nwr_coeffs at(double t, const Name& argument) const;
@@ -70,6 +70,12 @@ class Schedule : public RefCounted {
   // The number of indices of a discrete schedule; 0 for the others.
   virtual int64_t index_count() const { return 0; }
   virtual double sigma_floor() const { return kSigmaFloor; }
+  // The table that grids made of indices choose from: its size, 0 for none, and the time of a place
+  // in it, which may lie between two; index 0 is next to data.
+  virtual int64_t table_size() const { return index_count(); }
+  virtual double table_time(double index) const { return index; }
+  // A noise level sigma/(alpha+sigma) of an even grid where this flow's own grid has it.
+  virtual double shifted(double level) const { return level; }
 
  protected:
   Schedule(const Settings& settings, Ends ends);

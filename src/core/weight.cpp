@@ -53,6 +53,37 @@ double signal_at(const Settings&, const Schedule&, double, const nwr_coeffs& c) 
   return squared(c.alpha);
 }
 
+constexpr Param kMinSnrParams[] = {
+    {"gamma", "most of the SNR that counts", 5, 1e-12, 1e12},
+    {"prediction", "what the loss compares", 0, 0, 2, "noise,data,angular"}};
+
+// Hang et al. 2303.09556: min(snr, gamma) for data, of other predictions what makes the same loss.
+double min_snr_at(const Settings& s, const Schedule&, double, const nwr_coeffs& c) {
+  const double snr = std::exp(2 * c.lambda), gamma = s["gamma"];
+  if (s["prediction"] == 1) return std::min(snr, gamma);
+  if (s["prediction"] == 0) return std::min(1.0, gamma / snr);
+  return snr < gamma ? 1 / (1 + std::exp(-2 * c.lambda)) : gamma / (snr + 1);
+}
+
+// Of the loss of EDM's F, q = sigma/(alpha sigma_data): Crowson et al. 2401.11605, and
+// k-diffusion's weight of the same q.
+double soft_min_snr_at(const Settings&, const Schedule& schedule, double, const nwr_coeffs& c) {
+  const double q = std::exp(-c.lambda) / schedule.sigma_data();
+  return 1 / squared(q + 1 / q);
+}
+double k_snr_at(const Settings&, const Schedule& schedule, double, const nwr_coeffs& c) {
+  return 1 / (1 + squared(std::exp(-c.lambda) / schedule.sigma_data()));
+}
+
+// Esser et al. 2403.03206, section 3.1, of the velocity's loss, s = sigma/(alpha+sigma).
+double sigma_sqrt_at(const Settings&, const Schedule&, double, const nwr_coeffs& c) {
+  return squared(1 + std::exp(c.lambda));
+}
+double cosmap_at(const Settings&, const Schedule&, double, const nwr_coeffs& c) {
+  const double s = 1 / (1 + std::exp(c.lambda));
+  return 2 / (path::kPi * (1 - 2 * s + 2 * s * s));
+}
+
 constexpr Param kEqmParams[] = {
     {"threshold", "fraction of the way to data where it begins to fall", 0.8, 0, 0.999999},
     {"multiplier", "value before that", 4, 1e-12, 1e12}};
@@ -89,6 +120,23 @@ const WeightKind kWeightEqm = {
     {NWR_WEIGHT_EQM, "eqm", "torchebm.eqm", "equilibrium matching's truncated decay towards data",
      0, 0, 0, kEqmParams},
     eqm_at};
+
+extern const WeightKind kWeightMinSnr, kWeightSoftMinSnr, kWeightKSnr, kWeightSigmaSqrt,
+    kWeightCosmap;
+const WeightKind kWeightMinSnr = {
+    {1000, "min-snr", "min_snr", "min(snr, gamma) as the loss of a prediction", 0, 0, 0,
+     kMinSnrParams},
+    min_snr_at};
+const WeightKind kWeightSoftMinSnr = {
+    {1001, "soft-min-snr", "k.soft-min-snr", "(q/(1+q^2))^2 for F, q = sigma/(alpha sigma_data)"},
+    soft_min_snr_at};
+const WeightKind kWeightKSnr = {
+    {1002, "k.snr", "", "1/(1+q^2) for F, q = sigma/(alpha sigma_data)"}, k_snr_at};
+const WeightKind kWeightSigmaSqrt = {
+    {1003, "sigma-sqrt", "sigma_sqrt,sd3.sigma_sqrt", "s^-2, s = sigma/(alpha+sigma)"},
+    sigma_sqrt_at};
+const WeightKind kWeightCosmap = {
+    {1004, "cosmap", "sd3.cosmap", "2/(pi (1 - 2s + 2s^2)), s = sigma/(alpha+sigma)"}, cosmap_at};
 
 void weigh(const Schedule& schedule, const nwr_weight_options& options, const double* times,
            size_t count, double* out) {

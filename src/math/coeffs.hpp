@@ -438,6 +438,93 @@ NWR_HD Point<R> variance_preserving(R lambda, R slope) {
   return p;
 }
 
+// A table of alpha_bar as lambda and as log(alpha_bar). t is the index, from count-1, noise, to -1,
+// where alpha_bar is 1: the end that peers reach through a "previous timestep" below 0. Between two
+// indices lambda is linear in t, or sigma/alpha where even_levels is set; between -1 and 0, where
+// lambda is infinite, and towards a last index of pure noise, alpha_bar is.
+struct DiscreteTable {
+  const double* lambda;
+  const double* log_alpha_bar;
+  int64_t count;
+  bool even_levels = false;
+
+  NWR_HD Point<double> at(double t) const {
+    if (t < 0) {
+      const double reach = -std::expm1(log_alpha_bar[0]);
+      const double variance = (t + 1) * reach;
+      return from_alpha_bar(1 - variance, variance, -reach);
+    }
+    const double floor = std::floor(t);
+    const int64_t index = static_cast<int64_t>(floor);
+    if (floor == t) return at_index(index);
+    const double low = lambda[index], high = lambda[index + 1];
+    if (!std::isfinite(high)) return towards_pure_noise(t, index);
+    if (even_levels) {
+      const double rise = std::exp(-high) - std::exp(-low);
+      const double level = std::exp(-low) + (t - floor) * rise;
+      return variance_preserving(-std::log(level), -rise / level);
+    }
+    return variance_preserving(low + (t - floor) * (high - low), high - low);
+  }
+  // The time between index-1 and index at which lambda has a value.
+  double time_of(double value, int64_t index) const {
+    const double variance = variance_at(value);
+    if (index == 0) return -1 + variance / -std::expm1(log_alpha_bar[0]);
+    const double low = lambda[index - 1], high = lambda[index];
+    const double base = static_cast<double>(index - 1);
+    if (!std::isfinite(high)) {
+      return base + 1 - variance_at(-value) / std::exp(log_alpha_bar[index - 1]);
+    }
+    return base + (even_levels ? std::expm1(low - value) / std::expm1(low - high)
+                               : (value - low) / (high - low));
+  }
+
+ private:
+  NWR_HD Point<double> at_index(int64_t index) const {
+    if (!std::isfinite(lambda[index])) {
+      return towards_pure_noise(static_cast<double>(index), index - 1);
+    }
+    // The slope is that of the side towards data, where a sampler goes. On the last stretch it is
+    // d(lambda)/d(alpha_bar) * d(alpha_bar)/dt from above.
+    double slope = -1 / (2 * std::exp(log_alpha_bar[0]));
+    if (index > 0) {
+      const double fall = lambda[index] - lambda[index - 1];
+      slope = even_levels ? std::expm1(fall) : fall;
+    }
+    Point<double> p = variance_preserving(lambda[index], slope);
+    p.log_alpha = log_alpha_bar[index] / 2;
+    p.alpha = std::exp(p.log_alpha);
+    p.sigma = std::sqrt(-std::expm1(log_alpha_bar[index]));
+    return p;
+  }
+  NWR_HD Point<double> towards_pure_noise(double t, int64_t index) const {
+    const double reach = std::exp(log_alpha_bar[index]);
+    const double alpha_bar = (static_cast<double>(index) + 1 - t) * reach;
+    return from_alpha_bar(alpha_bar, 1 - alpha_bar, -reach);
+  }
+  // alpha_bar linear in t.
+  static NWR_HD Point<double> from_alpha_bar(double alpha_bar, double variance, double slope) {
+    Point<double> p;
+    p.alpha = std::sqrt(alpha_bar);
+    p.sigma = std::sqrt(variance);
+    p.dalpha = slope / (2 * p.alpha);
+    p.dsigma = -slope / (2 * p.sigma);
+    p.log_alpha = variance < 0.5 ? std::log1p(-variance) / 2 : std::log(alpha_bar) / 2;
+    p.dlog_alpha = slope / (2 * alpha_bar);
+    p.lambda = p.log_alpha - std::log(variance) / 2;
+    p.diffusion2 = -slope / alpha_bar;
+    return p;
+  }
+};
+
+// A flow's noise level with the steps moved to its noisy end: k s / (1 + (k-1) s) (Esser et al.
+// 2403.03206, eq. 23); with a power of 1/s - 1 as in FLUX's code, where k is exp(mu).
+inline double shifted(double s, double k, double power = 1) {
+  if (s <= 0 || s >= 1) return s;
+  const double odds = (1 - s) / s;
+  return k / (k + (power == 1 ? odds : std::pow(odds, power)));
+}
+
 // The third leg of a two-sided interpolant (Albergo et al. 2303.08797, table 8): gamma and
 // gamma*dgamma/du, which stays finite where dgamma/du does not.
 enum class Latent { none, brownian, bsquared, sinesquared, sigmoid };

@@ -332,6 +332,20 @@ TEST(RandomTimes, OfNarrowTypesAreRoundings) {
   }
 }
 
+// One number from each of as many even parts, whatever the density.
+TEST(RandomTimes, AreStratifiedWhereAsked) {
+  const Schedule linear = make_schedule("linear(time=to-noise)"), edm = make_schedule("edm");
+  const Tensor even = draw(linear, "uniform(stratified=yes)", NWR_F64, {50});
+  const Tensor levels = draw(edm, "log-normal(stratified=yes)", NWR_F64, {50});
+  for (size_t i = 0; i < 50; ++i) {
+    EXPECT_GT(even.get(i), static_cast<double>(i) / 50);
+    EXPECT_LT(even.get(i), static_cast<double>(i + 1) / 50);
+    const double z = (std::log(levels.get(i)) + 1.2) / 1.2;
+    const double below = std::erfc(-z / std::sqrt(2.0)) / 2;
+    EXPECT_NEAR(even.get(i), below, 1e-12);
+  }
+}
+
 // ---- weights ------------------------------------------------------------------------------------
 
 double weigh(const Schedule& schedule, const char* spec, double t) {
@@ -388,6 +402,24 @@ TEST(Weights, AreTheirFormulas) {
       {"velocity", [](const nwr_coeffs& c, double) { return sq(c.diffusion2 / 2 / c.sigma); }},
       {"likelihood", [](const nwr_coeffs& c, double) { return c.diffusion2 / 2 / sq(c.sigma); }},
       {"signal", [](const nwr_coeffs& c, double) { return sq(c.alpha); }},
+      {"min-snr",
+       [](const nwr_coeffs& c, double) { return std::min(sq(c.alpha / c.sigma), 5.0) * sq(c.sigma / c.alpha); }},
+      {"min-snr(gamma=2,prediction=data)",
+       [](const nwr_coeffs& c, double) { return std::min(sq(c.alpha / c.sigma), 2.0); }},
+      {"min-snr(prediction=angular)",
+       [](const nwr_coeffs& c, double) {
+         return std::min(sq(c.alpha / c.sigma), 5.0) / (sq(c.alpha / c.sigma) + 1);
+       }},
+      // q = 2 sigma/alpha.
+      {"soft-min-snr",
+       [](const nwr_coeffs& c, double) { return sq(2 * c.sigma / c.alpha / (1 + 4 * sq(c.sigma / c.alpha))); }},
+      {"k.snr", [](const nwr_coeffs& c, double) { return 1 / (1 + 4 * sq(c.sigma / c.alpha)); }},
+      {"sd3.sigma_sqrt", [](const nwr_coeffs& c, double) { return sq((c.alpha + c.sigma) / c.sigma); }},
+      {"cosmap",
+       [](const nwr_coeffs& c, double) {
+         const double s = c.sigma / (c.alpha + c.sigma);
+         return 2 / (kPi * (1 - 2 * s + 2 * s * s));
+       }},
       {"eqm", [](const nwr_coeffs&, double u) { return 4 * std::min(1.0, u / (1 - 0.8)); }},
       {"eqm(threshold=0.5,multiplier=3)",
        [](const nwr_coeffs&, double u) { return 3 * std::min(1.0, u / 0.5); }}};

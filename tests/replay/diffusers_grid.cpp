@@ -39,6 +39,11 @@ Numbers linspace(double first, double last, size_t count) {
   return out;
 }
 
+Numbers without_last(Numbers values) {
+  values.pop_back();
+  return values;
+}
+
 Numbers reversed(Numbers values) {
   std::reverse(values.begin(), values.end());
   return values;
@@ -64,10 +69,21 @@ double table_time(const Schedule& table, double level, double last) {
   return time_of_ratio(table, level);
 }
 
-// Stretches the distances from pure noise so that the last level is terminal.
-void stretch_to(double terminal, Numbers& sigmas) {
-  const double scale = (1 - sigmas.back()) / (1 - terminal);
-  for (double& s : sigmas) s = 1 - (1 - s) / scale;
+// Levels of a grid of ours on a flow, whose time is its level.
+Numbers flow_levels(const std::string& name, size_t steps,
+                    const std::vector<std::pair<std::string, std::string>>& settings) {
+  return grid(make_schedule("flow"), spec(name, settings), steps + 1);
+}
+
+// How a configuration shifts a flow's levels.
+std::vector<std::pair<std::string, std::string>> shift_of(const Recording& recording,
+                                                          const char* fixed) {
+  const Json& config = recording.config();
+  if (!flag_or(config, "use_dynamic_shifting", false)) {
+    return {{"shift", text(number_or(config, fixed, 1))}};
+  }
+  const bool linear = text_or(config, "time_shift_type", "exponential") == "linear";
+  return {{linear ? "shift" : "mu", text(to_number(member(arguments(recording), "mu")))}};
 }
 
 }  // namespace
@@ -190,7 +206,10 @@ ExpectedGrid multistep_grid(const Recording& recording, const Schedule& table) {
     sigmas = spread("exponential", first_level, last_level, static_cast<double>(n));
     times = mapped(sigmas, cut);
   } else if (flag_or(config, "use_beta_sigmas", false)) {
-    return {};
+    for (const double t : without_last(grid(table, "diffusers.beta", n + 1))) {
+      sigmas.push_back(ratio(table, t));
+    }
+    times = mapped(sigmas, cut);
   } else {
     sigmas = mapped(times, [&](double t) { return interpolated(table, t); });
   }
@@ -205,22 +224,12 @@ ExpectedGrid multistep_flow_grid(const Recording& recording) {
     if (flag_or(config, other, false)) return {};
   }
   const double count = static_cast<double>(discrete_count(config));
-  Numbers sigmas = mapped(linspace(1, 1 / count, run_length(recording) + 1),
-                          [](double alpha) { return 1 - alpha; });
-  sigmas = reversed(sigmas);
-  sigmas.pop_back();
-  if (flag_or(config, "use_dynamic_shifting", false)) {
-    const double mu = to_number(member(arguments(recording), "mu"));
-    if (text_or(config, "time_shift_type", "exponential") != "exponential") return {};
-    const double e = std::exp(mu);
-    sigmas = mapped(sigmas, [=](double s) { return e / (e + (1 / s - 1)); });
-  } else {
-    const double shift = number_or(config, "flow_shift", 1);
-    sigmas = mapped(sigmas, [=](double s) { return shift * s / (1 + (shift - 1) * s); });
-  }
-  Numbers times = mapped(sigmas, [=](double s) { return std::floor(s * count); });
+  const Numbers sigmas = flow_levels("diffusers.flow-multistep", run_length(recording),
+                                     shift_of(recording, "flow_shift"));
+  // Just below an index by rounding alone is that index.
+  const Numbers times =
+      mapped(without_last(sigmas), [=](double s) { return std::floor(s * count + 1e-9); });
   if (text_or(config, "final_sigmas_type", "zero") != "zero") return {times, {}};
-  sigmas.push_back(0);
   return {times, sigmas};
 }
 
@@ -238,42 +247,58 @@ ExpectedGrid edm_grid(const Recording& recording) {
   return {times, sigmas};
 }
 
+namespace {
+
+ExpectedGrid flow_times(const Recording& recording, Numbers levels) {
+  if (flag_or(recording.config(), "invert_sigmas", false)) return {};
+  const double count = static_cast<double>(discrete_count(recording.config()));
+  Numbers times = mapped(levels, [=](double s) { return s * count; });
+  levels.push_back(0);
+  return {times, levels};
+}
+
+}  // namespace
+
 ExpectedGrid flow_grid(const Recording& recording) {
   const Json& config = recording.config();
   const Json& given = arguments(recording);
   const double count = static_cast<double>(discrete_count(config));
-  const double fixed = number_or(config, "shift", 1);
-  const auto shifted = [=](double s) { return fixed * s / (1 + (fixed - 1) * s); };
   const bool dynamic = flag_or(config, "use_dynamic_shifting", false);
-  Numbers sigmas;
-  if (has(given, "sigmas")) {
-    sigmas = to_numbers(given["sigmas"]);
-  } else if (has(given, "timesteps")) {
-    sigmas = mapped(to_numbers(given["timesteps"]), [=](double t) { return t / count; });
-  } else {
-    // The least level is shifted here and again below, as the peer does.
-    const double least = dynamic ? 1 / count : shifted(1 / count);
-    sigmas = linspace(1, least, run_length(recording));
+  auto settings = shift_of(recording, "shift");
+  if (has(given, "sigmas") || has(given, "timesteps")) {
+    // Levels of the caller's own, even or not, are shifted one by one: as the first of one step.
+    Numbers levels = has(given, "sigmas") ? to_numbers(given["sigmas"])
+                                          : mapped(to_numbers(given["timesteps"]),
+                                                   [=](double t) { return t / count; });
+    for (double& level : levels) {
+      auto one = settings;
+      one.push_back({"first", text(level)});
+      level = flow_levels("flow", 1, one)[0];
+    }
+    if (has(config, "shift_terminal")) {
+      const double scale = (1 - levels.back()) / (1 - to_number(config["shift_terminal"]));
+      levels = mapped(levels, [=](double s) { return 1 - (1 - s) / scale; });
+    }
+    return flow_times(recording, levels);
   }
-  if (dynamic) {
-    const double mu = to_number(member(given, "mu"));
-    const bool exponential = text_or(config, "time_shift_type", "exponential") == "exponential";
-    const double e = exponential ? std::exp(mu) : mu;
-    sigmas = mapped(sigmas, [=](double s) { return e / (e + (1 / s - 1)); });
-  } else {
-    sigmas = mapped(sigmas, shifted);
+  // The least level is shifted here and again with the others, as the peer does.
+  settings.push_back({"twice", dynamic ? "no" : "yes"});
+  settings.push_back({"last", text(1 / count)});
+  if (has(config, "shift_terminal")) {
+    settings.push_back({"terminal", text(to_number(config["shift_terminal"]))});
   }
-  if (has(config, "shift_terminal")) stretch_to(to_number(config["shift_terminal"]), sigmas);
-  for (const char* other : {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"}) {
-    if (!flag_or(config, other, false)) continue;
-    // No rule for the levels, but the times are theirs.
-    sigmas = recording.numbers("sigmas");
-    sigmas.pop_back();
+  const size_t n = run_length(recording);
+  Numbers levels = without_last(flow_levels("diffusers.flow-match", n, settings));
+  for (const auto& [key, name] :
+       {std::pair<const char*, const char*>{"use_karras_sigmas", "karras"},
+        {"use_exponential_sigmas", "exponential"},
+        {"use_beta_sigmas", "beta"}}) {
+    if (!flag_or(config, key, false)) continue;
+    levels = without_last(
+        flow_levels(std::string("diffusers.") + name, n,
+                    {{"sigma_max", text(levels.front())}, {"sigma_min", text(levels.back())}}));
   }
-  if (flag_or(config, "invert_sigmas", false)) return {};
-  Numbers times = mapped(sigmas, [=](double s) { return s * count; });
-  sigmas.push_back(0);
-  return {times, sigmas};
+  return flow_times(recording, levels);
 }
 
 void check_grid(Check& check, const Recording& recording, const ExpectedGrid& expected) {

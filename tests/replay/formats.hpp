@@ -27,6 +27,10 @@ Planner plan_of_dpm_solver(const Json& file);
 Planner plan_of_azula(const Json& file);
 
 // Files of many cases.
+void replay_grids(const Json& file, Cases& cases);
+void replay_table(const Json& file, Cases& cases);
+void replay_schedule_probes(const Json& file, Cases& cases);
+void replay_training(const Json& file, Cases& cases);
 void replay_random_words(const Json& file, Cases& cases);
 void replay_reference_schedules(const Json& file, Cases& cases);
 void replay_reference_gamma(const Json& file, Cases& cases);

@@ -181,14 +181,19 @@ bool replay_file(const Json& file, Printer& cases) {
     if (random) {
       replay_random_words(file, cases);
     } else if (has(first, "timesteps") || has(first, "sigmas") || has(first, "discrete_sigmas")) {
-      cases.unsupported("grids", "a list of grids alone is not in this version");
+      replay_grids(file, cases);
+    } else if (has(first, "op") &&
+               text_or(file, "source", "").find("training_utils") != std::string::npos) {
+      replay_training(file, cases);
     } else if (has(first, "op")) {
       cases.unsupported("operators", "a list of operators is not in this version");
     } else {
       return false;
     }
   } else if (is("alphas_cumprod")) {
-    cases.unsupported("alphas_cumprod", "a table alone is not in this version");
+    replay_table(file, cases);
+  } else if (is("flow_matching") && is("azula")) {
+    replay_schedule_probes(file, cases);
   } else {
     return false;
   }

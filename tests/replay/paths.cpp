@@ -11,63 +11,8 @@
 namespace replay {
 namespace {
 
-constexpr double kHalfPi = 1.57079632679489661923;
 // The least sigma that is not 0 in any arithmetic that follows.
 constexpr double kFloor = 1e-300;
-
-// alpha_bar from the betas of a continuous alpha_bar(u), each capped as diffusers caps them.
-template <class F>
-Numbers capped_betas(size_t count, F&& alpha_bar) {
-  Numbers betas(count);
-  const double total = static_cast<double>(count);
-  for (size_t i = 0; i < count; ++i) {
-    const double u = static_cast<double>(i) / total, v = static_cast<double>(i + 1) / total;
-    betas[i] = std::min(1 - alpha_bar(v) / alpha_bar(u), 0.999);
-  }
-  return betas;
-}
-
-Numbers betas_of(const Json& config, size_t count) {
-  const std::string kind = text_or(config, "beta_schedule", "linear");
-  const double start = to_number(member(config, "beta_start"));
-  const double end = to_number(member(config, "beta_end"));
-  if (kind == "exp") return capped_betas(count, [](double u) { return std::exp(-12 * u); });
-  if (kind == "squaredcos_cap_v2") {
-    return capped_betas(
-        count, [](double u) { return std::pow(std::cos((u + 0.008) / 1.008 * kHalfPi), 2); });
-  }
-  if (kind == "laplace") {
-    return capped_betas(count, [](double u) {
-      const double sign = u <= 0.5 ? 1 : -1;
-      const double log_snr = -0.5 * sign * std::log(1 - 2 * std::fabs(u - 0.5) + 1e-6);
-      const double snr = std::exp(log_snr);
-      return std::sqrt(snr / (1 + snr));
-    });
-  }
-  Numbers betas(count);
-  for (size_t i = 0; i < count; ++i) {
-    const double u = static_cast<double>(i) / static_cast<double>(count - 1);
-    if (kind == "linear") {
-      betas[i] = start + (end - start) * u;
-    } else if (kind == "scaled_linear") {
-      betas[i] = std::pow(std::sqrt(start) + (std::sqrt(end) - std::sqrt(start)) * u, 2);
-    } else if (kind == "sigmoid") {
-      betas[i] = (end - start) / (1 + std::exp(6 - 12 * u)) + start;
-    } else {
-      throw Unsupported{"beta_schedule " + kind + " is not in this version"};
-    }
-  }
-  return betas;
-}
-
-// Shifts and scales sqrt(alpha_bar) so that it ends at 0 (Lin et al. 2305.08891).
-void rescale_to_zero_snr(Numbers& alpha_bars) {
-  const double first = std::sqrt(alpha_bars.front()), last = std::sqrt(alpha_bars.back());
-  for (double& value : alpha_bars) {
-    value = std::pow((std::sqrt(value) - last) * first / (first - last), 2);
-  }
-  alpha_bars.back() = 0;
-}
 
 }  // namespace
 
@@ -109,27 +54,25 @@ size_t discrete_count(const Json& config) {
 
 Schedule discrete_schedule(const Json& config, bool patched) {
   const size_t count = discrete_count(config);
-  const std::string kind = text_or(config, "beta_schedule", "linear");
   const bool zero_snr = flag_or(config, "rescale_betas_zero_snr", false);
   const double shift = number_or(config, "snr_shift_scale", 1);
-  const bool ours = kind == "linear" || kind == "scaled_linear" || kind == "squaredcos_cap_v2";
-  if (ours && !zero_snr && shift == 1 && !has(config, "trained_betas")) {
-    return make_schedule(
-        spec("ddpm", {{"beta", kind},
-                      {"beta_start", text(to_number(member(config, "beta_start")))},
-                      {"beta_end", text(to_number(member(config, "beta_end")))},
-                      {"count", std::to_string(count)}}));
+  if (has(config, "trained_betas")) {
+    if (zero_snr || shift != 1) throw Unsupported{"trained_betas that are rescaled"};
+    const Numbers betas = to_numbers(config["trained_betas"]);
+    if (betas.size() != count) throw Malformed("trained_betas do not fit num_train_timesteps");
+    Numbers alpha_bars;
+    for (const double beta : betas) {
+      alpha_bars.push_back((alpha_bars.empty() ? 1 : alpha_bars.back()) * (1 - beta));
+    }
+    return make_table(alpha_bars);
   }
-  const Numbers betas =
-      has(config, "trained_betas") ? to_numbers(config["trained_betas"]) : betas_of(config, count);
-  if (betas.size() != count) throw Malformed("trained_betas do not fit num_train_timesteps");
-  Numbers alpha_bars;
-  double product = 1;
-  for (const double beta : betas) alpha_bars.push_back(product *= 1 - beta);
-  for (double& value : alpha_bars) value /= shift + (1 - shift) * value;
-  if (zero_snr) rescale_to_zero_snr(alpha_bars);
-  if (zero_snr && patched) alpha_bars.back() = std::ldexp(1, -24);
-  return make_table(alpha_bars);
+  return make_schedule(spec("ddpm", {{"beta", text_or(config, "beta_schedule", "linear")},
+                                     {"beta_start", text(to_number(member(config, "beta_start")))},
+                                     {"beta_end", text(to_number(member(config, "beta_end")))},
+                                     {"count", std::to_string(count)},
+                                     {"snr_shift", text(shift)},
+                                     {"zero_snr", zero_snr ? "yes" : "no"},
+                                     {"terminal", text(patched ? std::ldexp(1, -24) : 0)}}));
 }
 
 Numbers spread(const std::string& kind, double first, double last, double count, double rho) {

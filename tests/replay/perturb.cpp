@@ -5,6 +5,7 @@
 // Usage: perturb REPLAY DIR. From every recording under DIR that replays it makes copies under
 // other names, each with one number wrong: for every kind of number (a place with its indices left
 // out) at one of its first, middle and last places. REPLAY must say of each that it differs.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -49,6 +50,9 @@ constexpr Free kFree[] = {
     {"nami", "notebook", "/params/seed", "of another generator, whose points are recorded"},
     {"nami", "notebook", "eps", "below gamma at the notebook's times"},
     {"nami", "notebook", "/outputs/max_errors/", "bounds, which a larger number is too"},
+    {"leejet", "", "/brownian_tree/", "of another generator"},
+    {"huggingface/diffusers", "", "/order_list/", "of a sampler, not of its grid"},
+    {"huggingface/diffusers 58eb52c training", "", "/entries/6/sigmas/", "a weight of 1"},
     {"nami", "full x", "/inputs/x/", "any points have errors within the bounds"},
 };
 
@@ -103,8 +107,9 @@ class Recording {
   // Well above the tolerance of the place.
   Json wrong(const std::string& kind, const Json& value) const {
     if (value.is_number_integer()) return value.get<int64_t>() + 1;
-    const bool single = begins(kind, "/native_float32") || begins(text("dtype"), "float32") ||
-                        begins(text("dtype"), "torch.float32");
+    const bool single = begins(kind, "/native_float32") ||
+                        begins(kind, "/model_sampling_probes_native") ||
+                        begins(text("dtype"), "float32") || begins(text("dtype"), "torch.float32");
     // azula's default clock is single whatever its states are; its REAB integrates by a trapezoid;
     // and nami's eight steps of the reverse SDE forget most of where they began.
     const bool coarse =
@@ -165,7 +170,7 @@ class Recording {
     const bool dynamic = setting("use_dynamic_shifting", false);
     const bool flow = setting("use_flow_sigmas", false);
     if (name == "flow_shift") return !flow || dynamic;
-    if (name == "shift") return dynamic || setting("use_beta_sigmas", false);
+    if (name == "shift") return dynamic;
     if (name == "steps_offset") {
       return setting("timestep_spacing", std::string()) != "leading" ||
              setting("use_karras_sigmas", false) ||
@@ -179,7 +184,8 @@ class Recording {
     }
     if (name == "beta_start" || name == "beta_end") {
       const auto formula = setting("beta_schedule", std::string());
-      return flow || continuous || (formula != "linear" && formula != "scaled_linear");
+      return flow || continuous ||
+             (formula != "linear" && formula != "scaled_linear" && formula != "sigmoid");
     }
     return false;
   }
@@ -262,7 +268,10 @@ class Test {
       copy[place] = recording.wrong(kind, copy[place]);
       write(copy, place.to_string());
     }
-    if (recording.file().contains("entries")) make_word_copies(recording.file(), lines);
+    if (recording.file().contains("entries")) {
+      make_word_copies(recording.file(), lines);
+      make_entry_copies(recording, lines);
+    }
     // The same numbers under another name.
     write(recording.file(), "");
   }
@@ -278,6 +287,40 @@ class Test {
           digits.back() = digits.back() == '0' ? '1' : '0';
           write(copy, std::string(words) + " of entry " + std::to_string(i));
         }
+      }
+    }
+  }
+
+  // Of the grids or operations in a file the first, middle and last that replay, each with one
+  // number wrong.
+  void make_entry_copies(const Recording& recording, const std::string& lines) {
+    const Json& entries = recording.file()["entries"];
+    std::vector<size_t> told;
+    for (size_t i = 0; i < entries.size(); ++i) {
+      const std::string place = "[" + std::to_string(i) + "]";
+      const size_t at = std::min(lines.find(" grid" + place), lines.find(" op" + place));
+      if (at == std::string::npos) continue;
+      const std::string line = lines.substr(at, lines.find('\n', at) - at);
+      if (line.find(": ok") != std::string::npos) told.push_back(i);
+    }
+    if (told.empty()) return;
+    for (const size_t i : {told.front(), told[told.size() / 2], told.back()}) {
+      for (const auto& [key, value] : entries[i].items()) {
+        const bool counts = key == "init_noise_sigma" || key == "n" || key == "steps";
+        if (!value.is_array() && !counts) continue;
+        if (value.is_null() || (value.is_array() && value.empty())) continue;
+        Pointer place = Pointer() / "entries" / i / key;
+        const bool list = entries[i][key].is_array();
+        if (list) place /= entries[i][key].size() / 2;
+        if (recording.is_free("/entries", place)) continue;
+        Json copy = recording.file();
+        const double v = copy[place].get<double>();
+        if (list) {
+          copy[place] = v + 0.02 * (1 + std::fabs(v));
+        } else {
+          copy[place] = v + 1;
+        }
+        write(copy, place.to_string());
       }
     }
   }

@@ -233,7 +233,14 @@ TEST(Schedule, RefusesTimesOutside) {
 
 // alpha_bar of every index, as a product in extended precision.
 std::vector<long double> products(int formula, long double start, long double end, int count) {
-  const auto cosine = [](long double u) {
+  const auto alpha_bar = [=](long double u) {
+    if (formula == 4) return std::exp(-12 * u);
+    if (formula == 3) {
+      const long double side = u <= 0.5L ? -0.5L : 0.5L;
+      const long double snr =
+          std::exp(side * std::log(1 - 2 * std::fabs(0.5L - u) + static_cast<long double>(1e-6)));
+      return std::sqrt(snr / (1 + snr));
+    }
     const long double c = std::cos((u + 0.008L) / 1.008L * 1.57079632679489661923132169163975144L);
     return c * c;
   };
@@ -245,9 +252,11 @@ std::vector<long double> products(int formula, long double start, long double en
     if (formula == 1) {
       const long double root = std::sqrt(start) + (std::sqrt(end) - std::sqrt(start)) * u;
       beta = root * root;
-    } else if (formula == 2) {
+    } else if (formula == 5) {
+      beta = start + (end - start) / (1 + std::exp(6 - 12 * u));
+    } else if (formula >= 2) {
       const auto n = static_cast<long double>(count);
-      beta = std::min(1 - cosine((i + 1) / n) / cosine(i / n), 0.999L);
+      beta = std::min(1 - alpha_bar((i + 1) / n) / alpha_bar(i / n), 0.999L);
     }
     bars.push_back(bar *= 1 - beta);
   }
@@ -264,6 +273,13 @@ TEST(Discrete, AlphaBarIsTheProductOfBetas) {
       {"ddpm", 0, 1e-4, 0.02, 1000},
       {"ddpm(beta=scaled_linear,beta_start=0.00085,beta_end=0.012)", 1, 0.00085, 0.012, 1000},
       {"ddpm(beta=squaredcos_cap_v2)", 2, 0, 0, 1000},
+      {"ddpm(beta=squaredcos_cap_v2,count=50)", 2, 0, 0, 50},
+      {"ddpm(beta=laplace)", 3, 0, 0, 1000},
+      {"ddpm(beta=exp)", 4, 0, 0, 1000},
+      {"shap-e", 4, 0, 0, 1024},
+      {"ddpm(beta=sigmoid)", 5, 1e-4, 0.02, 1000},
+      {"sd15", 1, 0.00085, 0.012, 1000},
+      {"kandinsky", 0, 0.00085, 0.012, 1000},
       {"ddpm(count=2,beta_end=0.5)", 0, 1e-4, 0.5, 2}};
   for (const auto& c : cases) {
     const auto s = make(c.spec);
@@ -274,13 +290,112 @@ TEST(Discrete, AlphaBarIsTheProductOfBetas) {
     for (int i = 0; i < c.count; ++i) {
       const nwr_coeffs found = at(s, i);
       const auto bar = bars[static_cast<size_t>(i)];
-      // Cosines of nearly equal angles cost the capped formula some digits.
-      const double tolerance = c.formula == 2 ? 1e-9 : 1e-13;
-      EXPECT_NEAR(1, static_cast<double>(found.alpha * found.alpha / bar), tolerance)
-          << c.spec << i;
-      EXPECT_NEAR(1, static_cast<double>(found.sigma * found.sigma / (1 - bar)), tolerance)
+      EXPECT_NEAR(1, static_cast<double>(found.alpha * found.alpha / bar), 1e-13) << c.spec << i;
+      EXPECT_NEAR(1, static_cast<double>(found.sigma * found.sigma / (1 - bar)), 1e-13)
           << c.spec << i;
     }
+  }
+}
+
+// The rescalings by their definitions, in extended precision.
+TEST(Discrete, RescalesAsDefined) {
+  const struct {
+    const char* spec;
+    double shift;
+    bool zero;
+    double terminal;
+  } cases[] = {{"sd15(snr_shift=3)", 3, false, 0},
+               {"sd15(snr_shift=0.2)", 0.2, false, 0},
+               {"sd-zero-snr", 1, true, 0},
+               {"cogvideox", 3, true, 0},
+               {"cogvideox-5b", 1, true, 0},
+               {"sd-zero-snr(terminal=5.9604644775390625e-08)", 1, true, 5.9604644775390625e-08},
+               {"comfy.sd-zero-snr", 1, true, 4.8973451890853435e-08}};
+  for (const auto& c : cases) {
+    const auto s = make(c.spec);
+    auto bars = products(1, 0.00085, 0.012, 1000);
+    const long double shift = c.shift;
+    for (long double& bar : bars) bar = bar / (shift + (1 - shift) * bar);
+    if (c.zero) {
+      const long double first = std::sqrt(bars.front()), last = std::sqrt(bars.back());
+      for (long double& bar : bars) {
+        const long double root = (std::sqrt(bar) - last) * first / (first - last);
+        bar = root * root;
+      }
+      bars.back() = c.terminal;
+    }
+    for (size_t i = 0; i < bars.size(); ++i) {
+      const nwr_coeffs found = at(s, static_cast<double>(i));
+      const double bar = static_cast<double>(bars[i]), rest = static_cast<double>(1 - bars[i]);
+      EXPECT_NEAR(bar, found.alpha * found.alpha, 2e-13 * bar) << c.spec << i;
+      EXPECT_NEAR(rest, found.sigma * found.sigma, 2e-13 * rest) << c.spec << i;
+    }
+  }
+  EXPECT_THROW(make("iddpm(zero_snr=yes,terminal=1e-3)"), Error);
+}
+
+// sigma/alpha, or its logarithm, is straight between two indices, both ways.
+TEST(Discrete, IsStraightInWhatItSays) {
+  const auto levels = make("sd15(between=sigma)"), logs = make("sd15");
+  const auto level = [](const Ref<Schedule>& s, double t) { return std::exp(-at(s, t).lambda); };
+  for (const double t : {0.25, 3.5, 500.125, 998.75}) {
+    const double low = std::floor(t), part = t - low;
+    const double a = level(logs, low), b = level(logs, low + 1);
+    EXPECT_NEAR(1, level(levels, t) / (a + part * (b - a)), 1e-13);
+    EXPECT_NEAR(1, level(logs, t) / std::exp((1 - part) * std::log(a) + part * std::log(b)), 1e-13);
+    for (const auto& s : {levels, logs}) {
+      EXPECT_NEAR(t, s->time_at(at(s, t).lambda, {"lambda"}), 1e-10);
+      const double slope = (at(s, t + 1e-4).lambda - at(s, t - 1e-4).lambda) / 2e-4;
+      EXPECT_NEAR(1, -at(s, t).diffusion2 / (2 * std::pow(at(s, t).sigma, 2)) / slope, 1e-5);
+    }
+    EXPECT_EQ(at(levels, low).lambda, at(logs, low).lambda);
+  }
+}
+
+TEST(Flow, TableIsShiftedAndTimeIsNot) {
+  const auto s = make("flow(shift=3)");
+  for (const double t : {0.0, 0.001, 0.3, 0.999, 1.0}) {
+    EXPECT_EQ(1 - t, at(s, t).alpha);
+    EXPECT_EQ(t, at(s, t).sigma);
+  }
+  EXPECT_EQ(1000, s->table_size());
+  EXPECT_EQ(1, s->table_time(999));
+  EXPECT_EQ(0, s->table_time(-1));
+  EXPECT_NEAR(0.003 / 1.002, s->table_time(0), 1e-18);
+  EXPECT_NEAR(0.75, s->table_time(499), 1e-15);
+  // mu is the logarithm of a shift; a power is one of 1/s - 1.
+  EXPECT_NEAR(make("flow(shift=3.158192909689768)")->table_time(77), make("flux")->table_time(77),
+              1e-16);
+  EXPECT_NEAR(2 / (2 + std::pow(1 / 0.3 - 1, 1.5)),
+              make("flow(shift=2,power=1.5,count=10)")->table_time(2), 1e-15);
+}
+
+TEST(EdmLevels, AreKarrasOrGeometric) {
+  const auto karras = make("diffusers.cm"), geometric = make("comfy.edm");
+  EXPECT_EQ(80, karras->table_time(39));
+  EXPECT_NEAR(0.002, karras->table_time(0), 1e-17);
+  EXPECT_NEAR(2.2404397589312026, karras->table_time(19), 1e-14);
+  EXPECT_EQ(120, geometric->table_time(999));
+  EXPECT_NEAR(std::sqrt(120 * 0.002), geometric->table_time(499.5), 1e-15);
+  EXPECT_EQ(0, geometric->table_time(-1));
+  EXPECT_THROW(make("edm-levels(sigma_min=2,sigma_max=1)"), Error);
+}
+
+TEST(Wuerstchen, IsACosineWithinItsBounds) {
+  const auto s = make("wuerstchen");
+  EXPECT_NEAR(1e-4, std::pow(at(s, 1).alpha, 2), 1e-18);
+  EXPECT_NEAR(0.9999, std::pow(at(s, 0).alpha, 2), 1e-15);
+  const auto bar = [](double t) {
+    const auto c = [](double x) { return std::cos((x + 0.008) / 1.008 * path::kHalfPi); };
+    return std::max(std::pow(c(t) / c(0), 2), 1e-4);
+  };
+  for (const double t : {0.1, 0.4, 0.8, 0.95}) {
+    EXPECT_NEAR(bar(t), std::pow(at(s, t).alpha, 2), 1e-14);
+    EXPECT_NEAR(bar(1 - std::pow(1 - t, 2)), std::pow(at(make("wuerstchen(scaler=2)"), t).alpha, 2),
+                1e-14);
+    EXPECT_NEAR(bar(std::sqrt(t)), std::pow(at(make("wuerstchen(scaler=0.5)"), t).alpha, 2), 1e-14);
+    // Stable Cascade: the logarithm of the SNR less 2 log(shift).
+    EXPECT_NEAR(at(s, t).lambda - std::log(2), at(make("wuerstchen(shift=2)"), t).lambda, 1e-14);
   }
 }
 

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the discrete schedules: a table of alpha_bar, given or made from a formula for beta.
-// Must not know how the table is used.
-//
-// t is the index, from count-1, noise, to -1, where alpha_bar is 1: the end that peers reach
-// through a "previous timestep" below 0. Between two indices lambda is linear in t; between -1 and
-// 0, where lambda is infinite, alpha_bar is.
+// Owns the discrete schedules: a table of alpha_bar, given or made from a formula for beta, and its
+// presets. Must not know how the table is used.
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "core/schedule.hpp"
@@ -16,7 +13,9 @@ namespace {
 class Discrete : public Schedule {
  public:
   Discrete(const Settings& settings, std::vector<double> log_alpha_bars)
-      : Schedule(settings, ends_of(log_alpha_bars)), log_alpha_bars_(std::move(log_alpha_bars)) {
+      : Schedule(settings, ends_of(log_alpha_bars)),
+        log_alpha_bars_(std::move(log_alpha_bars)),
+        even_levels_(settings["between"] == 1) {
     lambdas_.reserve(log_alpha_bars_.size());
     for (const double value : log_alpha_bars_) {
       lambdas_.push_back((value - std::log(-std::expm1(value))) / 2);
@@ -28,27 +27,13 @@ class Discrete : public Schedule {
   double sigma_floor() const override { return std::exp(-lambdas_.front()); }
 
  protected:
-  nwr_coeffs coeffs(double t) const override {
-    const double floor = std::floor(t);
-    if (t < 0) return clean_end(t);
-    const auto index = static_cast<size_t>(floor);
-    if (floor == t) return at_index(index);
-    const double low = lambdas_[index], high = lambdas_[index + 1];
-    if (!std::isfinite(high)) return towards_pure_noise(t, index);
-    return to_coeffs(path::variance_preserving(low + (t - floor) * (high - low), high - low));
-  }
+  nwr_coeffs coeffs(double t) const override { return to_coeffs(view().at(t)); }
 
   double solve(double lambda) const override {
     // lambdas_ falls with the index.
     const auto after = std::partition_point(lambdas_.begin(), lambdas_.end(),
                                             [=](double value) { return value > lambda; });
-    const auto index = static_cast<size_t>(after - lambdas_.begin());
-    const double variance = path::variance_at(lambda);
-    if (index == 0) return -1 + variance / -std::expm1(log_alpha_bars_.front());
-    const double low = lambdas_[index - 1], high = lambdas_[index];
-    const double base = static_cast<double>(index - 1);
-    if (std::isfinite(high)) return base + (lambda - low) / (high - low);
-    return base + 1 - (1 - variance) / std::exp(log_alpha_bars_[index - 1]);
+    return view().time_of(lambda, after - lambdas_.begin());
   }
 
  private:
@@ -56,49 +41,13 @@ class Discrete : public Schedule {
     const double last = static_cast<double>(table.size()) - 1;
     return {last, -1, -1, last};
   }
-
-  nwr_coeffs at_index(size_t index) const {
-    // The slope is that of the side towards data, where a sampler goes.
-    const double slope =
-        index > 0 ? lambdas_[index] - lambdas_[index - 1] : -lambda_slope_at_zero();
-    path::Point<double> p = path::variance_preserving(lambdas_[index], slope);
-    p.log_alpha = log_alpha_bars_[index] / 2;
-    p.alpha = std::exp(p.log_alpha);
-    p.sigma = std::sqrt(-std::expm1(log_alpha_bars_[index]));
-    return to_coeffs(p);
-  }
-  // d(lambda)/d(alpha_bar) * d(alpha_bar)/dt on the last stretch, from above.
-  double lambda_slope_at_zero() const {
-    const double alpha_bar = std::exp(log_alpha_bars_.front());
-    return 1 / (2 * alpha_bar);
-  }
-
-  // alpha_bar linear in t.
-  static nwr_coeffs from_alpha_bar(double alpha_bar, double variance, double slope) {
-    path::Point<double> p;
-    p.alpha = std::sqrt(alpha_bar);
-    p.sigma = std::sqrt(variance);
-    p.dalpha = slope / (2 * p.alpha);
-    p.dsigma = -slope / (2 * p.sigma);
-    p.log_alpha = variance < 0.5 ? std::log1p(-variance) / 2 : std::log(alpha_bar) / 2;
-    p.dlog_alpha = slope / (2 * alpha_bar);
-    p.lambda = p.log_alpha - std::log(variance) / 2;
-    p.diffusion2 = -slope / alpha_bar;
-    return to_coeffs(p);
-  }
-  nwr_coeffs clean_end(double t) const {
-    const double reach = -std::expm1(log_alpha_bars_.front());
-    const double variance = (t + 1) * reach;
-    return from_alpha_bar(1 - variance, variance, -reach);
-  }
-  nwr_coeffs towards_pure_noise(double t, size_t index) const {
-    const double reach = std::exp(log_alpha_bars_[index]);
-    const double alpha_bar = (static_cast<double>(index) + 1 - t) * reach;
-    return from_alpha_bar(alpha_bar, 1 - alpha_bar, -reach);
+  path::DiscreteTable view() const {
+    return {lambdas_.data(), log_alpha_bars_.data(), index_count(), even_levels_};
   }
 
   std::vector<double> log_alpha_bars_;
   std::vector<double> lambdas_;
+  bool even_levels_;
 };
 
 std::vector<double> accumulate_betas(const std::vector<double>& betas) {
@@ -109,35 +58,82 @@ std::vector<double> accumulate_betas(const std::vector<double>& betas) {
   return table;
 }
 
-// Ho et al. 2006.11239 (linear), Rombach et al. 2112.10752 (scaled_linear), Nichol and Dhariwal
-// 2102.09672 (squaredcos_cap_v2, whose betas are capped at 0.999).
-std::vector<double> make_betas(int formula, double start, double end, size_t count) {
-  const auto cosine = [](double u) {
-    const double c = std::cos((u + 0.008) / 1.008 * path::kHalfPi);
-    return c * c;
-  };
-  std::vector<double> betas(count);
-  const double steps = static_cast<double>(count);
-  for (size_t i = 0; i < count; ++i) {
-    const double place = static_cast<double>(i);
-    const double u = count > 1 ? place / (steps - 1) : 0;
-    if (formula == 0) {
-      betas[i] = start + (end - start) * u;
-    } else if (formula == 1) {
-      const double root = std::sqrt(start) + (std::sqrt(end) - std::sqrt(start)) * u;
-      betas[i] = root * root;
-    } else {
-      betas[i] = std::min(1 - cosine((place + 1) / steps) / cosine(place / steps), 0.999);
-    }
+enum Formula { kLinearBeta, kScaledLinear, kSquaredCosine, kLaplaceBeta, kExpBeta, kSigmoidBeta };
+
+// Nichol and Dhariwal 2102.09672, eq. 17 (squaredcos_cap_v2); Hang and Gu 2407.03297 as diffusers
+// has it, with the root (laplace); exp(-12 u). The logarithm of a cosine from the end that is near.
+double log_alpha_bar_of(Formula formula, double u) {
+  if (formula == kExpBeta) return -12 * u;
+  if (formula == kLaplaceBeta) {
+    const double side = u <= 0.5 ? -0.5 : 0.5;
+    const double log_snr = side * std::log(1 - 2 * std::fabs(0.5 - u) + 1e-6);
+    return -std::log1p(std::exp(-log_snr)) / 2;
   }
-  return betas;
+  const double angle = (u + 0.008) / 1.008 * path::kHalfPi, half = std::sin(angle / 2);
+  return 2 * (u < 0.5 ? std::log1p(-2 * half * half)
+                      : std::log(std::sin((1 - u) / 1.008 * path::kHalfPi)));
 }
 
-constexpr Param kDdpmParams[] = {
-    {"beta", "formula of beta", 0, 0, 2, "linear,scaled_linear,squaredcos_cap_v2"},
-    {"beta_start", "beta of index 0 (linear, scaled_linear)", 1e-4, 1e-12, 0.999999},
-    {"beta_end", "beta of the last index (linear, scaled_linear)", 0.02, 1e-12, 0.999999},
-    {"count", "number of indices", 1000, 2, 1e6}};
+// log(1 - beta) of an index. Ho et al. 2006.11239 (linear), Rombach et al. 2112.10752
+// (scaled_linear), Xu et al. 2203.02923 (sigmoid); the others from their alpha_bar, with betas of
+// at most 0.999. Not through such a beta: it would have a few digits only.
+double log_step(Formula formula, double start, double end, double index, double count) {
+  const double u = index / (count - 1);
+  switch (formula) {
+    case kLinearBeta: return std::log1p(-(start + (end - start) * u));
+    case kScaledLinear: {
+      const double root = std::sqrt(start) + (std::sqrt(end) - std::sqrt(start)) * u;
+      return std::log1p(-root * root);
+    }
+    case kSigmoidBeta: return std::log1p(-(start + (end - start) / (1 + std::exp(6 - 12 * u))));
+    default:
+      return std::max(
+          log_alpha_bar_of(formula, (index + 1) / count) - log_alpha_bar_of(formula, index / count),
+          std::log(0.001));
+  }
+}
+
+// Rescalings of a table of log(alpha_bar), written so that no digit is lost near the clean end.
+void rescale(const Settings& s, std::vector<double>& table) {
+  const double shift = s["snr_shift"], terminal = s["terminal"];
+  for (double& value : table) value -= std::log1p((shift - 1) * -std::expm1(value));
+  if (s["zero_snr"] == 0) return;
+  // sqrt(alpha_bar) is moved and scaled to end at 0 (Lin et al. 2305.08891, algorithm 1).
+  const double first = table.front(), last = table.back();
+  for (double& value : table) {
+    value +=
+        2 * (std::log1p(-std::exp((last - value) / 2)) - std::log1p(-std::exp((last - first) / 2)));
+  }
+  if (terminal == 0) return;
+  table.back() = std::log(terminal);
+  if (table.back() >= table[table.size() - 2]) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": terminal is ", terminal,
+         ", not below alpha_bar of the index before, ", std::exp(table[table.size() - 2]));
+  }
+}
+
+constexpr std::array<Param, 4> beta_params(Formula formula, double start, double end,
+                                           double count = 1000) {
+  return {
+      {{"beta", "formula of beta", static_cast<double>(formula), 0, 5,
+        "linear,scaled_linear,squaredcos_cap_v2,laplace,exp,sigmoid"},
+       {"beta_start", "beta of index 0 (linear, scaled_linear, sigmoid)", start, 1e-12, 0.999999},
+       {"beta_end", "beta of the last index (linear, scaled_linear, sigmoid)", end, 1e-12,
+        0.999999},
+       {"count", "number of indices", count, 2, 1e6}}};
+}
+// Settings of every table, written out only where they differ.
+constexpr std::array<Param, 5> table_params(double snr_shift, double zero_snr, double terminal) {
+  return {{{"snr_shift", "divides (alpha/sigma)^2", snr_shift, 1e-6, 1e6},
+           {"zero_snr", "whether the last index is made pure noise", zero_snr, 0, 1, "no,yes"},
+           {"terminal", "with zero_snr=yes: alpha_bar of the last index in place of 0", terminal, 0,
+            0.01},
+           {"between", "what is linear between two indices", 0, 0, 1, "log-sigma,sigma"},
+           kSigmaData}};
+}
+constexpr auto kPlain = table_params(1, 0, 0), kZeroSnr = table_params(1, 1, 0);
+constexpr auto kDdpmParams = beta_params(kLinearBeta, 1e-4, 0.02);
+constexpr Params kShared = {kPlain.data(), kPlain.size()};
 
 constexpr Param kTableParams[] = {
     {"betas", "whether options.table holds betas in place of alpha_bar", 0, 0, 1, "no,yes"}};
@@ -145,11 +141,18 @@ constexpr Param kTableParams[] = {
 Schedule* make_ddpm(const Settings& settings, const nwr_schedule_options&) {
   const double count = settings["count"];
   if (count != std::floor(count)) {
-    fail(NWR_ERROR_INVALID_ARGUMENT, "ddpm: count is ", count, ", which is not whole");
+    fail(NWR_ERROR_INVALID_ARGUMENT, settings.entry().name, ": count is ", count,
+         ", which is not whole");
   }
-  const auto betas = make_betas(static_cast<int>(settings["beta"]), settings["beta_start"],
-                                settings["beta_end"], static_cast<size_t>(count));
-  return new Discrete(settings, accumulate_betas(betas));
+  const auto formula = static_cast<Formula>(static_cast<int>(settings["beta"]));
+  std::vector<double> table;
+  double sum = 0;
+  for (double index = 0; index < count; ++index) {
+    sum += log_step(formula, settings["beta_start"], settings["beta_end"], index, count);
+    table.push_back(sum);
+  }
+  rescale(settings, table);
+  return new Discrete(settings, std::move(table));
 }
 
 Schedule* make_table(const Settings& settings, const nwr_schedule_options& options) {
@@ -180,23 +183,78 @@ Schedule* make_table(const Settings& settings, const nwr_schedule_options& optio
   } else {
     for (const double value : values) table.push_back(std::log(value));
   }
+  rescale(settings, table);
   return new Discrete(settings, std::move(table));
 }
+
+// A table under a peer's name.
+constexpr ScheduleKind preset(int32_t value, const char* name, const char* aliases,
+                              const char* summary, const std::array<Param, 4>& own,
+                              const std::array<Param, 5>& shared) {
+  return {{value,
+           name,
+           aliases,
+           summary,
+           0,
+           0,
+           0,
+           {own.data(), own.size()},
+           {shared.data(), shared.size()}},
+          make_ddpm};
+}
+
+constexpr auto kSdBetas = beta_params(kScaledLinear, 0.00085, 0.012);
+constexpr auto kCosineBetas = beta_params(kSquaredCosine, 1e-4, 0.02);
+constexpr auto kKandinskyBetas = beta_params(kLinearBeta, 0.00085, 0.012);
+constexpr auto kShapEBetas = beta_params(kExpBeta, 1e-4, 0.02, 1024);
+constexpr auto kComfyZeroSnr = table_params(1, 1, 4.8973451890853435e-08);
+constexpr auto kCogVideoX2b = table_params(3, 1, 0);
 
 }  // namespace
 
 extern const ScheduleKind kDdpm;
 const ScheduleKind kDdpm = {
-    {NWR_SCHEDULE_DDPM, "ddpm", "",
-     "discrete, from a formula for beta; t is the index, from count-1, noise, to -1, data", 0, 0, 0,
-     kDdpmParams, kOwnTimeParams},
+    {NWR_SCHEDULE_DDPM,
+     "ddpm",
+     "diffusers.ddpm,dit,pixart",
+     "discrete, from a formula for beta; t is the index, from count-1, noise, to -1, data",
+     0,
+     0,
+     0,
+     {kDdpmParams.data(), kDdpmParams.size()},
+     kShared},
     make_ddpm};
+
+extern const ScheduleKind kSd15, kSdZeroSnr, kComfySdZeroSnr, kCogVideoX, kCogVideoX5b, kIddpm,
+    kKandinsky, kShapE;
+const ScheduleKind kSd15 =
+    preset(1016, "sd15", "sd1,sd2,sdxl,stable-diffusion,comfy.eps,sdcpp.eps",
+           "ddpm with the betas of Stable Diffusion 1, 2 and XL", kSdBetas, kPlain);
+const ScheduleKind kSdZeroSnr =
+    preset(1017, "sd-zero-snr", "sdxl-zero-snr", "sd15 with its last index made pure noise",
+           kSdBetas, kZeroSnr);
+const ScheduleKind kComfySdZeroSnr =
+    preset(1018, "comfy.sd-zero-snr", "comfy.zsnr",
+           "sd-zero-snr whose last index keeps a little data", kSdBetas, kComfyZeroSnr);
+const ScheduleKind kCogVideoX =
+    preset(1019, "cogvideox", "cogvideox-2b", "CogVideoX 2B: sd-zero-snr with a third of the SNR",
+           kSdBetas, kCogVideoX2b);
+const ScheduleKind kCogVideoX5b =
+    preset(1020, "cogvideox-5b", "", "CogVideoX 5B: sd-zero-snr", kSdBetas, kZeroSnr);
+const ScheduleKind kIddpm =
+    preset(1021, "iddpm", "diffusers.squaredcos_cap_v2,deepfloyd-if,unclip",
+           "ddpm with squared cosine alpha_bar, betas capped", kCosineBetas, kPlain);
+const ScheduleKind kKandinsky =
+    preset(1022, "kandinsky", "kandinsky-2", "ddpm with the linear betas of Kandinsky 2",
+           kKandinskyBetas, kPlain);
+const ScheduleKind kShapE = preset(
+    1023, "shap-e", "", "ddpm with alpha_bar = exp(-12 u), 1024 indices", kShapEBetas, kPlain);
 
 extern const ScheduleKind kTable;
 const ScheduleKind kTable = {
     {NWR_SCHEDULE_TABLE, "table", "",
      "discrete, from options.table; t is the index, from table_count-1, noise, to -1, data", 0, 0,
-     0, kTableParams, kOwnTimeParams},
+     0, kTableParams, kShared},
     make_table};
 
 }  // namespace noisewright

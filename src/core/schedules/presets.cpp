@@ -86,6 +86,20 @@ const ScheduleKind kDiffusionLabFlow = {{1005,
                                           return new ClosedForm<path::Linear>(s, kToNoise, {});
                                         }};
 
+extern const ScheduleKind kVDenoiser;
+const ScheduleKind kVDenoiser = {{1040,
+                                  "k.v",
+                                  "comfy.continuous-v",
+                                  "trigonometric, t = 1 is noise: sigma/alpha = tan(pi/2 t)",
+                                  0,
+                                  0,
+                                  0,
+                                  {},
+                                  kUnitTimeParams},
+                                 [](const Settings& s, const Options&) -> Schedule* {
+                                   return new ClosedForm<path::Trigonometric>(s, kToNoise, {});
+                                 }};
+
 extern const ScheduleKind kGenSbiScoreVp, kGenSbiScoreVe, kGenSbiFlowVp, kGenSbiEdmVe;
 const ScheduleKind kGenSbiScoreVp = {
     {1006, "gensbi.sm_vp", "", "vp whose noise end is far from pure noise by default", 0, 0, 0,
