@@ -11,12 +11,14 @@
 #include "math/mix.hpp"
 #include "math/normal.hpp"
 
-#if defined(__CUDACC__)
+#if defined(__CUDA_ARCH__)
 #  define NWR_UNROLL _Pragma("unroll")
 #  define NWR_UNROLL_4 _Pragma("unroll 4")
+#  define NWR_ROLLED _Pragma("unroll 1")
 #else
 #  define NWR_UNROLL
 #  define NWR_UNROLL_4
+#  define NWR_ROLLED
 #endif
 
 namespace noisewright::cuda {
@@ -314,7 +316,8 @@ struct MixElements {
     const Group group = group_of(kNoise, position, a.begin, at.item);
     float z[4] = {};
     if constexpr (kNoise) normal_block(rng.seed, rng.stream, wrapped(group.block), z);
-    NWR_UNROLL
+    // Rolled up for the size of the code; a number chosen by comparisons stays in a register.
+    NWR_ROLLED
     for (int e = 0; e < kGroupElements; ++e) {
       const int64_t index = group.first + e;
       if (index < a.begin || index >= a.count) continue;
@@ -330,7 +333,8 @@ struct MixElements {
                                : at.row * operand.row_stride + index * operand.size;
       }
       if constexpr (kStrided) add_mix_strides(all.strides, a, index, offset);
-      mix_element<Real, kNoise, kOutputs>(a, at.row, z[e], offset);
+      const float low = e == 0 ? z[0] : z[1], high = e == 2 ? z[2] : z[3];
+      mix_element<Real, kNoise, kOutputs>(a, at.row, e < 2 ? low : high, offset);
     }
   }
 
