@@ -6,6 +6,7 @@
 
 #include <type_traits>
 
+#include "backend/rows.hpp"
 #include "cuda/launch.hpp"
 #include "math/element.hpp"
 #include "math/mix.hpp"
@@ -411,6 +412,20 @@ void launch_mix(MixWork& work, Launch&& launch) {
     }
   }
 }
+
+// ---- factors at times on the device -------------------------------------------------------------
+
+struct RowsArguments {
+  RowsPlan plan;
+  double* factors;
+};
+static_assert(sizeof(RowsArguments) <= kMaxArguments);
+
+struct MakeRows {
+  static NWR_HD NWR_INLINE void run(const RowsArguments& a, int64_t row) {
+    make_row(a.plan, row, a.factors + row * a.plan.row_size());
+  }
+};
 
 // ---- fill ---------------------------------------------------------------------------------------
 

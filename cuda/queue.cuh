@@ -114,6 +114,9 @@ void queue_free(Queue* queue, void* memory, size_t bytes);
 int32_t synchronize(Queue* queue);
 int32_t transfer(Queue* queue, void* to, const void* from, size_t bytes);
 int32_t mix(Queue* queue, const MixPlan& plan);
+// The same with factors on the device, if factors is not nullptr.
+int32_t mix_by(Queue* queue, const MixPlan& plan, const double* factors);
+int32_t rows(Queue* queue, const RowsPlan& rows, const MixPlan& plan);
 int32_t fill(Queue* queue, const FillPlan& plan);
 int32_t copy(Queue* queue, const CopyPlan& plan);
 int32_t reduce(Queue* queue, const ReducePlan& plan);

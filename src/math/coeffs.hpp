@@ -438,6 +438,92 @@ NWR_HD Point<R> variance_preserving(R lambda, R slope) {
   return p;
 }
 
+// A table of alpha_bar as lambda and as log(alpha_bar). t is the index, from count-1, noise, to -1,
+// where alpha_bar is 1: the end that peers reach through a "previous timestep" below 0. Between two
+// indices lambda is linear in t; between -1 and 0, where lambda is infinite, alpha_bar is.
+struct DiscreteTable {
+  const double* lambda;
+  const double* log_alpha_bar;
+  int64_t count;
+
+  NWR_HD Point<double> at(double t) const {
+    if (t < 0) {
+      const double reach = -std::expm1(log_alpha_bar[0]);
+      const double variance = (t + 1) * reach;
+      return from_alpha_bar(1 - variance, variance, -reach);
+    }
+    const double floor = std::floor(t);
+    const int64_t index = static_cast<int64_t>(floor);
+    if (floor == t) return at_index(index);
+    const double low = lambda[index], high = lambda[index + 1];
+    if (!std::isfinite(high)) {  // towards pure noise
+      const double reach = std::exp(log_alpha_bar[index]);
+      const double alpha_bar = (static_cast<double>(index) + 1 - t) * reach;
+      return from_alpha_bar(alpha_bar, 1 - alpha_bar, -reach);
+    }
+    return variance_preserving(low + (t - floor) * (high - low), high - low);
+  }
+
+ private:
+  NWR_HD Point<double> at_index(int64_t index) const {
+    // The slope is that of the side towards data, where a sampler goes. On the last stretch it is
+    // d(lambda)/d(alpha_bar) * d(alpha_bar)/dt from above.
+    const double slope =
+        index > 0 ? lambda[index] - lambda[index - 1] : -(1 / (2 * std::exp(log_alpha_bar[0])));
+    Point<double> p = variance_preserving(lambda[index], slope);
+    p.log_alpha = log_alpha_bar[index] / 2;
+    p.alpha = std::exp(p.log_alpha);
+    p.sigma = std::sqrt(-std::expm1(log_alpha_bar[index]));
+    return p;
+  }
+  // alpha_bar linear in t.
+  static NWR_HD Point<double> from_alpha_bar(double alpha_bar, double variance, double slope) {
+    Point<double> p;
+    p.alpha = std::sqrt(alpha_bar);
+    p.sigma = std::sqrt(variance);
+    p.dalpha = slope / (2 * p.alpha);
+    p.dsigma = -slope / (2 * p.sigma);
+    p.log_alpha = variance < 0.5 ? std::log1p(-variance) / 2 : std::log(alpha_bar) / 2;
+    p.dlog_alpha = slope / (2 * alpha_bar);
+    p.lambda = p.log_alpha - std::log(variance) / 2;
+    p.diffusion2 = -slope / alpha_bar;
+    return p;
+  }
+};
+
+// Data and latent alone: x_t = data + gamma latent (Albergo et al. 2303.08797, section 3.4).
+struct Mirror {
+  template <class R>
+  NWR_HD Point<R> at(R, R) const {
+    return {1, 0, 0, 0, 0, 0, R(HUGE_VAL), 0};
+  }
+  Place place_of(double) const { return {0, 1}; }
+};
+
+// From one end to the latent and on to the other: sigma = cos^2(pi t) up to t = 1/2, alpha =
+// cos^2(pi t) from there. Their section 3.4, "encoding-decoding".
+struct EncodeDecode {
+  template <class R>
+  NWR_HD Point<R> at(R u, R v) const {
+    const R cosine = std::sin(R(kHalfPi) * gap(u, v)), square = cosine * cosine;
+    const R sine = std::sin(R(kPi) * std::fmin(u, v));
+    // d/du cos^2(pi u)
+    const R slope = -R(2 * kPi) * cosine * sine;
+    const bool data_side = u < v;
+    Point<R> p;
+    p.alpha = data_side ? square : R(0);
+    p.sigma = data_side ? R(0) : square;
+    p.dalpha = data_side ? slope : R(0);
+    p.dsigma = data_side ? R(0) : slope;
+    p.log_alpha = std::log(p.alpha);
+    p.dlog_alpha = data_side ? p.dalpha / p.alpha : R(0);  // alpha stays 0
+    p.lambda = data_side ? R(HUGE_VAL) : -R(HUGE_VAL);
+    p.diffusion2 = 0;
+    return p;
+  }
+  Place place_of(double) const { return {0.5, 0.5}; }
+};
+
 // The third leg of a two-sided interpolant (Albergo et al. 2303.08797, table 8): gamma and
 // gamma*dgamma/du, which stays finite where dgamma/du does not.
 enum class Latent { none, brownian, bsquared, sinesquared, sigmoid };

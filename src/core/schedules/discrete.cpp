@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owns the discrete schedules: a table of alpha_bar, given or made from a formula for beta.
 // Must not know how the table is used.
-//
-// t is the index, from count-1, noise, to -1, where alpha_bar is 1: the end that peers reach
-// through a "previous timestep" below 0. Between two indices lambda is linear in t; between -1 and
-// 0, where lambda is infinite, alpha_bar is.
 #include <algorithm>
 #include <vector>
 
@@ -26,16 +22,22 @@ class Discrete : public Schedule {
   Spacing spacing() const override { return Spacing::index; }
   int64_t index_count() const override { return static_cast<int64_t>(lambdas_.size()); }
   double sigma_floor() const override { return std::exp(-lambdas_.front()); }
+  PathPlan path() const override {
+    PathPlan plan = Schedule::path();
+    plan.form = PathForm::discrete;
+    plan.table_count = index_count();
+    return plan;
+  }
+  std::vector<double> table() const override {
+    std::vector<double> all = lambdas_;
+    all.insert(all.end(), log_alpha_bars_.begin(), log_alpha_bars_.end());
+    return all;
+  }
 
  protected:
   nwr_coeffs coeffs(double t) const override {
-    const double floor = std::floor(t);
-    if (t < 0) return clean_end(t);
-    const auto index = static_cast<size_t>(floor);
-    if (floor == t) return at_index(index);
-    const double low = lambdas_[index], high = lambdas_[index + 1];
-    if (!std::isfinite(high)) return towards_pure_noise(t, index);
-    return to_coeffs(path::variance_preserving(low + (t - floor) * (high - low), high - low));
+    return to_coeffs(
+        path::DiscreteTable{lambdas_.data(), log_alpha_bars_.data(), index_count()}.at(t));
   }
 
   double solve(double lambda) const override {
@@ -55,46 +57,6 @@ class Discrete : public Schedule {
   static Ends ends_of(const std::vector<double>& table) {
     const double last = static_cast<double>(table.size()) - 1;
     return {last, -1, -1, last};
-  }
-
-  nwr_coeffs at_index(size_t index) const {
-    // The slope is that of the side towards data, where a sampler goes.
-    const double slope =
-        index > 0 ? lambdas_[index] - lambdas_[index - 1] : -lambda_slope_at_zero();
-    path::Point<double> p = path::variance_preserving(lambdas_[index], slope);
-    p.log_alpha = log_alpha_bars_[index] / 2;
-    p.alpha = std::exp(p.log_alpha);
-    p.sigma = std::sqrt(-std::expm1(log_alpha_bars_[index]));
-    return to_coeffs(p);
-  }
-  // d(lambda)/d(alpha_bar) * d(alpha_bar)/dt on the last stretch, from above.
-  double lambda_slope_at_zero() const {
-    const double alpha_bar = std::exp(log_alpha_bars_.front());
-    return 1 / (2 * alpha_bar);
-  }
-
-  // alpha_bar linear in t.
-  static nwr_coeffs from_alpha_bar(double alpha_bar, double variance, double slope) {
-    path::Point<double> p;
-    p.alpha = std::sqrt(alpha_bar);
-    p.sigma = std::sqrt(variance);
-    p.dalpha = slope / (2 * p.alpha);
-    p.dsigma = -slope / (2 * p.sigma);
-    p.log_alpha = variance < 0.5 ? std::log1p(-variance) / 2 : std::log(alpha_bar) / 2;
-    p.dlog_alpha = slope / (2 * alpha_bar);
-    p.lambda = p.log_alpha - std::log(variance) / 2;
-    p.diffusion2 = -slope / alpha_bar;
-    return to_coeffs(p);
-  }
-  nwr_coeffs clean_end(double t) const {
-    const double reach = -std::expm1(log_alpha_bars_.front());
-    const double variance = (t + 1) * reach;
-    return from_alpha_bar(1 - variance, variance, -reach);
-  }
-  nwr_coeffs towards_pure_noise(double t, size_t index) const {
-    const double reach = std::exp(log_alpha_bars_[index]);
-    const double alpha_bar = (static_cast<double>(index) + 1 - t) * reach;
-    return from_alpha_bar(alpha_bar, 1 - alpha_bar, -reach);
   }
 
   std::vector<double> log_alpha_bars_;
