@@ -33,8 +33,13 @@ struct alignas(16) Vector {
 
 NWR_HD NWR_INLINE Vector load_vector(const Byte* p) {
 #if defined(__CUDA_ARCH__)
-  const uint4 v = *reinterpret_cast<const uint4*>(p);
-  return {{v.x, v.y, v.z, v.w}};
+  // The compiler does not always see that arrays lie in global memory, where addresses are the same
+  // as generic ones and accesses cheaper.
+  Vector v;
+  asm volatile("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.word[0]), "=r"(v.word[1]), "=r"(v.word[2]), "=r"(v.word[3])
+               : "l"(p));
+  return v;
 #else
   Vector v;
   std::memcpy(&v, p, sizeof v);
@@ -44,7 +49,9 @@ NWR_HD NWR_INLINE Vector load_vector(const Byte* p) {
 
 NWR_HD NWR_INLINE void store_vector(Byte* p, const Vector& v) {
 #if defined(__CUDA_ARCH__)
-  *reinterpret_cast<uint4*>(p) = make_uint4(v.word[0], v.word[1], v.word[2], v.word[3]);
+  asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(p), "r"(v.word[0]), "r"(v.word[1]),
+               "r"(v.word[2]), "r"(v.word[3])
+               : "memory");
 #else
   std::memcpy(p, &v, sizeof v);
 #endif

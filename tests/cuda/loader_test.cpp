@@ -113,6 +113,21 @@ TEST(Loader, TellsHowManyDevicesThereAre) {
   expect_says(refusal(fake("broken").c_str(), 1), {"options.device_id is 1", "1 device, 0"});
 }
 
+TEST(Loader, CudasOwnPluginLoadsWithoutADriverAndSaysSo) {
+#if defined(NWR_PLUGIN_FILE)
+  const nwr_context_options options = options_of(NWR_PLUGIN_FILE);
+  nwr_context* context = nullptr;
+  if (nwr_context_create(&options, &context) == NWR_OK) {
+    nwr_context_destroy(context);
+    GTEST_SKIP() << "there is a GPU here";
+  }
+  EXPECT_EQ(nullptr, context);
+  expect_says(nwr_last_error(), {"options.device is cuda, but there is no device: ", "NVIDIA"});
+#else
+  GTEST_SKIP() << "the plugin is not built here";
+#endif
+}
+
 TEST(Loader, FindsThePluginOfTheEnvironment) {
   const std::string file = fake("cpu");
   const Environment variable("NWR_CUDA_PLUGIN", file.c_str());
