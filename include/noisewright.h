@@ -172,6 +172,7 @@ typedef enum nwr_domain NWR_INT32 {
   NWR_DOMAIN_INT32_ = INT32_MIN
 } nwr_domain;
 
+/** Bits of nwr_entry.flags. */
 typedef enum nwr_entry_flags NWR_INT32 {
   /** Consumes random numbers. */
   NWR_ENTRY_STOCHASTIC = 1,
@@ -287,6 +288,7 @@ typedef struct nwr_rng {
   uint64_t offset;
 } nwr_rng;
 
+/** What random numbers are distributed as. */
 typedef enum nwr_distribution NWR_INT32 {
   /** Mean 0, variance 1; the same f32 numbers whatever the dtype, rounded or widened to it. */
   NWR_NORMAL = 0,
@@ -359,6 +361,7 @@ typedef struct nwr_coeffs {
  *  the rest as NaN: what you leave is derived from alpha and sigma, derivatives by differences.
  *  Returns 0, or a negative value to fail. May be called from several threads at once. */
 typedef int32_t (*nwr_coeffs_fn)(void* user, double t, nwr_coeffs* out);
+/** Told once, when the library needs user no longer. May be called from any thread. */
 typedef void (*nwr_release_fn)(void* user);
 
 /** Which schedule. All zero: linear, the rectified flow. */
@@ -383,6 +386,7 @@ typedef struct nwr_schedule_options {
   void* user;
 } nwr_schedule_options;
 
+/** What a schedule is. */
 typedef struct nwr_schedule_info {
   uint32_t struct_size;
   nwr_schedule_kind kind;
@@ -406,6 +410,7 @@ NWR_API nwr_status nwr_schedule_eval(const nwr_schedule* schedule, const double*
 NWR_API nwr_status nwr_schedule_invert(const nwr_schedule* schedule, const double* lambdas,
                                        size_t count, double* out);
 
+/** Functions of a schedule: amounts of diffusion, weights of losses. */
 typedef enum nwr_weight_kind NWR_INT32 {
   /** w^2 of an SDE with the schedule's marginals: g^2 of the forward SDE and other forms. */
   NWR_WEIGHT_DIFFUSION = 0,
@@ -442,6 +447,7 @@ NWR_API nwr_status nwr_schedule_weigh(const nwr_schedule* schedule,
                                       const nwr_weight_options* options, const double* times,
                                       size_t count, double* out);
 
+/** Densities that training times are drawn from. */
 typedef enum nwr_density_kind NWR_INT32 {
   /** Even in t. */
   NWR_DENSITY_UNIFORM = 0,
@@ -472,6 +478,7 @@ NWR_API nwr_status nwr_random_times(const nwr_context* context, const nwr_schedu
                                     const nwr_density_options* options, const nwr_rng* rngs,
                                     size_t rng_count, const nwr_tensor* out);
 
+/** How the times of a run are spaced. */
 typedef enum nwr_grid_kind NWR_INT32 {
   /** Even in t. */
   NWR_GRID_UNIFORM = 0,

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Owns what the bindings have from the library itself: the raw layers of Julia and C# and the layout
-test of Rust's, read from noisewright.h by libclang, and the typed constructors of all languages,
-read from the catalogue of a built library. Must not know how a safe layer works beyond the names
-that it gives out.
+"""Owns what is made from the library itself: the raw layers of Julia and C#, the layout test of
+Rust's, the layout table, the symbol list and the linker's export map, read from noisewright.h by
+libclang, and the typed constructors of all languages, read from the catalogue of a built library.
+Must not know how a safe layer works beyond the names that it gives out.
 
-  nwgen.py --library FILE --out ROOT    writes the files below ROOT
+  nwgen.py --library FILE --out ROOT [--node NODE]    writes the files below ROOT; functions that
+                                                      no symbol node has yet go into NODE
 
 What C cannot say, naming says, and lint() holds the header to it:
   x_create(..., T** out)            the caller owns *out and releases it with x_destroy
@@ -141,6 +142,9 @@ def lint(api):
                 inner = inner["ptr"]
             if isinstance(inner, dict) and inner["ref"] not in known:
                 say(f"{owner}: {param['name']} has a type that is not declared here")
+            stem = param["name"].removesuffix("_count")
+            if stem != param["name"] and stem + "s" not in [p["name"] for p in params[:index]]:
+                say(f"{owner}: {param['name']} does not follow {stem}s")
             double = isinstance(kind, dict) and isinstance(kind.get("ptr"), dict) and "ptr" in \
                 kind["ptr"] and not kind["const"]
             target = kind["ptr"]["ptr"] if double else None
@@ -153,11 +157,11 @@ def lint(api):
     for item in api["functions"] + api["callbacks"] + api["structs"] + api["enums"]:
         if not item["name"].startswith("nwr_"):
             say(f"{item['name']}: no prefix nwr_")
+        if not item["doc"] and not item["name"].endswith("_destroy"):
+            say(f"{item['name']}: no comment")
     for function in api["functions"]:
         if function["variadic"]:
             say(f"{function['name']}: variadic, or without a prototype")
-        if not function["doc"] and not function["name"].endswith("_destroy"):
-            say(f"{function['name']}: no comment")
         if isinstance(function["returns"], dict) and function["returns"].get("ref") in structs:
             say(f"{function['name']}: returns a struct by value")
         check_params(function["name"], function["params"])
@@ -738,19 +742,59 @@ def layout_text(api):
     return "\n".join(out + [f"enum {e['name']} 4" for e in api["enums"]]) + "\n"
 
 
+def symbol_nodes(root, api, node):
+    """The symbol node of each function: a node, once released, stays as it is."""
+    lines = (root / "tests" / "abi" / "symbols.txt").read_text().split()
+    known = dict(zip(lines[1::2], lines[::2]))
+    return {f["name"]: known.get(f["name"], node) for f in api["functions"]}
+
+
+def symbols_text(nodes):
+    return "".join(f"{node} {name}\n" for node, name in sorted((n, f) for f, n in nodes.items()))
+
+
+def exports_map(nodes):
+    out = ["/* SPDX-License-Identifier: Apache-2.0 */", f"/* {GENERATED} */"]
+    before = ""
+    for node in sorted(set(nodes.values())):
+        out += [f"{node} {{", "  global:"]
+        out += [f"    {name};" for name in sorted(nodes) if nodes[name] == node]
+        if not before:
+            out += ["  local:", "    *;"]
+        out.append(f"}}{before};")
+        before = f" {node}"
+    return "\n".join(out) + "\n"
+
+
+# Where each package states the library's version.
+VERSIONS = {"bindings/rust/Cargo.toml": r'^version = "(.*)"',
+            "bindings/julia/Project.toml": r'^version = "(.*)"',
+            "bindings/csharp/Directory.Build.props": r"<Version>(.*)</Version>"}
+
+
+def check_versions(root, api):
+    version = ".".join(map(str, api["version"]))
+    found = {name: re.search(pattern, (root / name).read_text(), re.M).group(1)
+             for name, pattern in VERSIONS.items()}
+    return [f"{name}: version {other}, but the header has {version}"
+            for name, other in found.items() if other != version]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--library", required=True, type=pathlib.Path)
     parser.add_argument("--out", required=True, type=pathlib.Path)
+    parser.add_argument("--node", default="NWR_0")
     options = parser.parse_args()
     root = pathlib.Path(__file__).resolve().parent.parent.parent
     api = parse_header(root / "include" / "noisewright.h")
-    problems = lint(api)
+    problems = [f"noisewright.h: {problem}" for problem in lint(api)] + check_versions(root, api)
     for problem in problems:
-        print(f"noisewright.h: {problem}", file=sys.stderr)
+        print(problem, file=sys.stderr)
     if problems:
         sys.exit(1)
     catalog = read_catalog(options.library, api)
+    nodes = symbol_nodes(root, api, options.node)
     files = {
         "bindings/api.json": json.dumps(api, indent=1) + "\n",
         "bindings/julia/src/raw.jl": julia_raw(api),
@@ -762,6 +806,8 @@ def main():
         "bindings/rust/noisewright/src/kinds.rs": rust_kinds(catalog),
         "bindings/rust/noisewright-sys/tests/layout.rs": rust_layout(api),
         "tests/abi/layout.txt": layout_text(api),
+        "tests/abi/symbols.txt": symbols_text(nodes),
+        "src/package/exports.map": exports_map(nodes),
     }
     for name, text in files.items():
         path = options.out / name

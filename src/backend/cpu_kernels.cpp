@@ -599,9 +599,49 @@ NWR_INLINE Pointer opaque(Pointer p) {
   return p;
 }
 
-// Computes and stores every output over the given number of groups of kVectors vectors. The
-// operands lie side by side from the addresses in at and to. All of a group's terms are summed in
-// registers before any of it is stored, so an output may lie on its inputs.
+// The sum of the terms [term, end) over one group of kVectors vectors. The operands lie side by
+// side from the addresses in at.
+template <class Vector, int kVectors, class Known>
+NWR_INLINE void sum_terms(Known known, const MixTerm* term, const MixTerm* end,
+                          const Byte* const* at, int64_t group, Vector (&sum)[kVectors]) {
+  if (term == end) {
+    NWR_UNROLL
+    for (int v = 0; v < kVectors; ++v) sum[v] = Vector{};
+    return;
+  }
+  with_dtype<Vector>(known, term->dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+    using L = Load<Vector, decltype(tag)::dtype>;
+    const Byte* const p = opaque(at[term->operand] + group * (L::kBytes * kVectors));
+    const Vector factor = factor_of(*term, Vector{});
+    NWR_UNROLL
+    for (int v = 0; v < kVectors; ++v) sum[v] = mix_first(factor, L::at(p + v * L::kBytes));
+  });
+  while (++term != end) {
+    with_dtype<Vector>(known, term->dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+      using L = Load<Vector, decltype(tag)::dtype>;
+      const Byte* const p = opaque(at[term->operand] + group * (L::kBytes * kVectors));
+      const Vector factor = factor_of(*term, Vector{});
+      NWR_UNROLL
+      for (int v = 0; v < kVectors; ++v) {
+        sum[v] = mix_next(sum[v], factor, L::at(p + v * L::kBytes));
+      }
+    });
+  }
+}
+
+template <class Vector, int kVectors, class Known>
+NWR_INLINE void store_group(Known known, Dtype dtype, Byte* to, int64_t group,
+                            const Vector (&sum)[kVectors]) {
+  with_dtype<Vector>(known, dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+    using S = Store<Vector, decltype(tag)::dtype>;
+    store_vectors<Vector, decltype(tag)::dtype, kVectors>(
+        opaque(to + group * (S::kBytes * kVectors)), sum);
+  });
+}
+
+// Computes and stores the outputs one after the other, over the given number of groups of kVectors
+// vectors. All of an output's terms are summed in registers before any of it is stored, so an
+// output may lie on its inputs, but not on those of a later one.
 template <class Vector, int kVectors, class Known>
 NWR_INLINE void mix_groups(Known known, const MixLayout& layout, const MixRecipe& recipe,
                            const Byte* const* at, Byte* const* to, int64_t groups) {
@@ -611,33 +651,47 @@ NWR_INLINE void mix_groups(Known known, const MixLayout& layout, const MixRecipe
     for (int i = 0; i < outputs; ++i) {
       const int j = recipe.order[i];
       const MixTerm* const end = recipe.term + recipe.end[i];
-      Vector sum[kVectors] = {};
-      if (term != end) {
-        with_dtype<Vector>(known, term->dtype, [&](auto tag) NWR_INLINE_LAMBDA {
-          using L = Load<Vector, decltype(tag)::dtype>;
-          const Byte* const p = opaque(at[term->operand] + group * (L::kBytes * kVectors));
-          const Vector factor = factor_of(*term, Vector{});
-          NWR_UNROLL
-          for (int v = 0; v < kVectors; ++v) sum[v] = mix_first(factor, L::at(p + v * L::kBytes));
-        });
-        while (++term != end) {
-          with_dtype<Vector>(known, term->dtype, [&](auto tag) NWR_INLINE_LAMBDA {
-            using L = Load<Vector, decltype(tag)::dtype>;
-            const Byte* const p = opaque(at[term->operand] + group * (L::kBytes * kVectors));
-            const Vector factor = factor_of(*term, Vector{});
-            NWR_UNROLL
-            for (int v = 0; v < kVectors; ++v) {
-              sum[v] = mix_next(sum[v], factor, L::at(p + v * L::kBytes));
-            }
-          });
-        }
-      }
-      with_dtype<Vector>(known, layout.output[j].dtype, [&](auto tag) NWR_INLINE_LAMBDA {
-        using S = Store<Vector, decltype(tag)::dtype>;
-        store_vectors<Vector, decltype(tag)::dtype, kVectors>(
-            opaque(to[j] + group * (S::kBytes * kVectors)), sum);
-      });
+      Vector sum[kVectors];
+      sum_terms<Vector, kVectors>(known, term, end, at, group, sum);
+      store_group<Vector, kVectors>(known, layout.output[j].dtype, to[j], group, sum);
+      term = end;
     }
+  }
+}
+
+// The same with a group of all outputs in registers before any of it is stored: what multistep
+// methods need, whose next state and new history each lie on what the other reads.
+constexpr int kJointOutputs = 3;
+
+template <class Vector, int kOutputs, class Known>
+NWR_INLINE void mix_joint(Known known, const MixLayout& layout, const MixRecipe& recipe,
+                          const Byte* const* at, Byte* const* to, int64_t groups) {
+  constexpr int kVectors = kGroup / 2;
+  for (int64_t group = 0; group < 2 * groups; ++group) {
+    Vector sum[kOutputs][kVectors];
+    NWR_UNROLL
+    for (int i = 0; i < kOutputs; ++i) {
+      sum_terms<Vector, kVectors>(known, recipe.term + (i > 0 ? recipe.end[i - 1] : 0),
+                                  recipe.term + recipe.end[i], at, group, sum[i]);
+    }
+    NWR_UNROLL
+    for (int i = 0; i < kOutputs; ++i) {
+      const int j = recipe.order[i];
+      store_group<Vector, kVectors>(known, layout.output[j].dtype, to[j], group, sum[i]);
+    }
+  }
+}
+
+// Chooses the loop for several outputs.
+template <class Vector, class Known>
+NWR_INLINE void mix_outputs(Known known, const MixLayout& layout, const MixRecipe& recipe,
+                            const Byte* const* at, Byte* const* to, int64_t groups) {
+  if (!recipe.staged) {
+    mix_groups<Vector, kGroup>(known, layout, recipe, at, to, groups);
+  } else if (layout.output_count == 2) {
+    mix_joint<Vector, 2>(known, layout, recipe, at, to, groups);
+  } else {
+    mix_joint<Vector, kJointOutputs>(known, layout, recipe, at, to, groups);
   }
 }
 
@@ -679,7 +733,7 @@ NWR_INLINE void mix_same(Tag<kDtype> known, const MixLayout& layout, const MixRe
     case 2: return mix_terms<Vector, 2, kDtype>(recipe, at, to[0], groups);
     case 3: return mix_terms<Vector, 3, kDtype>(recipe, at, to[0], groups);
     case 4: return mix_terms<Vector, 4, kDtype>(recipe, at, to[0], groups);
-    default: return mix_groups<Vector, kGroup>(known, layout, recipe, at, to, groups);
+    default: return mix_outputs<Vector>(known, layout, recipe, at, to, groups);
   }
 }
 
@@ -720,7 +774,8 @@ struct Order {
 
 NWR_INLINE Order order_of(const MixLayout& layout, const MixRecipe& recipe) {
   const Dtype dtype = layout.output[0].dtype;
-  Order order = {!recipe.staged, !recipe.noise || dtype == Dtype::f32};
+  Order order = {!recipe.staged || layout.output_count <= kJointOutputs,
+                 !recipe.noise || dtype == Dtype::f32};
   for (int i = 0; i < recipe.used_count; ++i) {
     NWR_SHORT_LOOP;
     const Lane& lane = layout.input[recipe.used[i]];
@@ -740,7 +795,7 @@ NWR_INLINE void mix_direct(bool same, const MixLayout& layout, const MixRecipe& 
                            const Byte* const* at, Byte* const* to, int64_t groups) {
   const Dtype dtype = layout.output[0].dtype;
   if (!same) {
-    mix_groups<Vector, kGroup>(Any(), layout, recipe, at, to, groups);
+    mix_outputs<Vector>(Any(), layout, recipe, at, to, groups);
   } else if constexpr (sizeof(Vector{}[0]) == 8) {
     // One dtype in arithmetic of double is double.
     mix_same<Vector>(Tag<Dtype::f64>(), layout, recipe, at, to, groups);
@@ -753,7 +808,8 @@ NWR_INLINE void mix_direct(bool same, const MixLayout& layout, const MixRecipe& 
   }
 }
 
-// Operands that do not lie side by side, and the ends of runs, pass through here.
+// Operands that do not lie side by side, and the ends of runs, pass through here, and so does what
+// more outputs than fit the registers overwrite.
 struct Stage {
   alignas(64) Byte input[kMaxInputs][kGroupBytes];
   alignas(64) Byte noise[kVectorBytes];
@@ -779,7 +835,7 @@ void mix_run(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run
       at[kNoiseOperand] = window->next;
     }
 
-    if (order.direct && count >= kLanes) {
+    if (order.direct && count >= (recipe.staged ? kGroup * kLanes : kLanes)) {
       for (int i = 0; i < recipe.used_count; ++i) {
         NWR_SHORT_LOOP;
         const int k = recipe.used[i];

@@ -375,6 +375,7 @@ TEST(Mix, AnOutputMayBeAnyInput) {
       wish.outputs = outputs;
       wish.in_place_percent = 100;
       wish.zero_percent = round % 2 == 0 ? 0 : 30;
+      wish.dtype = round % 6 - 2;
       wish.per_sample = round % 3 == 0;
       wish.layout = round % 4 == 0 ? Layout::wild : Layout::plain;
       check(make_case(random, wish));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chooses an example by name. The first five print what their namesakes in examples/c print.
+// Chooses an example by name. Each prints what its namesake in examples/c prints.
 using Noisewright;
 using Noisewright.Examples;
 
@@ -12,11 +12,14 @@ try
         case ["transform"]: Transform.Run(); return 0;
         case ["checkpoint"]: return Checkpoint.Run() ? 0 : 1;
         case ["list"]: List.Run(); return 0;
-        case ["fashion", var library]: Fashion.Run(library, null); return 0;
-        case ["fashion", var library, var picture]: Fashion.Run(library, picture); return 0;
+        case ["fashion", var library]: Fashion.Run(library, 10, null); return 0;
+        case ["fashion", var library, var count]: Fashion.Run(library, int.Parse(count), null); return 0;
+        case ["fashion", var library, var count, var picture]:
+            Fashion.Run(library, int.Parse(count), picture);
+            return 0;
     }
     Console.Error.WriteLine("usage: dotnet run -- ddim | train | transform | checkpoint | list\n" +
-        "       dotnet run -- fashion LIBFASHION [PICTURE.pgm]");
+        "       dotnet run -- fashion LIBFASHION [PER_CLASS [PICTURE.pgm]]");
     return 2;
 }
 catch (NoisewrightException e)

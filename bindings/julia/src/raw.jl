@@ -59,11 +59,13 @@ const NWR_DOMAIN_START = Int32(9)
 const NWR_DOMAIN_WEIGHT = Int32(10)
 const NWR_DOMAIN_DENSITY = Int32(11)
 
+"Bits of nwr_entry.flags."
 const nwr_entry_flags = Int32
 const NWR_ENTRY_STOCHASTIC = Int32(1)
 const NWR_ENTRY_ADAPTIVE = Int32(2)
 const NWR_ENTRY_AVAILABLE = Int32(4)
 
+"What random numbers are distributed as."
 const nwr_distribution = Int32
 const NWR_NORMAL = Int32(0)
 const NWR_UNIFORM = Int32(1)
@@ -87,6 +89,7 @@ const NWR_SCHEDULE_POLAR_SWAP = Int32(13)
 const NWR_SCHEDULE_POLYNOMIAL = Int32(14)
 const NWR_SCHEDULE_MIRROR = Int32(15)
 
+"Functions of a schedule: amounts of diffusion, weights of losses."
 const nwr_weight_kind = Int32
 const NWR_WEIGHT_DIFFUSION = Int32(0)
 const NWR_WEIGHT_SNR = Int32(1)
@@ -96,12 +99,14 @@ const NWR_WEIGHT_LIKELIHOOD = Int32(4)
 const NWR_WEIGHT_SIGNAL = Int32(5)
 const NWR_WEIGHT_EQM = Int32(6)
 
+"Densities that training times are drawn from."
 const nwr_density_kind = Int32
 const NWR_DENSITY_UNIFORM = Int32(0)
 const NWR_DENSITY_LOGIT_NORMAL = Int32(1)
 const NWR_DENSITY_LOG_NORMAL = Int32(2)
 const NWR_DENSITY_LOG_UNIFORM = Int32(3)
 
+"How the times of a run are spaced."
 const nwr_grid_kind = Int32
 const NWR_GRID_UNIFORM = Int32(0)
 const NWR_GRID_LOGSNR = Int32(1)
@@ -271,6 +276,7 @@ end
 nwr_schedule_options(; flags = 0, kind = 0, param_count = 0, name = C_NULL, params = C_NULL, t_noise = 0, t_data = 0, table = C_NULL, table_count = 0, coeffs = C_NULL, release = C_NULL, user = C_NULL) =
     nwr_schedule_options(sizeof(nwr_schedule_options), flags, kind, param_count, name, params, t_noise, t_data, table, table_count, coeffs, release, user)
 
+"What a schedule is."
 struct nwr_schedule_info
     struct_size::UInt32
     kind::nwr_schedule_kind

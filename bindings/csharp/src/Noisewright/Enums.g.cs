@@ -94,7 +94,7 @@ public enum Domain
     Density = 11,
 }
 
-/// <summary>The values of nwr_entry_flags.</summary>
+/// <summary>Bits of nwr_entry.flags.</summary>
 [System.Flags]
 public enum EntryFlags
 {
@@ -106,7 +106,7 @@ public enum EntryFlags
     Available = 4,
 }
 
-/// <summary>The values of nwr_distribution.</summary>
+/// <summary>What random numbers are distributed as.</summary>
 public enum Distribution
 {
     /// <summary>Mean 0, variance 1; the same f32 numbers whatever the dtype, rounded or widened to it.</summary>

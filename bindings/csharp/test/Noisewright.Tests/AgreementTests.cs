@@ -61,8 +61,17 @@ public class AgreementTests
     [InlineData("list")]
     public void Examples_print_what_those_in_C_print(string name)
     {
+        ExamplePrintsWhatThatInCPrints(name);
+    }
+
+    [FactOfTheNetwork]
+    public void The_network_draws_the_pictures_of_C() =>
+        ExamplePrintsWhatThatInCPrints("fashion", FactOfTheNetworkAttribute.Library!, "1");
+
+    private static void ExamplePrintsWhatThatInCPrints(string name, params string[] arguments)
+    {
         string expected = Path.Combine(Fixture.Root, "examples", "c", "expected", $"{name}.txt");
-        (int status, string output, string error) = RunExample(name);
+        (int status, string output, string error) = RunExample([name, .. arguments]);
         Assert.Equal((0, ""), (status, error));
         Assert.Equal(File.ReadAllText(expected), output);
     }
@@ -70,7 +79,7 @@ public class AgreementTests
     [Fact]
     public void A_library_that_is_not_there_is_named_with_the_places_tried()
     {
-        (int status, _, string error) = RunExample("list", "/nowhere/libnoisewright.so");
+        (int status, _, string error) = RunExample(["list"], "/nowhere/libnoisewright.so");
         Assert.NotEqual(0, status);
         Assert.Contains("NWR_LIBRARY", error);
         Assert.Contains("/nowhere/libnoisewright.so (no such file)", error);
@@ -82,16 +91,16 @@ public class AgreementTests
         string other = Directory.GetFiles(AppContext.BaseDirectory, "*.so", SearchOption.AllDirectories)
             .Concat(Directory.GetFiles(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "*.so"))
             .First(file => !file.Contains("noisewright"));
-        (int status, _, string error) = RunExample("list", other);
+        (int status, _, string error) = RunExample(["list"], other);
         Assert.NotEqual(0, status);
         Assert.Contains($"{other} is not libnoisewright", error);
     }
 
-    private static (int Status, string Output, string Error) RunExample(string name,
+    private static (int Status, string Output, string Error) RunExample(string[] arguments,
         string? library = null)
     {
         string program = Path.Combine(AppContext.BaseDirectory, "Noisewright.Examples.dll");
-        var start = new ProcessStartInfo("dotnet", [program, name])
+        var start = new ProcessStartInfo("dotnet", [program, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -105,5 +114,19 @@ public class AgreementTests
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return (process.ExitCode, output, error.Result);
+    }
+}
+
+// Skipped, and listed as such, where the C examples have not been built.
+internal sealed class FactOfTheNetworkAttribute : FactAttribute
+{
+    internal static readonly string? Library = Environment.GetEnvironmentVariable("NWR_FASHION");
+
+    public FactOfTheNetworkAttribute()
+    {
+        if (Library is null)
+        {
+            Skip = "NWR_FASHION does not name libfashion.so";
+        }
     }
 }

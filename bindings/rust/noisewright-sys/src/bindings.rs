@@ -364,6 +364,7 @@ impl nwr_entry_flags {
     pub const NWR_ENTRY_FLAGS_INT32_: nwr_entry_flags = nwr_entry_flags(-2147483648);
 }
 #[repr(transparent)]
+#[doc = " Bits of nwr_entry.flags."]
 #[derive(Debug, Copy, Clone, Hash, PartialEq, Eq)]
 pub struct nwr_entry_flags(pub ::core::ffi::c_int);
 #[doc = " One named thing."]
@@ -1189,6 +1190,7 @@ impl nwr_distribution {
     pub const NWR_DISTRIBUTION_INT32_: nwr_distribution = nwr_distribution(-2147483648);
 }
 #[repr(transparent)]
+#[doc = " What random numbers are distributed as."]
 #[derive(Debug, Copy, Clone, Hash, PartialEq, Eq)]
 pub struct nwr_distribution(pub ::core::ffi::c_int);
 extern "C" {
@@ -1490,6 +1492,7 @@ fn bindgen_test_layout_nwr_coeffs() {
 pub type nwr_coeffs_fn = ::core::option::Option<
     unsafe extern "C" fn(user: *mut ::core::ffi::c_void, t: f64, out: *mut nwr_coeffs) -> i32,
 >;
+#[doc = " Told once, when the library needs user no longer. May be called from any thread."]
 pub type nwr_release_fn =
     ::core::option::Option<unsafe extern "C" fn(user: *mut ::core::ffi::c_void)>;
 #[doc = " Which schedule. All zero: linear, the rectified flow."]
@@ -1760,6 +1763,7 @@ impl Default for nwr_schedule_options {
         }
     }
 }
+#[doc = " What a schedule is."]
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct nwr_schedule_info {
@@ -1953,6 +1957,7 @@ impl nwr_weight_kind {
     pub const NWR_WEIGHT_KIND_INT32_: nwr_weight_kind = nwr_weight_kind(-2147483648);
 }
 #[repr(transparent)]
+#[doc = " Functions of a schedule: amounts of diffusion, weights of losses."]
 #[derive(Debug, Copy, Clone, Hash, PartialEq, Eq)]
 pub struct nwr_weight_kind(pub ::core::ffi::c_int);
 #[doc = " Which function of the schedule. All zero: diffusion, the forward SDE's g^2."]
@@ -2125,6 +2130,7 @@ impl nwr_density_kind {
     pub const NWR_DENSITY_KIND_INT32_: nwr_density_kind = nwr_density_kind(-2147483648);
 }
 #[repr(transparent)]
+#[doc = " Densities that training times are drawn from."]
 #[derive(Debug, Copy, Clone, Hash, PartialEq, Eq)]
 pub struct nwr_density_kind(pub ::core::ffi::c_int);
 #[doc = " Which density of times. All zero: uniform between the schedule's ends."]
@@ -2310,6 +2316,7 @@ impl nwr_grid_kind {
     pub const NWR_GRID_KIND_INT32_: nwr_grid_kind = nwr_grid_kind(-2147483648);
 }
 #[repr(transparent)]
+#[doc = " How the times of a run are spaced."]
 #[derive(Debug, Copy, Clone, Hash, PartialEq, Eq)]
 pub struct nwr_grid_kind(pub ::core::ffi::c_int);
 #[doc = " Which grid. All zero: even in t between the schedule's ends."]

@@ -39,19 +39,34 @@ fn every_case_gives_the_bits_of_c() {
     assert!(passed);
 }
 
-#[test]
-fn the_small_programs_print_what_those_of_c_print() {
+/// Runs an example and compares with what C's prints.
+fn example_prints_what_that_of_c_prints(name: &str, arguments: &[&str]) {
+    let Some(expected) = repository(&format!("examples/c/expected/{name}.txt")) else {
+        return;
+    };
     let test = std::env::current_exe().unwrap();
     let programs = test.ancestors().nth(2).unwrap().join("examples");
+    let output = Command::new(programs.join(name))
+        .args(arguments)
+        .output()
+        .expect("cargo builds examples");
+    assert!(output.status.success(), "{name}: {output:?}");
+    let expected = std::fs::read_to_string(expected).unwrap();
+    assert_same(&String::from_utf8(output.stdout).unwrap(), &expected);
+}
+
+#[test]
+fn the_small_programs_print_what_those_of_c_print() {
     for name in ["ddim", "train", "transform", "checkpoint", "list"] {
-        let Some(expected) = repository(&format!("examples/c/expected/{name}.txt")) else {
-            return;
-        };
-        let output = Command::new(programs.join(name))
-            .output()
-            .expect("cargo builds examples");
-        assert!(output.status.success(), "{name}");
-        let expected = std::fs::read_to_string(expected).unwrap();
-        assert_same(&String::from_utf8(output.stdout).unwrap(), &expected);
+        example_prints_what_that_of_c_prints(name, &[]);
     }
+}
+
+#[test]
+fn the_network_draws_the_pictures_of_c() {
+    let Ok(network) = std::env::var("NWR_FASHION") else {
+        eprintln!("skipped: NWR_FASHION does not name libfashion.so");
+        return;
+    };
+    example_prints_what_that_of_c_prints("fashion", &[&network, "1"]);
 }

@@ -45,7 +45,7 @@ internal enum NwrScheduleKind
     Mirror = 15,
 }
 
-/// <summary>The values of nwr_weight_kind.</summary>
+/// <summary>Functions of a schedule: amounts of diffusion, weights of losses.</summary>
 internal enum NwrWeightKind
 {
     /// <summary>w^2 of an SDE with the schedule's marginals: g^2 of the forward SDE and other forms.</summary>
@@ -64,7 +64,7 @@ internal enum NwrWeightKind
     Eqm = 6,
 }
 
-/// <summary>The values of nwr_density_kind.</summary>
+/// <summary>Densities that training times are drawn from.</summary>
 internal enum NwrDensityKind
 {
     /// <summary>Even in t.</summary>
@@ -77,7 +77,7 @@ internal enum NwrDensityKind
     LogUniform = 3,
 }
 
-/// <summary>The values of nwr_grid_kind.</summary>
+/// <summary>How the times of a run are spaced.</summary>
 internal enum NwrGridKind
 {
     /// <summary>Even in t.</summary>
@@ -277,6 +277,7 @@ internal unsafe struct NwrScheduleOptions
     public void* User;
 }
 
+/// <summary>What a schedule is.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct NwrScheduleInfo
 {
