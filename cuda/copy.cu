@@ -10,6 +10,7 @@ int32_t copy(Queue* queue, const CopyPlan& plan) {
   const DeviceScope scope(queue->options.device_id);
   CopyArguments arguments;
   if (plan_copy(plan, &arguments)) {
+    if (arguments.to == arguments.from) return NWR_OK;
     const size_t bytes = static_cast<size_t>(arguments.count) * static_cast<size_t>(arguments.size);
     return check(
         cudaMemcpyAsync(arguments.to, arguments.from, bytes, cudaMemcpyDefault, queue->stream),

@@ -112,8 +112,15 @@ TableScope::TableScope(Queue* queue, size_t bytes) : queue_(queue), bytes_(bytes
     if (table_.there == nullptr) status_ = out_of_memory(queue, whole);
     return;
   }
+  void* grown = nullptr;
+  if (queue->stream == cudaStreamPerThread) {
+    // Each thread has a stream, so no order puts the next call behind this one.
+    status_ = queue_alloc(queue, whole, &grown);
+    table_.there = static_cast<Byte*>(grown);
+    transient_bytes_ = whole;
+    return;
+  }
   if (queue->table_bytes < whole) {
-    void* grown = nullptr;
     status_ = queue_alloc(queue, whole, &grown);
     if (status_ != NWR_OK) return;
     queue_free(queue, queue->table, queue->table_bytes);
@@ -124,6 +131,7 @@ TableScope::TableScope(Queue* queue, size_t bytes) : queue_(queue), bytes_(bytes
 }
 
 TableScope::~TableScope() {
+  if (transient_bytes_ > 0) queue_free(queue_, table_.there, transient_bytes_);
   if (bytes_ > 0) pthread_mutex_unlock(&queue_->mutex);
 }
 

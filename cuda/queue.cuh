@@ -29,7 +29,7 @@ struct Queue {
   pthread_mutex_t mutex;  // held from writing a table to the launch that reads it
   Byte* staging;          // on the host
   size_t staging_bytes;
-  Byte* table;  // on the device; used again by the next call, which the stream puts behind
+  Byte* table;  // on the device; used again by the next call, which the stream puts behind this
   size_t table_bytes;
   struct Kept* kept;  // tables of captured graphs, which last as long as the queue
 };
@@ -74,6 +74,7 @@ class TableScope {
  private:
   Queue* queue_;
   size_t bytes_;
+  size_t transient_bytes_ = 0;  // of a table that ends with the scope, in stream order
   int32_t status_ = NWR_OK;
   Table table_;
 };
