@@ -205,9 +205,10 @@ struct MixWork {
   size_t table_bytes;  // of factors and generators that do not fit into the arguments
 };
 
-// Leaves out what no row of factors uses, and decides how elements are taken. there: factors on the
-// device, in place of the plan's; then nothing is left out.
-inline void plan_mix(const MixPlan& plan, const double* there, MixWork* out) {
+// Leaves out what no row of factors uses, and decides how elements are taken. Where the factors are
+// made on the device, nothing is left out, and whoever makes them puts their place into the
+// arguments.
+inline void plan_mix(const MixPlan& plan, bool made_on_device, MixWork* out) {
   MixWork& work = *out;
   MixArguments& a = work.arguments.mix;
   const int stored = plan.input_count + 1;
@@ -218,7 +219,7 @@ inline void plan_mix(const MixPlan& plan, const double* there, MixWork* out) {
   for (int j = 0; j < plan.output_count; ++j) work.wide |= plan.output[j].dtype == Dtype::f64;
 
   uint32_t used = (1u << stored) - 1u;
-  if (there == nullptr) {
+  if (!made_on_device) {
     used = 0;
     for (int64_t i = 0; i < factor_rows * plan.output_count * stored; ++i) {
       const double factor = plan.factors[i];
@@ -260,11 +261,11 @@ inline void plan_mix(const MixPlan& plan, const double* there, MixWork* out) {
   work.passes = passes_of(access, rows.operand[0].size, rows.count, work.noise);
 
   const int64_t factors = factor_rows * a.output_count * (a.input_count + 1);
-  a.factors = there;
+  a.factors = nullptr;
   a.factor_rows = factor_rows;
   a.noise.rngs = nullptr;
   a.noise.count = rng_count;
-  work.factors_fit = there != nullptr || factors * (work.wide ? 2 : 1) <= 2 * kOwnFactors;
+  work.factors_fit = made_on_device || factors * (work.wide ? 2 : 1) <= 2 * kOwnFactors;
   work.rngs_fit = rng_count <= kOwnRngs;
   work.table_bytes = (work.factors_fit ? 0 : static_cast<size_t>(factors) * sizeof(double)) +
                      (work.rngs_fit ? 0 : static_cast<size_t>(rng_count) * sizeof(Rng));

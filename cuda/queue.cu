@@ -135,10 +135,10 @@ TableScope::~TableScope() {
   if (bytes_ > 0) pthread_mutex_unlock(&queue_->mutex);
 }
 
-int32_t TableScope::send() {
-  const auto* const from = reinterpret_cast<const uint32_t*>(table_.here);
-  auto* const to = reinterpret_cast<uint32_t*>(table_.there);
-  const size_t words = (bytes_ + 3) / 4;
+int32_t TableScope::send(size_t first) {
+  const auto* const from = reinterpret_cast<const uint32_t*>(table_.here + first);
+  auto* const to = reinterpret_cast<uint32_t*>(table_.there + first);
+  const size_t words = (bytes_ - first + 3) / 4;
   for (size_t done = 0; done < words; done += Piece::kWords) {
     const size_t left = words - done;
     const size_t count = left < Piece::kWords ? left : size_t{Piece::kWords};

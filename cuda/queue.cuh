@@ -68,8 +68,8 @@ class TableScope {
   int32_t status() const { return status_; }
   Byte* here() const { return table_.here; }
   Byte* there() const { return table_.there; }
-  // Sends what has been written to here().
-  int32_t send();
+  // Sends what has been written to here(), from a byte on that is a multiple of 8.
+  int32_t send(size_t first = 0);
 
  private:
   Queue* queue_;
@@ -115,8 +115,8 @@ void queue_free(Queue* queue, void* memory, size_t bytes);
 int32_t synchronize(Queue* queue);
 int32_t transfer(Queue* queue, void* to, const void* from, size_t bytes);
 int32_t mix(Queue* queue, const MixPlan& plan);
-// The same with factors on the device, if factors is not nullptr.
-int32_t mix_by(Queue* queue, const MixPlan& plan, const double* factors);
+// Writes the factors of rows on the device.
+int32_t make_rows(Queue* queue, const RowsPlan& rows, double* factors);
 int32_t rows(Queue* queue, const RowsPlan& rows, const MixPlan& plan);
 int32_t fill(Queue* queue, const FillPlan& plan);
 int32_t copy(Queue* queue, const CopyPlan& plan);

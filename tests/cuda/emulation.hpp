@@ -28,7 +28,8 @@ struct EmulatedLaunch {
 
 inline void emulated_mix(const MixPlan& plan, const double* factors = nullptr) {
   cuda::MixWork work;
-  cuda::plan_mix(plan, factors, &work);
+  cuda::plan_mix(plan, factors != nullptr, &work);
+  work.arguments.mix.factors = factors;
   std::vector<Byte> table(work.table_bytes);
   cuda::pack_mix(plan, &work, table.data(), table.data());
   cuda::launch_mix(work, EmulatedLaunch());
