@@ -6,17 +6,20 @@
 
 #include <type_traits>
 
+#include "backend/rows.hpp"
 #include "cuda/launch.hpp"
 #include "math/element.hpp"
 #include "math/mix.hpp"
 #include "math/normal.hpp"
 
-#if defined(__CUDACC__)
+#if defined(__CUDA_ARCH__)
 #  define NWR_UNROLL _Pragma("unroll")
 #  define NWR_UNROLL_4 _Pragma("unroll 4")
+#  define NWR_ROLLED _Pragma("unroll 1")
 #else
 #  define NWR_UNROLL
 #  define NWR_UNROLL_4
+#  define NWR_ROLLED
 #endif
 
 namespace noisewright::cuda {
@@ -30,8 +33,13 @@ struct alignas(16) Vector {
 
 NWR_HD NWR_INLINE Vector load_vector(const Byte* p) {
 #if defined(__CUDA_ARCH__)
-  const uint4 v = *reinterpret_cast<const uint4*>(p);
-  return {{v.x, v.y, v.z, v.w}};
+  // The compiler does not always see that arrays lie in global memory, where addresses are the same
+  // as generic ones and accesses cheaper.
+  Vector v;
+  asm volatile("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.word[0]), "=r"(v.word[1]), "=r"(v.word[2]), "=r"(v.word[3])
+               : "l"(p));
+  return v;
 #else
   Vector v;
   std::memcpy(&v, p, sizeof v);
@@ -41,7 +49,9 @@ NWR_HD NWR_INLINE Vector load_vector(const Byte* p) {
 
 NWR_HD NWR_INLINE void store_vector(Byte* p, const Vector& v) {
 #if defined(__CUDA_ARCH__)
-  *reinterpret_cast<uint4*>(p) = make_uint4(v.word[0], v.word[1], v.word[2], v.word[3]);
+  asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(p), "r"(v.word[0]), "r"(v.word[1]),
+               "r"(v.word[2]), "r"(v.word[3])
+               : "memory");
 #else
   std::memcpy(p, &v, sizeof v);
 #endif
@@ -314,7 +324,8 @@ struct MixElements {
     const Group group = group_of(kNoise, position, a.begin, at.item);
     float z[4] = {};
     if constexpr (kNoise) normal_block(rng.seed, rng.stream, wrapped(group.block), z);
-    NWR_UNROLL
+    // Rolled up for the size of the code; a number chosen by comparisons stays in a register.
+    NWR_ROLLED
     for (int e = 0; e < kGroupElements; ++e) {
       const int64_t index = group.first + e;
       if (index < a.begin || index >= a.count) continue;
@@ -330,7 +341,8 @@ struct MixElements {
                                : at.row * operand.row_stride + index * operand.size;
       }
       if constexpr (kStrided) add_mix_strides(all.strides, a, index, offset);
-      mix_element<Real, kNoise, kOutputs>(a, at.row, z[e], offset);
+      const float low = e == 0 ? z[0] : z[1], high = e == 2 ? z[2] : z[3];
+      mix_element<Real, kNoise, kOutputs>(a, at.row, e < 2 ? low : high, offset);
     }
   }
 
@@ -407,6 +419,20 @@ void launch_mix(MixWork& work, Launch&& launch) {
     }
   }
 }
+
+// ---- factors at times on the device -------------------------------------------------------------
+
+struct RowsArguments {
+  RowsPlan plan;
+  double* factors;
+};
+static_assert(sizeof(RowsArguments) <= kMaxArguments);
+
+struct MakeRows {
+  static NWR_HD NWR_INLINE void run(const RowsArguments& a, int64_t row) {
+    make_row(a.plan, row, a.factors + row * a.plan.row_size());
+  }
+};
 
 // ---- fill ---------------------------------------------------------------------------------------
 

@@ -205,8 +205,10 @@ struct MixWork {
   size_t table_bytes;  // of factors and generators that do not fit into the arguments
 };
 
-// Leaves out what no row of factors uses, and decides how elements are taken.
-inline void plan_mix(const MixPlan& plan, MixWork* out) {
+// Leaves out what no row of factors uses, and decides how elements are taken. Where the factors are
+// made on the device, nothing is left out, and whoever makes them puts their place into the
+// arguments.
+inline void plan_mix(const MixPlan& plan, bool made_on_device, MixWork* out) {
   MixWork& work = *out;
   MixArguments& a = work.arguments.mix;
   const int stored = plan.input_count + 1;
@@ -217,7 +219,7 @@ inline void plan_mix(const MixPlan& plan, MixWork* out) {
   for (int j = 0; j < plan.output_count; ++j) work.wide |= plan.output[j].dtype == Dtype::f64;
 
   uint32_t used = (1u << stored) - 1u;
-  if (!plan.factors_on_device) {
+  if (!made_on_device) {
     used = 0;
     for (int64_t i = 0; i < factor_rows * plan.output_count * stored; ++i) {
       const double factor = plan.factors[i];
@@ -263,11 +265,10 @@ inline void plan_mix(const MixPlan& plan, MixWork* out) {
   a.factor_rows = factor_rows;
   a.noise.rngs = nullptr;
   a.noise.count = rng_count;
-  work.factors_fit = plan.factors_on_device || factors * (work.wide ? 2 : 1) <= 2 * kOwnFactors;
+  work.factors_fit = made_on_device || factors * (work.wide ? 2 : 1) <= 2 * kOwnFactors;
   work.rngs_fit = rng_count <= kOwnRngs;
   work.table_bytes = (work.factors_fit ? 0 : static_cast<size_t>(factors) * sizeof(double)) +
                      (work.rngs_fit ? 0 : static_cast<size_t>(rng_count) * sizeof(Rng));
-  if (plan.factors_on_device) a.factors = plan.factors;
 }
 
 // Puts factors and generators into the arguments, or, where they do not fit, into table_bytes of a
@@ -276,7 +277,7 @@ inline void pack_mix(const MixPlan& plan, MixWork* work, Byte* table, Byte* ther
   MixArguments& a = work->arguments.mix;
   auto* const numbers = reinterpret_cast<double*>(table);
   int64_t place = 0;
-  for (int64_t row = 0; row < a.factor_rows && !plan.factors_on_device; ++row) {
+  for (int64_t row = 0; row < a.factor_rows && a.factors == nullptr; ++row) {
     for (int j = 0; j < a.output_count; ++j) {
       const double* const from = plan.factors + (row * a.output_count + j) * (plan.input_count + 1);
       for (int k = 0; k <= a.input_count; ++k, ++place) {

@@ -251,7 +251,8 @@ typedef struct nwr_context_options {
   /** CPU threads; 0 is one per core. Never changes a result. */
   uint32_t threads;
   uint32_t reserved;
-  /** File of the device's plugin; NULL searches. */
+  /** File of the device's plugin; NULL searches $NWR_CUDA_PLUGIN, the folder of this library and
+   *  the loader's path. */
   const char* plugin;
   /** Kept, with free and user, until the last user of the context ends. */
   nwr_alloc_fn alloc;
@@ -572,7 +573,9 @@ typedef struct nwr_operand {
  *  converts a prediction. t: f32 or f64, one number or one a sample. diffusion is w(t)^2 >= 0 for
  *  NWR_DRIFT, likewise; NULL is 0. Up to 8 inputs and 8 outputs of one shape; a rank-0 input stands
  *  for every element. NWR_ERROR_SINGULAR where the inputs do not determine an output, such as data
- *  from noise where alpha is 0. */
+ *  from noise where alpha is 0. On a CUDA context t and diffusion may lie on the device, which then
+ *  evaluates the schedule itself: to rounding the same, a custom schedule through a table, and NaN
+ *  in place of an error. */
 NWR_API nwr_status nwr_transform_apply(const nwr_context* context, const nwr_schedule* schedule,
                                        const nwr_tensor* t, const nwr_tensor* diffusion,
                                        const nwr_operand* inputs, size_t input_count,

@@ -243,9 +243,16 @@ void refuse_overlap(const Array& a, const Name& a_name, const Array& b, const Na
   }
 }
 
-std::vector<double> take_values(const nwr_tensor* tensor, const char* name, const Context& context,
-                                int64_t batch) {
-  const Array array = take_tensor(tensor, {name}, context, Use::read, Place::host);
+bool is_on_device(const nwr_tensor* tensor, const Context& context) {
+  return tensor && !context.on_host() &&
+         (tensor->device == NWR_CUDA || tensor->device == NWR_CUDA_MANAGED);
+}
+
+namespace {
+
+Array take_times(const nwr_tensor* tensor, const char* name, const Context& context, Place place,
+                 int64_t batch) {
+  const Array array = take_tensor(tensor, {name}, context, Use::read, place);
   if (array.view.dtype != Dtype::f32 && array.view.dtype != Dtype::f64) {
     fail(NWR_ERROR_UNSUPPORTED, name, ".dtype is ",
          name_of(NWR_DOMAIN_DTYPE, static_cast<int32_t>(array.view.dtype)), ", not f32 or f64");
@@ -255,6 +262,24 @@ std::vector<double> take_values(const nwr_tensor* tensor, const char* name, cons
     fail(NWR_ERROR_INVALID_ARGUMENT, name, ": shape ", show(array.shape),
          " is neither one number nor one for each of ", batch, " samples");
   }
+  return array;
+}
+
+}  // namespace
+
+DeviceNumbers take_device_numbers(const nwr_tensor* tensor, const char* name,
+                                  const Context& context, int64_t batch) {
+  const Array array = take_times(tensor, name, context, Place::device, batch);
+  if (reinterpret_cast<uintptr_t>(array.view.data) % size_of(array.view.dtype) != 0) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, name, ".data is not aligned to its elements");
+  }
+  return {array.view.data, array.view.dtype, array.shape.count() > 1 ? array.view.stride[0] : 0, 0};
+}
+
+std::vector<double> take_values(const nwr_tensor* tensor, const char* name, const Context& context,
+                                int64_t batch) {
+  const Array array = take_times(tensor, name, context, Place::host, batch);
+  const int64_t count = array.shape.count();
   std::vector<double> values(static_cast<size_t>(count));
   const int64_t step = array.shape.ndim > 0 ? array.view.stride[0] : 0;
   for (int64_t i = 0; i < count; ++i) {

@@ -37,6 +37,12 @@ void refuse_overlap(const Array& a, const Name& a_name, const Array& b, const Na
 void copy_array(const Context& context, Array from, const Name& from_name, const nwr_tensor* to,
                 const Name& to_name);
 
+// Whether a tensor of times or diffusions is the device's, which the host does not read.
+bool is_on_device(const nwr_tensor* tensor, const Context& context);
+// Its numbers for a plan; fails unless it has one, or one a sample, in f32 or f64.
+DeviceNumbers take_device_numbers(const nwr_tensor* tensor, const char* name,
+                                  const Context& context, int64_t batch);
+
 // The values of a host tensor of times or diffusions: one, or one a sample. Fails on a number that
 // is not finite.
 std::vector<double> take_values(const nwr_tensor* tensor, const char* name, const Context& context,

@@ -24,73 +24,21 @@ void check_count(const char* name, size_t count, int most) {
   }
 }
 
-// Identities that define quantities by each other whatever the rows are. Where the rows of two are
-// collinear (velocity and score where alpha is constant) one would do by the algebra, but two
-// models that were trained apart must both be heard; and they hold at ends where a score has no
-// row.
-struct Identity {
-  std::array<int32_t, 3> quantity;
-  std::array<double, 3> weight;  // sum of weight * quantity = 0
-};
-
-std::array<Identity, 6> identities(const Schedule& schedule, const nwr_coeffs& c,
-                                   double diffusion) {
-  const double share = schedule.direction() * diffusion / 2;
-  return {{{{NWR_DRIFT, NWR_VELOCITY, NWR_SCORE}, {1, -1, -share}},
-           {{NWR_FORWARD_DRIFT, NWR_VELOCITY, NWR_SCORE}, {1, -1, share}},
-           {{NWR_VELOCITY, NWR_PATH_VELOCITY, NWR_SCORE}, {1, -1, c.gamma_dgamma}},
-           {{NWR_DRIFT, NWR_PATH_VELOCITY, NWR_SCORE}, {1, -1, c.gamma_dgamma - share}},
-           {{NWR_FORWARD_DRIFT, NWR_PATH_VELOCITY, NWR_SCORE}, {1, -1, c.gamma_dgamma + share}},
-           {{NWR_NAMI_DRIFT, NWR_PATH_VELOCITY, NWR_SCORE}, {1, -1, -c.gamma_dgamma}}}};
-}
-
 // The factors of the inputs, or an error that says at which time they fail.
 void express_quantities(const Schedule& schedule, double t, const Name& t_name, double diffusion,
                         const int32_t* inputs, size_t input_count, int32_t output,
                         double* factors) {
   const nwr_coeffs c = schedule.at(t, t_name);
-  const auto place_of = [&](int32_t quantity) {
-    return static_cast<size_t>(std::find(inputs, inputs + input_count, quantity) - inputs);
-  };
-  std::fill(factors, factors + input_count, 0.0);
-  if (place_of(output) < input_count) {
-    factors[place_of(output)] = 1;
+  const int count = static_cast<int>(input_count);
+  if (find_quantity(inputs, count, output) == count &&
+      schedule.upstream_factors(t, inputs, input_count, output, factors)) {
     return;
   }
-  if (schedule.upstream_factors(t, inputs, input_count, output, factors)) return;
-  const bool latent = c.gamma > 0 || c.gamma_dgamma != 0;
-  for (const Identity& identity : identities(schedule, c, diffusion)) {
-    for (size_t i = 0; i < 3; ++i) {
-      const size_t j = (i + 1) % 3, k = (i + 2) % 3;
-      if (output != identity.quantity[i] || identity.weight[i] == 0) continue;
-      const size_t first = place_of(identity.quantity[j]), second = place_of(identity.quantity[k]);
-      if (first == input_count || second == input_count) continue;
-      factors[first] = -identity.weight[j] / identity.weight[i];
-      factors[second] = -identity.weight[k] / identity.weight[i];
-      return;
-    }
-  }
-  // Of the third leg alone: the score says it even where both ends hide the latent.
-  const size_t score = place_of(NWR_SCORE);
-  if (latent && score < input_count &&
-      (output == NWR_MIRROR_VELOCITY || output == NWR_NAMI_MIRROR)) {
-    factors[score] = output == NWR_NAMI_MIRROR ? c.gamma_dgamma : -c.gamma_dgamma;
-    return;
-  }
-  // An input that has no row here, such as a score without noise, says nothing.
-  Row known[kMaxKnown], want;
-  double found[kMaxKnown];
-  size_t place[kMaxKnown];
-  int count = 0;
-  for (size_t i = 0; i < input_count; ++i) {
-    if (schedule.row(c, inputs[i], diffusion, &known[count])) place[count++] = i;
-  }
-  if (!schedule.row(c, output, diffusion, &want) || !express(known, count, want, found)) {
+  if (!quantity_factors(c, schedule.setting(diffusion), inputs, count, output, factors)) {
     fail(NWR_ERROR_SINGULAR, "the inputs do not determine ", name_of(NWR_DOMAIN_QUANTITY, output),
          " at ", t_name, " = ", t, ", where alpha is ", c.alpha, ", sigma ", c.sigma, " and gamma ",
          c.gamma);
   }
-  for (int k = 0; k < count; ++k) factors[place[k]] = found[k];
 }
 
 void check_diffusion(double value, const Name& name) {
@@ -140,6 +88,10 @@ class Pass {
     plan_.rngs = rngs.data();
     plan_.rng_count = static_cast<int64_t>(rngs.size());
   }
+  void run(const RowsPlan& rows) {
+    plan_.factor_rows = rows.rows;
+    context_.mix(rows, plan_);
+  }
   void run(const double* factors, size_t rows) {
     plan_.factors = factors;
     plan_.factor_rows = static_cast<int64_t>(rows);
@@ -152,6 +104,35 @@ class Pass {
   Array outputs_[kMaxOutputs];
   Name names_[kMaxOutputs] = {};
 };
+
+// A pass whose times only the device knows.
+RowsPlan take_rows(const Context& context, const Schedule& schedule, const nwr_tensor* t,
+                   const nwr_tensor* diffusion, int64_t batch) {
+  if (schedule.has_upstream()) {
+    fail(NWR_ERROR_UNSUPPORTED, "t.device is ", name_of(NWR_DOMAIN_DEVICE, t->device), ", but ",
+         schedule.spec(), " has formulas of its own, which only the host evaluates");
+  }
+  RowsPlan rows;
+  rows.times = take_device_numbers(t, "t", context, batch);
+  if (is_on_device(diffusion, context)) {
+    rows.diffusions = take_device_numbers(diffusion, "diffusion", context, batch);
+  } else if (diffusion) {
+    const std::vector<double> values = take_values(diffusion, "diffusion", context, batch);
+    if (values.size() > 1) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, "diffusion.device is ",
+           name_of(NWR_DOMAIN_DEVICE, diffusion->device), " with ", values.size(),
+           " numbers, but t is on the device: diffusion must be too, or one number");
+    }
+    check_diffusion(values[0], {"diffusion"});
+    rows.diffusions.value = values[0];
+  }
+  rows.rows = rows.times.stride != 0 || rows.diffusions.stride != 0 ? batch : 1;
+  rows.path = schedule.path();
+  if (rows.path.table_count > 0) {
+    rows.path.table = context.keep(schedule.id(), [&] { return schedule.table(); });
+  }
+  return rows;
+}
 
 // The body of apply and corrupt. drawn is a quantity, or -1 for none.
 struct Request {
@@ -199,6 +180,16 @@ nwr_status transform(const Request& r) {
   if (draws) {
     generators = take_rngs(r.rngs, r.rng_count, batch);
     pass.add_noise(generators);
+  }
+  if (is_on_device(r.t, *unwrap(r.context))) {
+    RowsPlan rows = take_rows(*unwrap(r.context), *unwrap(r.schedule), r.t, r.diffusion, batch);
+    rows.draws = draws;
+    rows.known_count = static_cast<int32_t>(known_count);
+    std::copy(known, known + known_count, rows.known);
+    rows.output_count = static_cast<int32_t>(r.output_count);
+    for (size_t j = 0; j < r.output_count; ++j) rows.output[j] = r.outputs[j].quantity;
+    pass.run(rows);
+    return NWR_OK;
   }
   const std::vector<double> times = take_values(r.t, "t", *unwrap(r.context), batch);
   std::vector<double> diffusions(1, 0.0);

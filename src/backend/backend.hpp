@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backend/rows.hpp"
 #include "core/plan.hpp"
 #include "noisewright.h"
 
@@ -59,6 +60,8 @@ struct Backend {
   // Bytes between ordinary memory and the device's, either way. Done when it returns.
   int32_t (*transfer)(Queue* queue, void* to, const void* from, size_t bytes);
   int32_t (*mix)(Queue* queue, const MixPlan& plan);
+  // mix, with the factors that rows makes on the device.
+  int32_t (*rows)(Queue* queue, const RowsPlan& rows, const MixPlan& plan);
   int32_t (*fill)(Queue* queue, const FillPlan& plan);
   int32_t (*copy)(Queue* queue, const CopyPlan& plan);
   int32_t (*reduce)(Queue* queue, const ReducePlan& plan);
@@ -68,7 +71,8 @@ struct Backend {
 inline constexpr uint32_t kPlans =
     sizeof(QueueOptions) +
     3 * (sizeof(MixPlan) +
-         3 * (sizeof(FillPlan) + 3 * (sizeof(CopyPlan) + 3 * sizeof(ReducePlan))));
+         3 * (sizeof(FillPlan) +
+              3 * (sizeof(CopyPlan) + 3 * (sizeof(ReducePlan) + 3 * sizeof(RowsPlan)))));
 
 // The one symbol of a plugin, nwr_backend_query: fills as much of the table as struct_size, set by
 // the caller, has room for; the first four fields whatever the caller's abi and version.

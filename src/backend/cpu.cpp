@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <new>
 
 #include "backend/backend.hpp"
@@ -34,6 +35,11 @@ const Kernels& kernels();
 namespace {
 
 constexpr size_t kAlign = 64;
+
+int32_t out_of_memory() {
+  set_last_error("out of memory");
+  return NWR_ERROR_OUT_OF_MEMORY;
+}
 
 // ---- mix ----------------------------------------------------------------------------------------
 
@@ -186,6 +192,21 @@ int32_t mix(Queue* queue, const MixPlan& plan) {
   return NWR_OK;
 }
 
+// ---- rows ---------------------------------------------------------------------------------------
+
+int32_t rows(Queue* queue, const RowsPlan& made, const MixPlan& plan) {
+  const FloatScope scope;
+  const auto count = static_cast<size_t>(made.rows * made.row_size());
+  const std::unique_ptr<double[]> factors(new (std::nothrow) double[count]);
+  if (!factors) return out_of_memory();
+  for (int64_t row = 0; row < made.rows; ++row) {
+    make_row(made, row, factors.get() + row * made.row_size());
+  }
+  MixPlan whole = plan;
+  whole.factors = factors.get();
+  return mix(queue, whole);
+}
+
 // ---- fill ---------------------------------------------------------------------------------------
 
 struct FillJob {
@@ -266,11 +287,6 @@ int32_t copy(Queue* queue, const CopyPlan& plan) {
 int32_t device_count(int32_t* count, const char**) {
   *count = 1;
   return NWR_OK;
-}
-
-int32_t out_of_memory() {
-  set_last_error("out of memory");
-  return NWR_ERROR_OUT_OF_MEMORY;
 }
 
 int32_t open(const QueueOptions& options, Queue** queue) {
@@ -363,8 +379,8 @@ Queue* open_cpu_queue(const QueueOptions& options, const Kernels& kernels,
 
 const Backend& cpu_backend() {
   static constexpr Backend table = {
-      kBackendAbi, kVersion,    sizeof(Backend), kPlans, device_count, open, close,     alloc,
-      free,        synchronize, transfer,        mix,    fill,         copy, cpu_reduce};
+      kBackendAbi, kVersion,    sizeof(Backend), kPlans, device_count, open, close, alloc,
+      free,        synchronize, transfer,        mix,    rows,         fill, copy,  cpu_reduce};
   return table;
 }
 

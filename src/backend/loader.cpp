@@ -44,9 +44,9 @@ std::string show_version(uint32_t version) {
 
 // The folder of this library's own code, with a slash behind it; empty where it cannot be told.
 std::string own_folder() {
-  static const char kHere = 0;
+  static const char here = 0;
   Dl_info info;
-  if (dladdr(&kHere, &info) == 0 || info.dli_fname == nullptr) return {};
+  if (dladdr(&here, &info) == 0 || info.dli_fname == nullptr) return {};
   const std::string path = info.dli_fname;
   const size_t slash = path.rfind('/');
   return slash == std::string::npos ? std::string{} : path.substr(0, slash + 1);

@@ -20,6 +20,7 @@ Context::Context(const Backend& backend, const QueueOptions& options)
 
 Context::~Context() {
   for (const auto& [memory, bytes] : lent_) backend_->free(queue_, memory, bytes);
+  for (const auto& [key, kept] : kept_) backend_->free(queue_, kept.first, kept.second);
   if (host_ != queue_) cpu_backend().close(host_);
   backend_->close(queue_);
 }
@@ -30,6 +31,19 @@ void* Context::allocate(size_t bytes) const {
   void* memory = nullptr;
   check(backend_->alloc(queue_, bytes, &memory));
   return memory;
+}
+
+const double* Context::keep_numbers(uint64_t key, const std::vector<double>& numbers) const {
+  const size_t bytes = numbers.size() * sizeof(double);
+  void* const memory = allocate(bytes);
+  try {
+    transfer(memory, numbers.data(), bytes);
+    kept_.emplace(key, std::make_pair(memory, bytes));
+  } catch (...) {
+    release(memory, bytes);
+    throw;
+  }
+  return static_cast<const double*>(memory);
 }
 
 void* Context::lend(size_t bytes) const {

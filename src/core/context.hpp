@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "backend/backend.hpp"
 #include "core/error.hpp"
@@ -25,6 +27,9 @@ class Context : public RefCounted {
 
   // Work on the device's memory, in the order of the calls. All throw Error.
   void mix(const MixPlan& plan) const { check(backend_->mix(queue_, plan)); }
+  void mix(const RowsPlan& rows, const MixPlan& plan) const {
+    check(backend_->rows(queue_, rows, plan));
+  }
   void fill(const FillPlan& plan) const { check(backend_->fill(queue_, plan)); }
   void copy(const CopyPlan& plan) const { check(backend_->copy(queue_, plan)); }
   void reduce(const ReducePlan& plan) const { check(backend_->reduce(queue_, plan)); }
@@ -43,6 +48,16 @@ class Context : public RefCounted {
   void* allocate(size_t bytes) const;
   void release(void* memory, size_t bytes) const { backend_->free(queue_, memory, bytes); }
 
+  // Numbers on the device that make() gives when their key is first asked for. They stay as long as
+  // the context, for captured work may read them.
+  template <class Make>
+  const double* keep(uint64_t key, const Make& make) const {
+    const std::lock_guard<std::mutex> lock(kept_mutex_);
+    const auto found = kept_.find(key);
+    if (found != kept_.end()) return static_cast<const double*>(found->second.first);
+    return keep_numbers(key, make());
+  }
+
   // For callers that do not keep sizes.
   void* lend(size_t bytes) const;
   void take_back(void* memory) const;
@@ -60,6 +75,10 @@ class Context : public RefCounted {
   Queue* queue_ = nullptr;
   Queue* host_ = nullptr;  // the CPU's, which is queue_ where the device is the CPU
   int32_t device_, device_id_;
+  const double* keep_numbers(uint64_t key, const std::vector<double>& numbers) const;
+
+  mutable std::mutex kept_mutex_;
+  mutable std::unordered_map<uint64_t, std::pair<void*, size_t>> kept_;
   mutable std::mutex lent_mutex_;
   mutable std::unordered_map<void*, size_t> lent_;
 };

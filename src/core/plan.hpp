@@ -89,7 +89,6 @@ struct MixPlan {
   // row is the sample (axis 0) if factor_rows > 1, else 0.
   const double* factors = nullptr;
   int64_t factor_rows = 1;
-  bool factors_on_device = false;  // factors lie in the device's memory
   // rng_count is 0 (no noise: every s_j is 0), 1 (numbers all elements in row-major order), or
   // shape.batch() (each numbers the elements of its own sample).
   const Rng* rngs = nullptr;

@@ -2,24 +2,21 @@
 #include "core/schedule.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 namespace noisewright {
+namespace {
 
-nwr_coeffs to_coeffs(const path::Point<double>& p, double direction) {
-  nwr_coeffs c{};
-  c.alpha = p.alpha;
-  c.sigma = p.sigma;
-  c.dalpha = -direction * p.dalpha;
-  c.dsigma = -direction * p.dsigma;
-  c.log_alpha = p.log_alpha;
-  c.dlog_alpha = -direction * p.dlog_alpha;
-  c.lambda = p.lambda;
-  c.diffusion2 = p.diffusion2;
-  return c;
+uint64_t next_id() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
 }
 
+}  // namespace
+
 Schedule::Schedule(const Settings& settings, Ends ends)
-    : kind_(settings.entry().value),
+    : id_(next_id()),
+      kind_(settings.entry().value),
       spec_(settings.spec()),
       ends_(ends),
       latent_(static_cast<path::Latent>(static_cast<int>(settings.get("latent", 0)))),
@@ -27,11 +24,39 @@ Schedule::Schedule(const Settings& settings, Ends ends)
       sigma_data_(settings["sigma_data"]) {}
 
 void Schedule::add_latent(double t, nwr_coeffs& c) const {
-  if (latent_ == path::Latent::none) return;
-  const path::Place place = place_at(t);
-  const auto gamma = path::gamma_at(latent_, latent_scale_, place.u, place.v);
-  c.gamma = gamma.value;
-  c.gamma_dgamma = -direction() * gamma.product;
+  noisewright::add_latent(latent_, latent_scale_, t, direction(), &c);
+}
+
+PathPlan Schedule::path() const {
+  PathPlan plan;
+  plan.form = PathForm::tabulated;
+  plan.latent = latent_;
+  plan.latent_scale = latent_scale_;
+  plan.low = ends_.low;
+  plan.high = ends_.high;
+  plan.direction = direction();
+  plan.sigma_data = sigma_data_;
+  plan.table_count = kTableTimes;
+  return plan;
+}
+
+std::vector<double> Schedule::table() const {
+  std::vector<double> all;
+  const double step = (ends_.high - ends_.low) / static_cast<double>(kTableTimes - 1);
+  for (int64_t i = 0; i < kTableTimes; ++i) {
+    const bool last = i + 1 == kTableTimes;
+    const double t = last ? ends_.high : ends_.low + static_cast<double>(i) * step;
+    const nwr_coeffs c = at(t, {"t"});
+    const double row[kTableWidth] = {c.alpha,  c.dalpha,          c.sigma,
+                                     c.dsigma, c.gamma * c.gamma, 2 * c.gamma_dgamma};
+    for (const double value : row) {
+      if (std::isfinite(value)) continue;
+      fail(NWR_ERROR_UNSUPPORTED, spec_, " has no table for times on a device: at t = ", t,
+           " a slope is infinite");
+    }
+    all.insert(all.end(), row, row + kTableWidth);
+  }
+  return all;
 }
 
 bool Schedule::upstream_factors(double, const int32_t*, size_t, int32_t, double*) const {

@@ -6,12 +6,14 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "core/catalog.hpp"
 #include "core/error.hpp"
 #include "core/ref.hpp"
 #include "core/spec.hpp"
 #include "math/coeffs.hpp"
+#include "math/path.hpp"
 #include "math/rows.hpp"
 #include "noisewright.h"
 
@@ -48,10 +50,19 @@ class Schedule : public RefCounted {
   // formula, clamps included, was asked for in place of the algebra.
   virtual bool upstream_factors(double t, const int32_t* inputs, size_t count, int32_t output,
                                 double* factors) const;
+  // Whether there are such formulas.
+  virtual bool has_upstream() const { return false; }
+  // What a device needs to evaluate the schedule, but for the table.
+  virtual PathPlan path() const;
+  // The table that goes with it, for the forms that have one.
+  virtual std::vector<double> table() const;
+  // Another for every schedule ever made.
+  uint64_t id() const { return id_; }
   // The row of a quantity where the coefficients are c; false where it has no finite one.
   bool row(const nwr_coeffs& c, int32_t quantity, double diffusion2, Row* out) const {
-    return quantity_row(c, quantity, {diffusion2, direction(), sigma_data_}, out);
+    return quantity_row(c, quantity, setting(diffusion2), out);
   }
+  RowSetting setting(double diffusion2) const { return {diffusion2, direction(), sigma_data_}; }
 
   int32_t kind() const { return kind_; }
   const std::string& spec() const { return spec_; }
@@ -88,13 +99,12 @@ class Schedule : public RefCounted {
   // The third leg, added to what coeffs gives; where t runs from 0 to 1.
   virtual void add_latent(double t, nwr_coeffs& c) const;
   bool has_latent() const { return latent_ != path::Latent::none; }
-  path::Place place_at(double t) const {
-    return direction() > 0 ? path::Place{1 - t, t} : path::Place{t, 1 - t};
-  }
+  path::Place place_at(double t) const { return noisewright::place_at(t, direction()); }
   // Only asked for values between those at the two ends. The default searches by bisection.
   virtual double solve(double lambda) const;
 
  private:
+  uint64_t id_;
   int32_t kind_;
   std::string spec_;
   Ends ends_;
@@ -105,9 +115,6 @@ class Schedule : public RefCounted {
   void* user_ = nullptr;
 };
 
-// direction is that of Schedule: derivatives of a point are along the way to noise.
-nwr_coeffs to_coeffs(const path::Point<double>& point, double direction = -1);
-
 // A schedule whose coefficients are a closed form of math/coeffs.hpp.
 template <class Path>
 class ClosedForm : public Schedule {
@@ -115,6 +122,13 @@ class ClosedForm : public Schedule {
   ClosedForm(const Settings& settings, Ends ends, Path path, Spacing spacing = Spacing::time)
       : Schedule(settings, ends), path_(path), spacing_(spacing) {}
   Spacing spacing() const override { return spacing_; }
+  PathPlan path() const override {
+    PathPlan plan = Schedule::path();
+    plan.form = FormOf<Path>::value;
+    std::memcpy(plan.setting, &path_, sizeof path_);
+    plan.table_count = 0;
+    return plan;
+  }
 
  protected:
   nwr_coeffs coeffs(double t) const override {

@@ -525,6 +525,39 @@ inline double shifted(double s, double k, double power = 1) {
   return k / (k + (power == 1 ? odds : std::pow(odds, power)));
 }
 
+// Data and latent alone: x_t = data + gamma latent (Albergo et al. 2303.08797, section 3.4).
+struct Mirror {
+  template <class R>
+  NWR_HD Point<R> at(R, R) const {
+    return {1, 0, 0, 0, 0, 0, R(HUGE_VAL), 0};
+  }
+  Place place_of(double) const { return {0, 1}; }
+};
+
+// From one end to the latent and on to the other: sigma = cos^2(pi t) up to t = 1/2, alpha =
+// cos^2(pi t) from there. Their section 3.4, "encoding-decoding".
+struct EncodeDecode {
+  template <class R>
+  NWR_HD Point<R> at(R u, R v) const {
+    const R cosine = std::sin(R(kHalfPi) * gap(u, v)), square = cosine * cosine;
+    const R sine = std::sin(R(kPi) * std::fmin(u, v));
+    // d/du cos^2(pi u)
+    const R slope = -R(2 * kPi) * cosine * sine;
+    const bool data_side = u < v;
+    Point<R> p;
+    p.alpha = data_side ? square : R(0);
+    p.sigma = data_side ? R(0) : square;
+    p.dalpha = data_side ? slope : R(0);
+    p.dsigma = data_side ? R(0) : slope;
+    p.log_alpha = std::log(p.alpha);
+    p.dlog_alpha = data_side ? p.dalpha / p.alpha : R(0);  // alpha stays 0
+    p.lambda = data_side ? R(HUGE_VAL) : -R(HUGE_VAL);
+    p.diffusion2 = 0;
+    return p;
+  }
+  Place place_of(double) const { return {0.5, 0.5}; }
+};
+
 // The third leg of a two-sided interpolant (Albergo et al. 2303.08797, table 8): gamma and
 // gamma*dgamma/du, which stays finite where dgamma/du does not.
 enum class Latent { none, brownian, bsquared, sinesquared, sigmoid };

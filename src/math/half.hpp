@@ -18,12 +18,19 @@ NWR_HD NWR_INLINE float f16_to_f32(uint16_t h) {
   const uint32_t sign = static_cast<uint32_t>(h & 0x8000u) << 16;
   const uint32_t rest = h & 0x7FFFu;
   if (rest > 0x7C00u) return float_of(sign | 0x7FC00000u | (rest & 0x3FFu) << 13);
+#if defined(__CUDA_ARCH__)
+  // The conversion of what is no NaN is one exact instruction.
+  float x;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(h));
+  return x;
+#else
   if (rest == 0x7C00u) return float_of(sign | 0x7F800000u);
   if (rest >= 0x0400u) return float_of(sign | ((rest << 13) + 0x38000000u));
   // Subnormal: an integer below 1024 in units of 2^-24.
   const float magnitude =
       mul_rn(static_cast<float>(static_cast<int32_t>(rest)), 5.9604644775390625e-08f);
   return float_of(sign | bits_of(magnitude));
+#endif
 }
 
 NWR_HD NWR_INLINE float bf16_to_f32(uint16_t h) {
@@ -33,9 +40,14 @@ NWR_HD NWR_INLINE float bf16_to_f32(uint16_t h) {
 
 NWR_HD NWR_INLINE uint16_t f32_to_f16(float x) {
   const uint32_t u = bits_of(x);
-  const uint32_t sign = (u >> 16) & 0x8000u;
   const uint32_t rest = u & 0x7FFFFFFFu;
   if (rest > 0x7F800000u) return kNanF16;
+#if defined(__CUDA_ARCH__)
+  uint16_t rounded;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(rounded) : "f"(x));
+  return rounded;
+#else
+  const uint32_t sign = (u >> 16) & 0x8000u;
   uint32_t h;
   if (rest >= 0x477FF000u) {  // 65520, halfway from the largest f16 to the next power
     h = 0x7C00u;
@@ -49,6 +61,7 @@ NWR_HD NWR_INLINE uint16_t f32_to_f16(float x) {
     h = 0;
   }
   return static_cast<uint16_t>(sign | h);
+#endif
 }
 
 NWR_HD NWR_INLINE uint16_t f32_to_bf16(float x) {

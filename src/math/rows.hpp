@@ -160,4 +160,75 @@ NWR_HD inline bool express(const Row* known, int count, const Row& want, double*
   return finite;
 }
 
+// Identities that define quantities by each other whatever the rows are: the sum of weight *
+// quantity is 0. Where the rows of two are collinear (velocity and score where alpha is constant)
+// one would do by the algebra, but two models that were trained apart must both be heard; and they
+// hold at ends where a score has no row.
+struct Identity {
+  int32_t quantity[3];
+  double weight[3];
+};
+inline constexpr int kIdentities = 6;
+NWR_HD inline Identity identity_at(int i, const nwr_coeffs& c, const RowSetting& setting) {
+  const double share = setting.direction * setting.diffusion2 / 2, leg = c.gamma_dgamma;
+  switch (i) {
+    case 0: return {{NWR_DRIFT, NWR_VELOCITY, NWR_SCORE}, {1, -1, -share}};
+    case 1: return {{NWR_FORWARD_DRIFT, NWR_VELOCITY, NWR_SCORE}, {1, -1, share}};
+    case 2: return {{NWR_VELOCITY, NWR_PATH_VELOCITY, NWR_SCORE}, {1, -1, leg}};
+    case 3: return {{NWR_DRIFT, NWR_PATH_VELOCITY, NWR_SCORE}, {1, -1, leg - share}};
+    case 4: return {{NWR_FORWARD_DRIFT, NWR_PATH_VELOCITY, NWR_SCORE}, {1, -1, leg + share}};
+    default: return {{NWR_NAMI_DRIFT, NWR_PATH_VELOCITY, NWR_SCORE}, {1, -1, -leg}};
+  }
+}
+
+// Where a quantity stands among the inputs; count if it does not.
+NWR_HD inline int find_quantity(const int32_t* inputs, int count, int32_t quantity) {
+  int i = 0;
+  while (i < count && inputs[i] != quantity) ++i;
+  return i;
+}
+
+// The factors by which the inputs, at most kMaxKnown, give the output where the schedule's
+// coefficients are c; false where they do not determine it.
+NWR_HD inline bool quantity_factors(const nwr_coeffs& c, const RowSetting& setting,
+                                    const int32_t* inputs, int count, int32_t output,
+                                    double* factors) {
+  for (int i = 0; i < count; ++i) factors[i] = 0;
+  const int same = find_quantity(inputs, count, output);
+  if (same < count) {
+    factors[same] = 1;
+    return true;
+  }
+  for (int n = 0; n < kIdentities; ++n) {
+    const Identity identity = identity_at(n, c, setting);
+    for (int i = 0; i < 3; ++i) {
+      const int j = (i + 1) % 3, k = (i + 2) % 3;
+      if (output != identity.quantity[i] || identity.weight[i] == 0) continue;
+      const int first = find_quantity(inputs, count, identity.quantity[j]);
+      const int second = find_quantity(inputs, count, identity.quantity[k]);
+      if (first == count || second == count) continue;
+      factors[first] = -identity.weight[j] / identity.weight[i];
+      factors[second] = -identity.weight[k] / identity.weight[i];
+      return true;
+    }
+  }
+  // Of the third leg alone: the score says it even where both ends hide the latent.
+  const int score = find_quantity(inputs, count, NWR_SCORE);
+  const bool latent = c.gamma > 0 || c.gamma_dgamma != 0;
+  if (latent && score < count && (output == NWR_MIRROR_VELOCITY || output == NWR_NAMI_MIRROR)) {
+    factors[score] = output == NWR_NAMI_MIRROR ? c.gamma_dgamma : -c.gamma_dgamma;
+    return true;
+  }
+  // An input that has no row here, such as a score without noise, says nothing.
+  Row known[kMaxKnown], want;
+  double found[kMaxKnown];
+  int place[kMaxKnown], rows = 0;
+  for (int i = 0; i < count; ++i) {
+    if (quantity_row(c, inputs[i], setting, &known[rows])) place[rows++] = i;
+  }
+  if (!quantity_row(c, output, setting, &want) || !express(known, rows, want, found)) return false;
+  for (int k = 0; k < rows; ++k) factors[place[k]] = found[k];
+  return true;
+}
+
 }  // namespace noisewright

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Owns the C runner of the conformance cases: README.md beside this file says what it reads and
- * prints. runner CASES [THREADS]. Status 1: a call failed; 2: the file is not as README.md says. */
+ * prints. runner [--device cuda] CASES [THREADS]. Status 1: a call failed; 2: the file is not as
+ * README.md says. */
 #include <errno.h>
 #include <noisewright.h>
 #include <stdarg.h>
@@ -153,8 +154,13 @@ static size_t generators(const Case* c, nwr_rng* rngs) {
 
 /* ---- tensors ----------------------------------------------------------------------------- */
 
+/* Not NULL where tensors are a device's: then each has a copy on the host, which cases are read
+ * into and hashes made of. */
+static const nwr_context* device = NULL;
+
 typedef struct Array {
-  nwr_tensor view;
+  nwr_tensor view;  /* on the host */
+  nwr_tensor there; /* on the device */
   int64_t shape[MAX_RANK];
   int64_t elements;
   size_t bytes;
@@ -162,7 +168,27 @@ typedef struct Array {
 
 static size_t size_of(nwr_dtype dtype) { return dtype == NWR_F64 ? 8 : dtype == NWR_F32 ? 4 : 2; }
 
-/* A dense tensor of zeros of the case's shape and dtype; free view.data. */
+/* The tensor that the library is given. */
+static const nwr_tensor* at(const Array* a) { return device ? &a->there : &a->view; }
+
+static void must(int st) {
+  if (!st) return;
+  fprintf(stderr, "a copy: %s\n", nwr_last_error());
+  exit(1);
+}
+static void push(const Array* a) {
+  if (device) must(nwr_tensor_copy(device, &a->view, &a->there));
+}
+static void pull(const Array* a) {
+  if (device) must(nwr_tensor_copy(device, &a->there, &a->view));
+}
+
+static void drop(Array* a) {
+  if (device) nwr_memory_free(device, a->there.data);
+  free(a->view.data);
+}
+
+/* A dense tensor of zeros of the case's shape and dtype; drop it. */
 static void make(const Case* c, Array* a) {
   const Line* const shape = find(c, "shape", 0);
   if (!shape || shape->count < 2 || shape->count > MAX_RANK + 1) {
@@ -180,6 +206,11 @@ static void make(const Case* c, Array* a) {
   a->view.shape = a->shape;
   a->bytes = a->elements * size_of(a->view.dtype);
   a->view.data = calloc(1, a->bytes);
+  if (!device) return;
+  a->there = a->view;
+  a->there.device = NWR_CUDA;
+  must(nwr_memory_alloc(device, a->bytes, &a->there.data));
+  push(a);
 }
 
 /* f64 numbers: one stands for every sample. */
@@ -364,6 +395,28 @@ static int32_t evaluate(void* user, const nwr_eval* eval, const nwr_tensor* x,
   return 0;
 }
 
+/* The same as a callback, whose tensors are the device's. */
+static int32_t answer(void* user, const nwr_eval* eval, const nwr_tensor* x,
+                      const nwr_tensor* output) {
+  Array in, out[2];
+  nwr_tensor views[2];
+  const int outputs = find(user, "model2", 0) ? 2 : 1;
+  if (!device) return evaluate(user, eval, x, output);
+  make(user, &in);
+  must(nwr_tensor_copy(device, x, &in.view));
+  for (int m = 0; m < outputs; m++) {
+    make(user, &out[m]);
+    views[m] = out[m].view;
+  }
+  evaluate(user, eval, &in.view, views);
+  for (int m = 0; m < outputs; m++) {
+    must(nwr_tensor_copy(device, &views[m], &output[m]));
+    drop(&out[m]);
+  }
+  drop(&in);
+  return 0;
+}
+
 /* ---- sampling ---------------------------------------------------------------------------- */
 
 /* What a run ends with. */
@@ -381,12 +434,12 @@ static int start(const Case* c, const World* w, Run* r) {
   int st = NWR_OK;
   if (init) {
     const nwr_rng rng = generator(init, 1);
-    st = nwr_random_fill(w->context, NWR_NORMAL, &rng, 1, &r->x.view);
+    st = nwr_random_fill(w->context, NWR_NORMAL, &rng, 1, at(&r->x));
   }
   if (!st) st = make_sampler(c, w, &r->sampler);
   if (!st) {
     const nwr_start how = choice(c, "start", NWR_DOMAIN_START, NWR_START_PRIOR);
-    st = nwr_sampler_start(r->sampler, &r->x.view, how);
+    st = nwr_sampler_start(r->sampler, at(&r->x), how);
   }
   return st;
 }
@@ -397,14 +450,18 @@ static int step_until(const Case* c, Run* r, uint32_t until) {
   make(c, &out[0]);
   make(c, &out[1]);
   const nwr_tensor views[] = {out[0].view, out[1].view};
+  const nwr_tensor given[] = {*at(&out[0]), *at(&out[1])};
   nwr_eval eval = {.struct_size = sizeof eval};
   int st;
   while (!(st = nwr_sampler_next(r->sampler, &eval)) && eval.index < until) {
+    pull(&r->x);
     evaluate((void*)c, &eval, &r->x.view, views);
-    if ((st = nwr_sampler_step(r->sampler, &r->x.view, views, find(c, "model2", 0) ? 2 : 1))) break;
+    push(&out[0]);
+    push(&out[1]);
+    if ((st = nwr_sampler_step(r->sampler, at(&r->x), given, find(c, "model2", 0) ? 2 : 1))) break;
   }
-  free(out[0].view.data);
-  free(out[1].view.data);
+  drop(&out[0]);
+  drop(&out[1]);
   r->evals = eval.index;
   if (st == NWR_DONE && until < UINT32_MAX && eval.index < until) {
     refuse(c->lines[0].number, "the run ends before", c->lines[0].words[1]);
@@ -413,9 +470,9 @@ static int step_until(const Case* c, Run* r, uint32_t until) {
 }
 
 static int run(const Case* c, Run* r) {
-  const nwr_callbacks calls = {.struct_size = sizeof calls, .model = evaluate, .user = (void*)c};
+  const nwr_callbacks calls = {.struct_size = sizeof calls, .model = answer, .user = (void*)c};
   nwr_eval eval = {.struct_size = sizeof eval};
-  int st = nwr_sampler_run(r->sampler, &r->x.view, &calls);
+  int st = nwr_sampler_run(r->sampler, at(&r->x), &calls);
   if (st == NWR_OK || st == NWR_DONE) st = nwr_sampler_next(r->sampler, &eval);
   r->evals = eval.index;
   return st == NWR_DONE ? NWR_OK : st;
@@ -448,8 +505,8 @@ static int same(const Run* a, const Run* b) {
 
 static void end(Run* r) {
   nwr_sampler_destroy(r->sampler);
-  free(r->x.view.data);
-  free(r->denoised.view.data);
+  drop(&r->x);
+  drop(&r->denoised);
 }
 
 static int kind_sample(const Case* c, const World* w) {
@@ -463,7 +520,9 @@ static int kind_sample(const Case* c, const World* w) {
     if (!st && i == 2) st = step_until(c, r, resume);
     if (!st && i == 2) st = save_and_load(w, r);
     if (!st) st = i == 1 ? run(c, r) : step_until(c, r, UINT32_MAX);
-    if (!st && keeps(c)) st = nwr_sampler_denoised(r->sampler, &r->denoised.view);
+    if (!st && keeps(c)) st = nwr_sampler_denoised(r->sampler, at(&r->denoised));
+    if (!st) pull(&r->x);
+    if (!st) pull(&r->denoised);
   }
   if (!st) {
     if (same(&runs[0], &runs[1]) && same(&runs[0], &runs[count - 1])) {
@@ -505,18 +564,20 @@ static int kind_random(const Case* c, const World* w) {
   const size_t n = generators(c, rngs);
   make(c, &a);
   const nwr_distribution what = choice(c, "distribution", NWR_DOMAIN_DISTRIBUTION, NWR_NORMAL);
-  const int st = nwr_random_fill(w->context, what, rngs, n, &a.view);
+  const int st = nwr_random_fill(w->context, what, rngs, n, at(&a));
+  pull(&a);
   if (!st) print_hash(a.view.data, a.bytes);
-  free(a.view.data);
+  drop(&a);
   return st;
 }
 
 static int kind_density(const Case* c, const World* w) {
   Array a;
   make(c, &a);
-  const int st = random_times(c, w, &a.view);
+  const int st = random_times(c, w, at(&a));
+  pull(&a);
   if (!st) print_hash(a.view.data, a.bytes);
-  free(a.view.data);
+  drop(&a);
   return st;
 }
 
@@ -572,13 +633,13 @@ static int kind_transform(const Case* c, const World* w) {
     const Line* const l = find(c, "input", (int)i);
     const nwr_rng rng = generator(l, 2);
     make(c, &arrays[i]);
-    in[i] = (nwr_operand){named(NWR_DOMAIN_QUANTITY, l, 1), 0, &arrays[i].view};
-    if (!st) st = nwr_random_fill(w->context, NWR_NORMAL, &rng, 1, &arrays[i].view);
+    in[i] = (nwr_operand){named(NWR_DOMAIN_QUANTITY, l, 1), 0, at(&arrays[i])};
+    if (!st) st = nwr_random_fill(w->context, NWR_NORMAL, &rng, 1, at(&arrays[i]));
   }
   for (size_t i = 0; i < out_count; i++) {
     Array* const a = &arrays[in_count + i];
     make(c, a);
-    out[i] = (nwr_operand){named(NWR_DOMAIN_QUANTITY, find(c, "output", (int)i), 1), 0, &a->view};
+    out[i] = (nwr_operand){named(NWR_DOMAIN_QUANTITY, find(c, "output", (int)i), 1), 0, at(a)};
   }
   if (!st && drawn) {
     const nwr_rng rng = generator(drawn, 2);
@@ -592,9 +653,10 @@ static int kind_transform(const Case* c, const World* w) {
   for (size_t i = 0; i < in_count + out_count; i++) {
     if (!st && i >= in_count) {
       if (i > in_count) printf(" ");
+      pull(&arrays[i]);
       print_hash(arrays[i].view.data, arrays[i].bytes);
     }
-    free(arrays[i].view.data);
+    drop(&arrays[i]);
   }
   free(times);
   free(diffusion);
@@ -657,8 +719,8 @@ static int call(const Case* c, const World* w, const char* what) {
   if (!strcmp(what, "density")) {
     Array a;
     make(c, &a);
-    const int st = random_times(c, w, &a.view);
-    free(a.view.data);
+    const int st = random_times(c, w, at(&a));
+    drop(&a);
     return st;
   }
   refuse(find(c, "call", 0)->number, "unknown call", what);
@@ -753,13 +815,18 @@ static int run_case(const nwr_context* context, const Case* c) {
 }
 
 int main(int argc, char** argv) {
+  int32_t where = NWR_CPU;
+  if (argc > 2 && !strcmp(argv[1], "--device")) {
+    if (nwr_catalog_find(NWR_DOMAIN_DEVICE, argv[2], &where)) argc = 0;
+    argc -= 2, argv += 2;
+  }
   FILE* const file = argc > 1 ? fopen(argv[1], "r") : NULL;
   if (!file) {
-    fprintf(stderr, "usage: runner CASES [THREADS]\n");
+    fprintf(stderr, "usage: runner [--device cpu|cuda] CASES [THREADS]\n");
     return 2;
   }
-  const nwr_context_options o = {.struct_size = sizeof o,
-                                 .threads = argc > 2 ? (uint32_t)atoi(argv[2]) : 0};
+  const nwr_context_options o = {
+      .struct_size = sizeof o, .device = where, .threads = argc > 2 ? (uint32_t)atoi(argv[2]) : 0};
   nwr_context* context = NULL;
   static Case c;
   int line = 0, failed = 0;
@@ -767,6 +834,7 @@ int main(int argc, char** argv) {
     fprintf(stderr, "noisewright: %s\n", nwr_last_error());
     return 1;
   }
+  if (where != NWR_CPU) device = context;
   while (next_case(file, &line, &c)) failed |= !run_case(context, &c);
   fclose(file);
   nwr_context_destroy(context);

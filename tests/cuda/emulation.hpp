@@ -26,12 +26,19 @@ struct EmulatedLaunch {
   }
 };
 
-inline void emulated_mix(const MixPlan& plan) {
+inline void emulated_mix(const MixPlan& plan, const double* factors = nullptr) {
   cuda::MixWork work;
-  cuda::plan_mix(plan, &work);
+  cuda::plan_mix(plan, factors != nullptr, &work);
+  work.arguments.mix.factors = factors;
   std::vector<Byte> table(work.table_bytes);
   cuda::pack_mix(plan, &work, table.data(), table.data());
   cuda::launch_mix(work, EmulatedLaunch());
+}
+
+inline void emulated_rows(const RowsPlan& rows, const MixPlan& plan) {
+  std::vector<double> factors(static_cast<size_t>(rows.rows * rows.row_size()));
+  EmulatedLaunch()(cuda::MakeRows(), cuda::RowsArguments{rows, factors.data()}, rows.rows);
+  emulated_mix(plan, factors.data());
 }
 
 inline void emulated_fill(const FillPlan& plan) {

@@ -2,6 +2,7 @@
 // Owns plugins that are not CUDA's, built once for each NWR_FAKE:
 //   cpu     the CPU posing as two CUDA devices. Their memory can be touched only while one of its
 //           functions runs, so that a core which reads or writes it by itself ends at once
+//   gpu     the same, with each thread of CUDA's launches run by the CPU (emulation.hpp)
 //   old     of another version
 //   build   of this version, but of other sources
 //   none    without a device
@@ -15,11 +16,12 @@
 
 #include "backend/backend.hpp"
 #include "core/error.hpp"
+#include "emulation.hpp"
 
 namespace noisewright {
 namespace {
 
-enum class Fake { cpu, old, build, none, broken };
+enum class Fake { cpu, gpu, old, build, none, broken };
 constexpr Fake kFake = Fake::NWR_FAKE;
 
 const Host* host = nullptr;
@@ -65,7 +67,7 @@ class Open {
 };
 
 int32_t device_count(int32_t* count, const char** why) {
-  *count = kFake == Fake::none ? 0 : kFake == Fake::cpu ? 2 : 1;
+  *count = kFake == Fake::none ? 0 : kFake == Fake::broken ? 1 : 2;
   *why = kFake == Fake::none ? "the driver is on holiday" : nullptr;
   return NWR_OK;
 }
@@ -110,12 +112,16 @@ int32_t transfer(Queue* queue, void* to, const void* from, size_t bytes) {
   return told(cpu_backend().transfer(queue, to, from, bytes));
 }
 
-template <auto member, class Plan>
-int32_t work(Queue* queue, const Plan& plan) {
+// The CPU's function, or the emulation of CUDA's.
+template <auto member, auto emulated, class... Plans>
+int32_t work(Queue* queue, const Plans&... plans) {
   if (kFake == Fake::broken) return tell(NWR_ERROR_DEVICE, "cuda: the launch failed");
   const Open scope;
-  return told((cpu_backend().*member)(queue, plan));
+  if (kFake == Fake::gpu) return emulated(plans...), NWR_OK;
+  return told((cpu_backend().*member)(queue, plans...));
 }
+
+void emulated_mix(const MixPlan& plan) { test::emulated_mix(plan); }
 
 }  // namespace
 
@@ -139,10 +145,11 @@ extern "C" __attribute__((visibility("default"))) int32_t nwr_backend_query(uint
             free,
             synchronize,
             transfer,
-            work<&Backend::mix, MixPlan>,
-            work<&Backend::fill, FillPlan>,
-            work<&Backend::copy, CopyPlan>,
-            work<&Backend::reduce, ReducePlan>};
+            work<&Backend::mix, emulated_mix, MixPlan>,
+            work<&Backend::rows, test::emulated_rows, RowsPlan, MixPlan>,
+            work<&Backend::fill, test::emulated_fill, FillPlan>,
+            work<&Backend::copy, test::emulated_copy, CopyPlan>,
+            work<&Backend::reduce, test::emulated_reduce, ReducePlan>};
   return NWR_OK;
 }
 

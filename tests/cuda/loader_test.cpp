@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -63,26 +64,27 @@ TEST(Loader, NamesAFileThatCannotBeOpened) {
   expect_says(refusal(nullptr), {"NWR_CUDA_PLUGIN is /nowhere/else.so", "cannot be opened"});
 }
 
+// Of a copy of the library, which has no neighbours.
 TEST(Loader, TellsWhereItLooked) {
   const Environment variable("NWR_CUDA_PLUGIN", nullptr);
-  auto options = options_of(nullptr);
-  nwr_context* context = nullptr;
-  const nwr_status status = nwr_context_create(&options, &context);
-  if (status == NWR_OK) {
-    nwr_context_destroy(context);
-    GTEST_SKIP() << "there is a plugin beside the library, and a device";
-  }
-  EXPECT_EQ(NWR_ERROR_BACKEND, status);
-  const std::string message = nwr_last_error();
-  if (message.find("no device") != std::string::npos) {
-    GTEST_SKIP() << "there is a plugin beside the library";
-  }
   Dl_info info;
   ASSERT_NE(0, dladdr(reinterpret_cast<void*>(&nwr_version), &info));
-  std::string folder = info.dli_fname;
-  folder.resize(folder.rfind('/') + 1);
-  expect_says(message, {"options.device is cuda, but no plugin was found", "options.plugin",
-                        "$NWR_CUDA_PLUGIN", folder + "libnoisewright-cuda.so.0"});
+  char folder[] = "/tmp/noisewright-loader-XXXXXX";
+  ASSERT_NE(nullptr, mkdtemp(folder));
+  const std::filesystem::path file = std::filesystem::path(folder) / "libnoisewright.so.0";
+  std::filesystem::copy_file(info.dli_fname, file);
+  void* const library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(nullptr, library) << dlerror();
+  const auto create =
+      reinterpret_cast<decltype(&nwr_context_create)>(dlsym(library, "nwr_context_create"));
+  const auto error = reinterpret_cast<decltype(&nwr_last_error)>(dlsym(library, "nwr_last_error"));
+  ASSERT_TRUE(create && error);
+  const auto options = options_of(nullptr);
+  nwr_context* context = nullptr;
+  EXPECT_EQ(NWR_ERROR_BACKEND, create(&options, &context));
+  expect_says(error(), {"options.device is cuda, but no plugin was found", "options.plugin",
+                        "$NWR_CUDA_PLUGIN", std::string(folder) + "/libnoisewright-cuda.so.0"});
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Loader, RefusesWhatIsNoPlugin) {
@@ -109,6 +111,21 @@ TEST(Loader, TellsHowManyDevicesThereAre) {
   expect_says(refusal(fake("cpu").c_str(), 2), {"options.device_id is 2", "cuda has 2 devices"});
   expect_says(refusal(fake("cpu").c_str(), -1), {"options.device_id is -1"});
   expect_says(refusal(fake("broken").c_str(), 1), {"options.device_id is 1", "1 device, 0"});
+}
+
+TEST(Loader, CudasOwnPluginLoadsWithoutADriverAndSaysSo) {
+#if defined(NWR_PLUGIN_FILE)
+  const nwr_context_options options = options_of(NWR_PLUGIN_FILE);
+  nwr_context* context = nullptr;
+  if (nwr_context_create(&options, &context) == NWR_OK) {
+    nwr_context_destroy(context);
+    GTEST_SKIP() << "there is a GPU here";
+  }
+  EXPECT_EQ(nullptr, context);
+  expect_says(nwr_last_error(), {"options.device is cuda, but there is no device: ", "NVIDIA"});
+#else
+  GTEST_SKIP() << "the plugin is not built here";
+#endif
 }
 
 TEST(Loader, FindsThePluginOfTheEnvironment) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owns the proof that a device gives the CPU's bits through the whole API, and that the core leaves
-// its memory alone. By default the device is the CPU posing as CUDA (fake.cpp); with
-// NWR_TEST_DEVICE=cuda in the environment it is CUDA.
+// its memory alone. The devices are the CPU posing as CUDA and CUDA's launches run by the CPU
+// (fake.cpp); with NWR_TEST_DEVICE=cuda in the environment it is CUDA.
 #include <cstdlib>
 
 #include "device.hpp"
@@ -11,9 +11,18 @@ namespace {
 
 constexpr nwr_dtype kDtypes[] = {NWR_F16, NWR_BF16, NWR_F32, NWR_F64};
 
-Context device() {
-  const char* const real = std::getenv("NWR_TEST_DEVICE");
-  if (!real || std::string(real) != "cuda") return make_device("cpu");
+bool is_real() {
+  const char* const device = std::getenv("NWR_TEST_DEVICE");
+  return device && std::string(device) == "cuda";
+}
+
+std::vector<const char*> devices() {
+  if (is_real()) return {"cuda"};
+  return {"cpu", "gpu"};
+}
+
+Context open_device(const char* name) {
+  if (!is_real()) return make_device(name);
   auto options = sized<nwr_context_options>();
   options.device = NWR_CUDA;
   nwr_context* context = nullptr;
@@ -22,13 +31,18 @@ Context device() {
 }
 
 struct Pair {
-  Context cpu = make_context(), gpu = device();
+  explicit Pair(const char* device) : gpu(open_device(device)) {}
+  Context cpu = make_context(), gpu;
 };
+
+class Parity : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(On, Parity, testing::ValuesIn(devices()),
+                         [](const auto& which) { return std::string(which.param); });
 
 nwr_tensor on_host(const Tensor& t) { return t.view(); }
 
-TEST(Parity, RandomNumbers) {
-  const Pair on;
+TEST_P(Parity, RandomNumbers) {
+  const Pair on(GetParam());
   const nwr_rng rngs[] = {{1, 2, 3}, {4, 5, UINT64_MAX - 5}, {7, 8, 9}};
   for (const nwr_dtype dtype : kDtypes) {
     for (const int64_t width : {1, 7, 64, 1025}) {
@@ -45,8 +59,8 @@ TEST(Parity, RandomNumbers) {
   }
 }
 
-TEST(Parity, CopiesBetweenDevicesDtypesAndStrides) {
-  const Pair on;
+TEST_P(Parity, CopiesBetweenDevicesDtypesAndStrides) {
+  const Pair on(GetParam());
   for (const nwr_dtype from : kDtypes) {
     for (const nwr_dtype to : kDtypes) {
       for (const bool wild : {false, true}) {
@@ -72,8 +86,8 @@ TEST(Parity, CopiesBetweenDevicesDtypesAndStrides) {
   }
 }
 
-TEST(Parity, TransformsAtTimesOnTheHost) {
-  const Pair on;
+TEST_P(Parity, TransformsAtTimesOnTheHost) {
+  const Pair on(GetParam());
   const Schedule cosine = make_schedule("cosine");
   for (const nwr_dtype dtype : kDtypes) {
     for (const size_t rows : {1, 5}) {
@@ -158,8 +172,8 @@ void compare_runs(const Pair& on, const char* sampler, nwr_dtype dtype, bool gen
   EXPECT_EQ(denoised.bytes(), kept.bytes());
 }
 
-TEST(Parity, Samplers) {
-  const Pair on;
+TEST_P(Parity, Samplers) {
+  const Pair on(GetParam());
   for (const char* sampler : kSamplers) {
     for (const nwr_dtype dtype : kDtypes) {
       compare_runs(on, sampler, dtype, dtype == NWR_F32, dtype != NWR_F64);
@@ -167,8 +181,8 @@ TEST(Parity, Samplers) {
   }
 }
 
-TEST(Parity, RunsByCallbackWithNoiseOfTheCaller) {
-  const Pair on;
+TEST_P(Parity, RunsByCallbackWithNoiseOfTheCaller) {
+  const Pair on(GetParam());
   struct User {
     const nwr_context* context;
     int32_t device;
@@ -208,8 +222,227 @@ TEST(Parity, RunsByCallbackWithNoiseOfTheCaller) {
   EXPECT_EQ(x.bytes(), x_there.fetch().bytes());
 }
 
-TEST(Parity, RandomTimes) {
-  const Pair on;
+// ---- times on the device ------------------------------------------------------------------------
+
+struct Bound {
+  double relative, absolute;
+};
+
+// Compares a transform at times that the device has with the same at times that the host has.
+void compare_times(const Pair& on, const Schedule& path, nwr_dtype dtype,
+                   const std::vector<double>& times, bool drawn, const double* diffusion,
+                   const std::vector<nwr_quantity>& known, const std::vector<nwr_quantity>& wanted,
+                   Bound bound) {
+  const auto batch = static_cast<int64_t>(times.size());
+  Tensor t = Tensor(NWR_F64, {batch}).fill(times);
+  const DeviceTensor t_there(on.gpu, t);
+  std::vector<Tensor> in, out;
+  std::vector<std::unique_ptr<DeviceTensor>> in_there, out_there;
+  std::vector<nwr_operand> in_here, out_here, in_away, out_away;
+  in.reserve(known.size());
+  out.reserve(wanted.size());
+  for (const nwr_quantity what : known) {
+    in.push_back(Tensor(dtype, {batch, 9}));
+    in.back().fill(numbers(static_cast<size_t>(batch) * 9, static_cast<uint32_t>(what) + 1));
+    in_there.push_back(std::make_unique<DeviceTensor>(on.gpu, in.back()));
+    in_here.push_back({what, 0, in.back()});
+    in_away.push_back({what, 0, *in_there.back()});
+  }
+  for (const nwr_quantity what : wanted) {
+    out.push_back(Tensor(dtype, {batch, 9}));
+    out_there.push_back(std::make_unique<DeviceTensor>(on.gpu, out.back()));
+    out_here.push_back({what, 0, out.back()});
+    out_away.push_back({what, 0, *out_there.back()});
+  }
+  const nwr_rng rng = {7, 0, 1};
+  Tensor w = scalar(diffusion ? *diffusion : 0);
+  const nwr_tensor* const w2 = diffusion ? static_cast<const nwr_tensor*>(w) : nullptr;
+  if (drawn) {
+    NWR_ASSERT_OK(nwr_transform_corrupt(on.cpu.get(), path.get(), t, NWR_NOISE, &rng, 1,
+                                        in_here.data(), in_here.size(), out_here.data(),
+                                        out_here.size()));
+    NWR_ASSERT_OK(nwr_transform_corrupt(on.gpu.get(), path.get(), t_there, NWR_NOISE, &rng, 1,
+                                        in_away.data(), in_away.size(), out_away.data(),
+                                        out_away.size()));
+  } else {
+    NWR_ASSERT_OK(nwr_transform_apply(on.cpu.get(), path.get(), t, w2, in_here.data(),
+                                      in_here.size(), out_here.data(), out_here.size()));
+    NWR_ASSERT_OK(nwr_transform_apply(on.gpu.get(), path.get(), t_there, w2, in_away.data(),
+                                      in_away.size(), out_away.data(), out_away.size()));
+  }
+  for (size_t j = 0; j < out.size(); ++j) {
+    const Tensor got = out_there[j]->fetch();
+    for (size_t i = 0; i < got.count(); ++i) {
+      const double want = out[j].get(i);
+      ASSERT_NEAR(want, got.get(i), bound.relative * std::fabs(want) + bound.absolute)
+          << "output " << wanted[j] << " at t = " << times[i / 9];
+    }
+  }
+}
+
+TEST_P(Parity, TransformsAtTimesOnTheDevice) {
+  const Pair on(GetParam());
+  int compared = 0;
+  for (size_t i = 0; i < nwr_catalog_size(NWR_DOMAIN_SCHEDULE); ++i) {
+    auto entry = sized<nwr_entry>();
+    NWR_ASSERT_OK(nwr_catalog_entry(NWR_DOMAIN_SCHEDULE, i, &entry));
+    SCOPED_TRACE(entry.name);
+    if (entry.value == NWR_SCHEDULE_CUSTOM || entry.value == NWR_SCHEDULE_TABLE) continue;
+    const Schedule path = make_schedule(entry.name);
+    auto info = sized<nwr_schedule_info>();
+    NWR_ASSERT_OK(nwr_schedule_get_info(path.get(), &info));
+    std::vector<double> times;
+    for (const double share : {0.03, 0.2, 0.5, 0.61, 0.97}) {
+      times.push_back(info.t_noise + share * (info.t_data - info.t_noise));
+    }
+    // The one that follows gamma goes through a table; the others are the same formulas.
+    const bool table = std::string(entry.name) == "albergo.trig";
+    const Bound bound = table ? Bound{1e-9, 1e-9} : is_real() ? Bound{1e-12, 1e-13} : Bound{0, 0};
+    if (std::string(entry.name) == "nami.seed") {
+      // It has formulas of its own.
+      const Tensor t = Tensor(NWR_F64, {1}).fill({0.5});
+      const DeviceTensor there(on.gpu, t), x(on.gpu, Tensor(NWR_F32, {1, 2}));
+      const nwr_operand in = {NWR_LATENT, 0, x}, out = {NWR_SCORE, 0, x};
+      EXPECT_EQ(NWR_ERROR_UNSUPPORTED,
+                nwr_transform_apply(on.gpu.get(), path.get(), there, nullptr, &in, 1, &out, 1));
+      EXPECT_NE(nullptr, std::strstr(nwr_last_error(), "only the host evaluates"));
+      continue;
+    }
+    ++compared;
+    compare_times(on, path, NWR_F64, times, false, nullptr, {NWR_DATA, NWR_NOISE, NWR_LATENT},
+                  {NWR_STATE, NWR_VELOCITY, NWR_PATH_VELOCITY, NWR_ANGULAR}, bound);
+    const bool latent = entry.value == NWR_SCHEDULE_MIRROR || table ||
+                        std::string(entry.name) == "albergo.encoding-decoding";
+    if (latent) continue;
+    compare_times(on, path, NWR_F64, times, true, nullptr, {NWR_DATA}, {NWR_STATE, NWR_NOISE},
+                  bound);
+    const double w2 = 0.7;
+    compare_times(on, path, NWR_F64, times, false, &w2, {NWR_STATE, NWR_DATA},
+                  {NWR_NOISE, NWR_SCORE, NWR_DRIFT, NWR_PRECONDITIONED}, bound);
+    compare_times(on, path, NWR_BF16, times, true, nullptr, {NWR_DATA}, {NWR_STATE},
+                  is_real() ? Bound{0.008, 0} : Bound{0, 0});
+  }
+  EXPECT_GT(compared, 25);
+}
+
+TEST_P(Parity, TwoSidedPathsAndSettingsAtTimesOnTheDevice) {
+  const Pair on(GetParam());
+  const Bound bound = is_real() ? Bound{1e-12, 1e-13} : Bound{0, 0};
+  for (const char* spec :
+       {"linear(latent=brownian)", "linear(latent=bsquared,latent_scale=2)",
+        "trigonometric(latent=sinesquared,alpha_min=0.1)", "cosine(latent=sigmoid)",
+        "decay(gamma=0.3,alpha_min=0.01)", "ddpm(beta=squaredcos_cap_v2,count=50)",
+        "polynomial(n=2.5)", "vp(sigma_min=0.1)", "linear(sigma_data=0.5,time=to-noise)"}) {
+    SCOPED_TRACE(spec);
+    const Schedule path = make_schedule(spec);
+    const bool discrete = std::string(spec).substr(0, 4) == "ddpm";
+    const std::vector<double> times = discrete ? std::vector<double>{-0.99, 0, 7, 48.5, 49, -0.5}
+                                               : std::vector<double>{0.25, 0.5, 0.75, 0.125};
+    compare_times(on, path, NWR_F64, times, false, nullptr, {NWR_DATA, NWR_NOISE, NWR_LATENT},
+                  {NWR_STATE, NWR_VELOCITY, NWR_PATH_VELOCITY}, bound);
+    if (!discrete) {
+      compare_times(on, path, NWR_F64, times, false, nullptr, {NWR_PATH_VELOCITY, NWR_SCORE},
+                    {NWR_VELOCITY, NWR_MIRROR_VELOCITY}, bound);
+    }
+  }
+}
+
+TEST_P(Parity, SchedulesOfTheCallerAtTimesOnTheDevice) {
+  const Pair on(GetParam());
+  auto options = sized<nwr_schedule_options>();
+  options.kind = NWR_SCHEDULE_CUSTOM;
+  options.t_noise = 2;
+  options.t_data = -1;
+  options.coeffs = [](void*, double t, nwr_coeffs* c) -> int32_t {
+    const double u = (t + 1) / 3;
+    c->alpha = std::exp(-2 * u * u);
+    c->sigma = u * (2 - u);
+    return 0;
+  };
+  nwr_schedule* made = nullptr;
+  NWR_ASSERT_OK(nwr_schedule_create(&options, &made));
+  const Schedule path(made);
+  for (int i = 0; i < 2; ++i) {  // the table is made once
+    compare_times(on, path, NWR_F64, {-1, -0.3, 0.1234, 1.7, 2}, false, nullptr,
+                  {NWR_DATA, NWR_NOISE}, {NWR_STATE, NWR_VELOCITY}, {1e-9, 1e-9});
+  }
+  const double betas[] = {0.1, 0.2, 0.3, 0.4};
+  options = sized<nwr_schedule_options>();
+  options.name = "table(betas=yes)";
+  options.table = betas;
+  options.table_count = 4;
+  NWR_ASSERT_OK(nwr_schedule_create(&options, &made));
+  compare_times(on, Schedule(made), NWR_F64, {3, 2, 1.5, 0, -1}, true, nullptr, {NWR_DATA},
+                {NWR_STATE}, is_real() ? Bound{1e-12, 1e-13} : Bound{0, 0});
+}
+
+TEST_P(Parity, BadTimesOnTheDeviceMakeNaNs) {
+  const Pair on(GetParam());
+  const Schedule path = make_schedule("linear");
+  const Tensor times = Tensor(NWR_F32, {4}).fill({0.5, 1.5, std::nan(""), -0.1});
+  Tensor x(NWR_F32, {4, 3});
+  x.fill({1});
+  const DeviceTensor t(on.gpu, times), data(on.gpu, x);
+  DeviceTensor state(on.gpu, x);
+  const nwr_rng rng = {1, 0, 0};
+  const nwr_operand in = {NWR_DATA, 0, data}, out = {NWR_STATE, 0, state};
+  NWR_ASSERT_OK(
+      nwr_transform_corrupt(on.gpu.get(), path.get(), t, NWR_NOISE, &rng, 1, &in, 1, &out, 1));
+  const Tensor got = state.fetch();
+  for (size_t i = 0; i < 12; ++i) EXPECT_EQ(i >= 3, std::isnan(got.get(i))) << i;
+  // Undetermined: data from noise where alpha is 0.
+  const Tensor start = Tensor(NWR_F32, {4}).fill({0, 0.5, 0, 0.5});
+  const DeviceTensor t0(on.gpu, start), noise(on.gpu, x);
+  DeviceTensor made(on.gpu, x);
+  const nwr_operand known[] = {{NWR_STATE, 0, data}, {NWR_NOISE, 0, noise}};
+  const nwr_operand want = {NWR_DATA, 0, made};
+  NWR_ASSERT_OK(nwr_transform_apply(on.gpu.get(), path.get(), t0, nullptr, known, 2, &want, 1));
+  const Tensor values = made.fetch();
+  for (size_t i = 0; i < 12; ++i) EXPECT_EQ(i / 3 % 2 == 0, std::isnan(values.get(i))) << i;
+}
+
+TEST_P(Parity, TimesAndDiffusionsMayBeOneOrOneEach) {
+  const Pair on(GetParam());
+  const Schedule path = make_schedule("cosine");
+  Tensor x(NWR_F32, {3, 5}), drift(NWR_F32, {3, 5}), each(NWR_F64, {3}), w(NWR_F64, {3});
+  x.fill(numbers(15));
+  each.fill({0.5});
+  w.fill({0.1, 0.2, 0.3});
+  const DeviceTensor x_there(on.gpu, x), one(on.gpu, scalar(0.5)), all(on.gpu, each);
+  const DeviceTensor w_there(on.gpu, w), w_one(on.gpu, scalar(0.2));
+  DeviceTensor drift_there(on.gpu, drift);
+  const nwr_operand in[] = {{NWR_STATE, 0, x}, {NWR_DATA, 0, x}};
+  const nwr_operand in_there[] = {{NWR_STATE, 0, x_there}, {NWR_DATA, 0, x_there}};
+  const nwr_operand out = {NWR_DRIFT, 0, drift}, out_there = {NWR_DRIFT, 0, drift_there};
+  struct {
+    const nwr_tensor* t;
+    const nwr_tensor* w;
+    const nwr_tensor* w_host;
+  } const ways[] = {{one, w_there, w},
+                    {all, w_there, w},
+                    {all, w_one, nullptr},
+                    {one, w_one, nullptr},
+                    {one, nullptr, nullptr}};
+  const Tensor half = scalar(0.5), fifth = scalar(0.2);
+  for (const auto& way : ways) {
+    const nwr_tensor* const host = way.w_host ? way.w_host
+                                   : way.w    ? fifth
+                                              : static_cast<const nwr_tensor*>(nullptr);
+    NWR_ASSERT_OK(nwr_transform_apply(on.cpu.get(), path.get(), half, host, in, 2, &out, 1));
+    NWR_ASSERT_OK(
+        nwr_transform_apply(on.gpu.get(), path.get(), way.t, way.w, in_there, 2, &out_there, 1));
+    const Tensor got = drift_there.fetch();
+    for (size_t i = 0; i < 15; ++i) {
+      EXPECT_NEAR(drift.get(i), got.get(i), is_real() ? 2e-7 * std::fabs(drift.get(i)) : 0);
+    }
+  }
+  EXPECT_EQ(NWR_ERROR_INVALID_ARGUMENT,
+            nwr_transform_apply(on.gpu.get(), path.get(), one, w, in_there, 2, &out_there, 1));
+  EXPECT_NE(nullptr, std::strstr(nwr_last_error(), "diffusion.device is cpu with 3 numbers"));
+}
+
+TEST_P(Parity, RandomTimes) {
+  const Pair on(GetParam());
   const Schedule path = make_schedule("linear");
   const nwr_rng rng = {1, 0, 5};
   for (const nwr_dtype dtype : kDtypes) {
@@ -226,7 +459,7 @@ TEST(Parity, RandomTimes) {
 }
 
 TEST(Devices, RefuseMemoryOfAnother) {
-  const Pair on;
+  const Pair on("cpu");
   const Tensor host(NWR_F32, {2, 3});
   const DeviceTensor there(on.gpu, host);
   const nwr_rng rng = {1, 0, 0};
@@ -244,16 +477,16 @@ TEST(Devices, RefuseMemoryOfAnother) {
 
 // Else the tests above would not see a core that reads what it must not.
 TEST(DevicesDeathTest, ThePosingOneGuardsItsMemory) {
-  if (std::getenv("NWR_TEST_DEVICE")) GTEST_SKIP() << "the device is no fake";
-  const Pair on;
+  if (is_real()) GTEST_SKIP() << "the device is no fake";
+  const Pair on("cpu");
   const DeviceTensor there(on.gpu, Tensor(NWR_F32, {2, 3}));
   const volatile char* const memory = static_cast<const char*>(there.view().data);
   EXPECT_DEATH(static_cast<void>(*memory), "");
 }
 
 TEST(Devices, TakeMemoryThatBothSee) {
-  const Pair on;
-  if (std::getenv("NWR_TEST_DEVICE")) GTEST_SKIP() << "the memory is not really CUDA's";
+  const Pair on("cpu");
+  if (is_real()) GTEST_SKIP() << "the memory is not really CUDA's";
   const nwr_rng rng = {1, 0, 0};
   for (const nwr_device at : {NWR_CUDA_HOST, NWR_CUDA_MANAGED}) {
     Tensor want(NWR_F32, {2, 3}), got(NWR_F32, {2, 3});
@@ -266,7 +499,7 @@ TEST(Devices, TakeMemoryThatBothSee) {
 }
 
 TEST(Devices, SecondOneIsAnother) {
-  if (std::getenv("NWR_TEST_DEVICE")) GTEST_SKIP() << "there may be one only";
+  if (is_real()) GTEST_SKIP() << "there may be one only";
   const Context second = make_device("cpu", 1);
   Tensor host(NWR_F32, {2, 3});
   DeviceTensor there(second, host, 1);

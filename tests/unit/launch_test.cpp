@@ -100,7 +100,7 @@ cuda::MixWork work_of(const Setting& setting) {
   const Made made(setting);
   Memory memory(made.room());
   cuda::MixWork work;
-  cuda::plan_mix(made.plan(memory), &work);
+  cuda::plan_mix(made.plan(memory), false, &work);
   return work;
 }
 
@@ -207,7 +207,7 @@ TEST(Launch, InputsWithoutAFactorAreLeftOut) {
   made.factors[0] = 1e-60;
   Memory memory(made.room());
   cuda::MixWork narrow;
-  cuda::plan_mix(made.plan(memory), &narrow);
+  cuda::plan_mix(made.plan(memory), false, &narrow);
   EXPECT_EQ(narrow.arguments.mix.input_count, 2);
 }
 
@@ -277,15 +277,14 @@ TEST(Launch, TakesFactorsOnTheDeviceAsTheyAre) {
   const Made made(s);
   Memory here(made.room()), there(made.room());
   const MixPlan first = made.plan(here);
-  MixPlan second = made.plan(there);
-  second.factors_on_device = true;
+  const MixPlan second = made.plan(there);
   cuda::MixWork work;
-  cuda::plan_mix(second, &work);
+  cuda::plan_mix(second, true, &work);
   EXPECT_EQ(work.arguments.mix.input_count, 3);
-  EXPECT_EQ(work.arguments.mix.factors, made.factors.data());
+  EXPECT_EQ(work.arguments.mix.factors, nullptr) << "whoever makes them puts them there";
   EXPECT_EQ(work.table_bytes, 0u);
   cpu_backend().mix(test::make_queue(best_kernels()).get(), first);
-  test::emulated_mix(second);
+  test::emulated_mix(second, made.factors.data());
   for (int j = 0; j < 2; ++j) {
     EXPECT_EQ(std::memcmp(first.output[j].data, second.output[j].data, 3 * 64 * 4), 0);
   }

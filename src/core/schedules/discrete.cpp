@@ -25,6 +25,18 @@ class Discrete : public Schedule {
   Spacing spacing() const override { return Spacing::index; }
   int64_t index_count() const override { return static_cast<int64_t>(lambdas_.size()); }
   double sigma_floor() const override { return std::exp(-lambdas_.front()); }
+  PathPlan path() const override {
+    PathPlan plan = Schedule::path();
+    plan.form = PathForm::discrete;
+    plan.setting[0] = even_levels_ ? 1 : 0;
+    plan.table_count = index_count();
+    return plan;
+  }
+  std::vector<double> table() const override {
+    std::vector<double> all = lambdas_;
+    all.insert(all.end(), log_alpha_bars_.begin(), log_alpha_bars_.end());
+    return all;
+  }
 
  protected:
   nwr_coeffs coeffs(double t) const override { return to_coeffs(view().at(t)); }

@@ -52,15 +52,6 @@ constexpr Param kTimeToData[] = {time_param(1)};
 constexpr Param kMirrorParams[] = {time_param(1), latent_param(1), kLatentScale, kSigmaData};
 constexpr Param kPolynomialParams[] = {{"n", "exponent", 1, 1e-3, 1e3}, time_param(1)};
 
-// Data and latent alone: x_t = data + gamma latent (Albergo et al. 2303.08797, section 3.4).
-struct MirrorPath {
-  template <class R>
-  path::Point<R> at(R, R) const {
-    return {1, 0, 0, 0, 0, 0, std::numeric_limits<R>::infinity(), 0};
-  }
-  path::Place place_of(double) const { return {0, 1}; }
-};
-
 }  // namespace
 
 extern const ScheduleKind kLinear;
@@ -178,7 +169,7 @@ const ScheduleKind kMirror = {
     {NWR_SCHEDULE_MIRROR, "mirror", "albergo.mirror", "alpha = 1, sigma = 0: data and latent alone",
      0, 0, 0, kMirrorParams},
     [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      return new ClosedForm<MirrorPath>(s, ends_of(s), {});
+      return new ClosedForm<path::Mirror>(s, ends_of(s), {});
     }};
 
 }  // namespace noisewright

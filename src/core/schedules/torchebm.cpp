@@ -23,6 +23,7 @@ class Clamped : public Schedule {
         beta_min_(beta_min),
         beta_max_(beta_max) {}
 
+  bool has_upstream() const override { return true; }
   bool upstream_factors(double t, const int32_t* inputs, size_t count, int32_t output,
                         double* factors) const override {
     const auto place_of = [&](int32_t quantity) {

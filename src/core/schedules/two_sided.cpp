@@ -15,6 +15,7 @@ namespace {
 class NormedCircle : public ClosedForm<path::Trigonometric> {
  public:
   explicit NormedCircle(const Settings& s) : ClosedForm(s, kToData, {}) {}
+  PathPlan path() const override { return Schedule::path(); }
 
  protected:
   void add_latent(double t, nwr_coeffs& c) const override {
@@ -33,35 +34,12 @@ class NormedCircle : public ClosedForm<path::Trigonometric> {
   }
 };
 
-// From one end to the latent and on to the other: sigma = cos^2(pi t) up to t = 1/2, alpha =
-// cos^2(pi t) from there. Their section 3.4, "encoding-decoding".
-struct EncodeDecode {
-  template <class R>
-  path::Point<R> at(R u, R v) const {
-    const R cosine = std::sin(R(path::kHalfPi) * path::gap(u, v)), square = cosine * cosine;
-    const R sine = std::sin(R(path::kPi) * std::fmin(u, v));
-    // d/du cos^2(pi u)
-    const R slope = -R(2 * path::kPi) * cosine * sine;
-    const bool data_side = u < v;
-    path::Point<R> p;
-    p.alpha = data_side ? square : R(0);
-    p.sigma = data_side ? R(0) : square;
-    p.dalpha = data_side ? slope : R(0);
-    p.dsigma = data_side ? R(0) : slope;
-    p.log_alpha = std::log(p.alpha);
-    p.dlog_alpha = data_side ? p.dalpha / p.alpha : R(0);  // alpha stays 0
-    p.lambda = data_side ? std::numeric_limits<R>::infinity() : -std::numeric_limits<R>::infinity();
-    p.diffusion2 = 0;
-    return p;
-  }
-  path::Place place_of(double) const { return {0.5, 0.5}; }
-};
-
 // nami's score = eta/max(gamma, score_eps) and gamma = sqrt(max(gamma^2, eps)).
 class NamiSeed : public ClosedForm<path::Linear> {
  public:
   explicit NamiSeed(const Settings& s)
       : ClosedForm(s, kToNoise, {}), eps_(s["eps"]), score_eps_(s["score_eps"]) {}
+  bool has_upstream() const override { return true; }
 
   bool upstream_factors(double t, const int32_t* inputs, size_t count, int32_t output,
                         double* factors) const override {
@@ -109,7 +87,7 @@ const ScheduleKind kAlbergoEncodeDecode = {
     {1014, "albergo.encoding-decoding", "", "noise, then latent, then data", 0, 0, 0,
      kEncodeDecodeParams},
     [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      return new ClosedForm<EncodeDecode>(s, kToData, {});
+      return new ClosedForm<path::EncodeDecode>(s, kToData, {});
     }};
 const ScheduleKind kNamiSeed = {
     {1015, "nami.seed", "", "linear, t = 1 is noise, with the floors of nami before 0.1.0", 0, 0, 0,
