@@ -26,13 +26,15 @@ void plan_as(Stage& s) {
 }
 
 void plan_lms(Stage& s) {
-  Multistep m = method(s, s.setting("space"), Form::level);
+  Multistep m =
+      method(s, s.setting("space"), Form::level, static_cast<int>(s.setting("lower_order_final")));
   m.only_start = true, m.corrector = s.setting("start") == 1;
   multistep(s, m);
 }
 
 void plan_ipndm(Stage& s) {
-  Multistep m = method(s, s.setting("space"), Form::level);
+  Multistep m =
+      method(s, s.setting("space"), Form::level, static_cast<int>(s.setting("lower_order_final")));
   m.spacing = Multistep::Spacing::even;
   multistep(s, m);
 }
@@ -52,8 +54,9 @@ void plan_deis(Stage& s) {
 }
 
 constexpr Param kParams[] = {order_param(2, kMostNodes)};
-constexpr Param kLmsParams[] = {order_param(3, kMostNodes - 1), kStartParam, kLineParam};
-constexpr Param kFixedParams[] = {order_param(4, 4), kLineParam};
+constexpr Param kLmsParams[] = {order_param(3, kMostNodes - 1), kStartParam, kFinalParam,
+                                kLineParam};
+constexpr Param kFixedParams[] = {order_param(4, 4), kFinalParam, kLineParam};
 constexpr Param kPndmParams[] = {order_param(4, 4)};
 constexpr Param kDeisParams[] = {order_param(3, kMostNodes - 1), kStartParam, kFinalParam};
 

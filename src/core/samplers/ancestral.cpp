@@ -18,6 +18,7 @@ void plan_euler(Stage& s) { multistep(s, method(s, 1)); }
 void plan_gradient(Stage& s) {
   Multistep m = method(s, 2);
   m.spacing = Multistep::Spacing::even;
+  if (s.ends_at_data()) m.final = 2;
   m.solver.pair = Pair::share, m.solver.share = s.setting("gamma") - 1;
   multistep(s, m);
 }

@@ -28,7 +28,7 @@ void singlestep(Stage& s, const Singlestep& m) {
   }
   const Place reach = m.when == Singlestep::at_end ? end.down : to;
   const double begin = line.lambda(from), length = line.lambda(reach) - begin;
-  const bool open = std::isfinite(length) && length != 0;
+  const bool open = std::isfinite(m.root > 0 ? line.level(from) : length) && length != 0;
   const int count = open ? m.count : 1, stage = s.stage();
   const Combo now = m.solver.value(s);
   const Base base =
