@@ -289,7 +289,7 @@ Plan plan_sigmas(Check& check, const Recording& recording, const std::string& na
   }
   if (levels.front() != sigmas.front()) {
     // 1 - sigma = 1e-4 has three digits in single precision.
-    plan.single_scale = 10;
+    plan.single_scale = 200;
   }
   if (ours.draws) {
     if (number_or(recording.settings(), "s_churn", 0) > 0) {
@@ -351,10 +351,9 @@ Plan plan_comfy_unipc(Check& check, const Recording& recording) {
     at.sigma = at.request.time;
     at.alpha = flow ? 1 - at.sigma : 1;
     at.request.scale = std::hypot(1, at.sigma);
-    at.step_scale = 1 / at.request.scale;
   }
   plan.final_scale = std::hypot(1, levels.back());
-  plan.final_step_scale = 1 / plan.final_scale;
+  plan.calls_alone = true;
   plan.start = checked_init(check, recording, levels.front());
   return plan;
 }
@@ -369,7 +368,7 @@ Plan plan_consistency(Check& check, const Recording& recording) {
   }
   Plan plan = plan_on(recording, levels, "consistency");
   plan.start = checked_init(check, recording, levels.front());
-  plan.count = levels.size();
+  plan.count = static_cast<size_t>(to_number(member(recording.config(), "n")));
   plan.draws = std::vector<size_t>{0};
   if (levels.back() > 0.002) plan.draws->push_back(1);
   return plan;

@@ -98,14 +98,12 @@ class Comparison {
     time(step, "t", at);
     level(step, "sigma", at.grid_sigma.value_or(at.sigma));
     level(step, "sigma_hat", at.sigma);
-    state(step, "x", scaled(at.step_scale, event.before));
+    state(step, "x", event.before);
     const double input_scale = at.library_scale ? event.input_scale : at.input_scale;
     state(step, "model_in", scaled(input_scale, event.before));
     state(step, "model_out", event.output);
     if (plan_.form == Form::denoised) state(step, "denoised", event.output);
-    const double next_scale =
-        last + 1 < events_.size() ? plan_.evaluations[last + 1].step_scale : plan_.final_step_scale;
-    state(step, "x_next", scaled(next_scale, events_[last].after));
+    state(step, "x_next", events_[last].after);
     state(step, "pred_original_sample", event.denoised);
   }
 
