@@ -15,7 +15,7 @@ Multistep method(const Stage& s, double space, Form form, int final = 0) {
           0,
           1,
           0,
-          1e300,
+          HUGE_VAL,
           false,
           final};
 }

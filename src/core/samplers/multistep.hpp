@@ -41,7 +41,7 @@ struct Multistep {
   Split noise = Split::sde;
   double eta = 0, s_noise = 1;
   // Levels between which noise is drawn, and whether the step's end decides.
-  double low = 0, high = 1e300;
+  double low = 0, high = HUGE_VAL;
   bool by_end = false;
   int final = 0;  // as kFinalParam; 3: one step earlier, corrector included
   // A corrector takes the point's own value and up to order of those before; 0 is none. Only after

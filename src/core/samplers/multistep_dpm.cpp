@@ -37,7 +37,6 @@ void plan_2m(Stage& s) {
 }
 
 void curve(Multistep& m, const Stage& s) {
-  m.solver.pair = Pair::exact;
   if (s.setting("curvature") == 1) m.solver.curvature = 0.5;
   m.only_start = true, m.corrector = s.setting("start") == 1;
 }

@@ -26,7 +26,8 @@ void plan_sa(Stage& s) {
   Multistep m{{Line(0), form, pair}, static_cast<int>(s.setting("order"))};
   m.noise = form == Form::data ? Split::sde : Split::overshoot;
   m.eta = s.setting("tau") * s.setting("tau"), m.s_noise = s.setting("s_noise");
-  m.low = s.setting("s_min"), m.high = s.setting("s_max"), m.by_end = s.setting("tau_at") == 1;
+  m.low = s.setting("s_min"), m.by_end = s.setting("tau_at") == 1;
+  if (s.setting("s_max") < 1e300) m.high = s.setting("s_max");
   m.final = static_cast<int>(s.setting("lower_order_final"));
   m.corrector = static_cast<int>(s.setting("corrector_order")) - 1;
   m.corrector_pair = pair;

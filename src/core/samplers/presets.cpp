@@ -47,7 +47,7 @@ constexpr SamplerKind kPresets[] = {
     preset(1008, "diffusers.dpmpp-2m", "", "lower order in the end", 0, 2, 1, kDpmpp2m,
            "lower_order_final=yes"),
     preset(1009, "diffusers.dpmpp-3m", "", "half the weight of curvature", 0, 2, 1, kDpmpp3m,
-           "curvature=half,start=euler,lower_order_final=yes"),
+           "solver=midpoint,curvature=half,start=euler,lower_order_final=yes"),
     preset(1010, "diffusers.dpmpp-2m-sde", "", "lower order in the end", kDraws, 2, 1, kDpmpp2mSde,
            "lower_order_final=yes"),
     preset(1011, "diffusers.dpm-solver", "", "lower order in the end", kDraws, 2, 1, kDpmSolver,
