@@ -70,7 +70,7 @@ std::vector<double> begin_of(const nwr_coeffs& c) {
 
 // The classical Runge-Kutta method with many steps: the truth for all that is coarser.
 std::vector<double> truth(const Schedule& schedule, const Way& way) {
-  const std::vector<double> times = times_of(schedule, way, 2000);
+  const std::vector<double> times = times_of(schedule, way, 4000);
   std::vector<double> x = begin_of(coeffs_at(schedule, times[0]));
   for (size_t i = 0; i + 1 < times.size(); ++i) {
     const double dt = times[i + 1] - times[i];
@@ -132,6 +132,8 @@ TEST(Order, IsWhatTheSamplerClaims) {
   const struct {
     const char* sampler;
     int order;
+    // Whether the first steps are short, since one of order 1 would be all that is seen.
+    bool ramps = false;
   } cases[] = {{"euler", 1},
                {"euler(space=sigma)", 1},
                {"ddim", 1},
@@ -140,26 +142,83 @@ TEST(Order, IsWhatTheSamplerClaims) {
                {"ito(eta=0)", 1},
                {"zab(order=1)", 1},
                {"azula.reab", 1},
+               {"euler-ancestral(eta=0)", 1},
+               {"euler-ancestral(eta=0,space=flow)", 1},
+               {"gradient-estimation(eta=0)", 1},
+               {"heunpp2", 1},
+               {"tcd(gamma=0)", 1},
                {"heun", 2},
+               {"midpoint", 2},
                {"azula.heun", 2},
                {"edm", 2},
+               {"dpm-2", 2},
+               {"dpm-2(middle=cube-root)", 2},
+               {"dpm-2(space=flow)", 2},
                {"stochastic-heun(diffusion=none)", 2},
                {"dpmpp-2m", 2},
                {"dpmpp-2m(solver=heun)", 2},
+               {"dpmpp-2m(space=flow)", 2},
+               {"dpmpp-2m-sde(eta=0)", 2},
+               {"diffusers.dpmpp-3m", 2},
+               {"k.dpmpp-3m-sde(eta=0)", 2},
+               {"dpm-solver", 2},
+               {"dpm-solver(solver=heun)", 2},
+               {"res-multistep", 2},
+               {"res-multistep(space=flow)", 2},
+               {"lms(order=2,start=euler)", 2},
+               {"diffusers.deis", 2},
+               {"ipndm", 2},
+               {"pndm", 2},
+               {"dpmpp-2s", 2},
+               {"dpmpp-2s(solver=heun)", 2},
+               {"dpmpp-2s(predict=noise)", 2},
+               {"dpm-singlestep", 2},
+               {"dpm-fast", 2},
+               {"dpmpp-sde(eta=0)", 2},
+               {"seeds-2(eta=0)", 2},
+               {"res-2s", 2},
+               {"res-2s(space=flow)", 2},
+               {"unipc(corrector=no)", 2},
+               {"diffusers.sa-solver(tau=0)", 2},
+               {"er-sde(order=2,power=1)", 2},
                {"zab", 2},
                {"vab", 2},
                {"zeab", 2},
                {"xeab", 2},
                {"reab", 2},
-               {"zab(order=3)", 3},
-               {"vab(order=3)", 3},
-               {"zeab(order=3)", 3},
-               {"xeab(order=3)", 3},
-               {"reab(order=3)", 3},
+               {"dpmpp-3m", 3},
+               {"dpmpp-3m(space=flow)", 3},
+               {"dpmpp-3m-sde(eta=0)", 3},
+               {"dpm-solver(order=3)", 3},
+               {"lms", 3},
+               {"lms(space=flow)", 3},
+               {"deis", 3},
+               {"dpmpp-3s", 3},
+               {"dpmpp-3s(predict=noise,solver=heun)", 3},
+               {"dpm-singlestep(order=3)", 3},
+               {"dpm-fast(rest=2)", 3},
+               {"seeds-3(eta=0)", 3},
+               {"unipc", 3},
+               {"unipc(variant=bh1)", 3},
+               {"unipc(predict=noise)", 3},
+               {"sa-solver(tau=0)", 3},
+               {"er-sde(power=1)", 3, true},
+               {"heun-3", 3},
+               {"bogacki-shampine", 3},
+               {"zab(order=3)", 3, true},
+               {"vab(order=3)", 3, true},
+               {"zeab(order=3)", 3, true},
+               {"xeab(order=3)", 3, true},
+               {"reab(order=3)", 3, true},
+               {"unipc(order=3)", 4, true},
+               {"unipc(order=3,predict=noise)", 4, true},
+               {"sa-solver(tau=0,order=3,corrector_order=4)", 4, true},
                {"rk4", 4},
                {"rk4(space=sigma)", 4},
-               {"vab(order=4)", 4},
-               {"xeab(order=4)", 4}};
+               {"kutta-38", 4},
+               {"vab(order=4)", 4, true},
+               {"xeab(order=4)", 4, true},
+               {"dormand-prince", 5}};
   for (const Way& way : kWays) {
     const Schedule schedule = make_schedule(way.schedule);
     const std::vector<double> exact = truth(schedule, way);
@@ -173,19 +232,23 @@ TEST(Order, IsWhatTheSamplerClaims) {
         NWR_ASSERT_OK(nwr_catalog_entry(NWR_DOMAIN_SAMPLER, i, &entry));
         if (entry.value == kind) break;
       }
-      if (name == c.sampler && name.find("azula.reab")) {
+      if (name == c.sampler) {
         EXPECT_EQ(static_cast<uint32_t>(c.order), entry.order);
       }
       std::array<double, 2> error;
-      const size_t steps = c.order <= 2 ? 320 : c.order == 3 ? 160 : 60;
+      const size_t steps = c.order <= 2   ? 320
+                           : c.order == 3 ? 159
+                           : c.order == 5 ? 30
+                           : c.ramps      ? 120
+                                          : 60;
       for (size_t i = 0; i < 2; ++i) {
         std::vector<double> times = times_of(schedule, way, steps << i);
-        if (c.order > 2) ramp_up(&times);
+        if (c.ramps) ramp_up(&times);
         error[i] = distance(exact, sample(context, schedule, c.sampler, NWR_VELOCITY, times));
       }
-      EXPECT_GT(error[1], 1e-11);  // else the truth is no better than what it judges
+      EXPECT_GT(error[1], 1e-12);  // else the truth is no better than what it judges
       EXPECT_LT(error[0], 0.05);
-      EXPECT_NEAR(c.order, std::log2(error[0] / error[1]), c.order <= 2 ? 0.1 : 0.3)
+      EXPECT_NEAR(c.order, std::log2(error[0] / error[1]), 0.15)
           << "errors " << error[0] << ", " << error[1];
     }
   }

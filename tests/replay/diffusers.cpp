@@ -547,13 +547,15 @@ Plan plan_flow(Check& check, const Recording& recording, const Named& ours, bool
   return plan;
 }
 
-Named flow_sampler(const std::string& name, const Recording& recording) {
+Named flow_sampler(Check& check, const std::string& name, const Recording& recording) {
   const Json& config = recording.config();
   if (name == "FlowMatchHeunDiscreteScheduler") return {"heun"};
   if (name == "FlowMatchLCMScheduler" || flag_or(config, "stochastic_sampling", false)) {
     return {"lcm", true};
   }
   if (name == "LTXEulerAncestralRFScheduler") {
+    // Its levels go through single precision.
+    check.set_tolerance(1e-8);
     return {spec("euler-ancestral", {{"noise", "flow"},
                                      {"eta", text(number_or(config, "eta", 1))},
                                      {"s_noise", text(number_or(config, "s_noise", 1))}}),
@@ -657,7 +659,7 @@ Planner planner_of(const std::string& name) {
     if (name != theirs) continue;
     const bool has_grid = name.rfind("FlowMatchE", 0) == 0 || name.rfind("FlowMatchH", 0) == 0;
     return [=](Check& check, const Recording& recording) {
-      return plan_flow(check, recording, flow_sampler(name, recording), has_grid);
+      return plan_flow(check, recording, flow_sampler(check, name, recording), has_grid);
     };
   }
   if (name == "LCMScheduler" || name == "TCDScheduler") {

@@ -77,7 +77,7 @@ constexpr Param kParams[] = {
 extern const SamplerKind kErSde;
 const SamplerKind kErSde = {
     {NWR_SAMPLER_ER_SDE, "er-sde", "", "multistep for the SDE with little noise at low levels",
-     NWR_ENTRY_STOCHASTIC, 3, 1, kParams, kSamplerParams},
+     NWR_ENTRY_STOCHASTIC, 2, 1, kParams, kSamplerParams},
     plan};
 
 }  // namespace noisewright

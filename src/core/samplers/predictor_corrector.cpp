@@ -46,8 +46,8 @@ constexpr Param kUnipcParams[] = {
     kFinalParam,
     kLineParam};
 constexpr Param kSaParams[] = {
-    order_param(3, 4),
-    {"corrector_order", "values of the corrector, the new one included; 1 is no corrector", 4, 1, 4,
+    order_param(2, 4),
+    {"corrector_order", "values of the corrector, the new one included; 1 is no corrector", 3, 1, 4,
      nullptr, true},
     {"tau", "scale of the fresh noise; 0 is deterministic", 1, 0, 1e3},
     {"s_min", "sigma/alpha below which none is added", 0, 0, 1e300},

@@ -151,7 +151,7 @@ const SamplerKind kDpmSinglestep = {{NWR_SAMPLER_DPM_SINGLESTEP, "dpm-singlestep
                                     plan_blocks};
 const SamplerKind kDpmFast = {
     {NWR_SAMPLER_DPM_FAST, "dpm-fast", "", "third-order for the noise, lower at the end",
-     NWR_ENTRY_STOCHASTIC, 3, 3, kFastParams, kSamplerParams},
+     NWR_ENTRY_STOCHASTIC, 2, 3, kFastParams, kSamplerParams},
     plan_fast};
 const SamplerKind kDpmppSde = {
     {NWR_SAMPLER_DPMPP_SDE, "dpmpp-sde", "dpm++sde", "an SDE step with an inner point",
