@@ -248,7 +248,8 @@ TEST(Order, IsWhatTheSamplerClaims) {
       }
       EXPECT_GT(error[1], 1e-12);  // else the truth is no better than what it judges
       EXPECT_LT(error[0], 0.05);
-      EXPECT_NEAR(c.order, std::log2(error[0] / error[1]), 0.15)
+      // Of order 5 rounding is reached before the slope is even.
+      EXPECT_NEAR(c.order, std::log2(error[0] / error[1]), c.order < 5 ? 0.15 : 0.75)
           << "errors " << error[0] << ", " << error[1];
     }
   }
@@ -256,16 +257,22 @@ TEST(Order, IsWhatTheSamplerClaims) {
 
 TEST(Forms, OfOneModelGiveOneTrajectory) {
   const Context context = make_context();
+  std::vector<std::string> samplers(std::begin(kSamplers), std::end(kSamplers));
+  for (size_t i = 0; i < nwr_catalog_size(NWR_DOMAIN_SAMPLER); ++i) {
+    auto entry = sized<nwr_entry>();
+    NWR_ASSERT_OK(nwr_catalog_entry(NWR_DOMAIN_SAMPLER, i, &entry));
+    samplers.push_back(entry.name);
+  }
   for (const Way& way : kWays) {
     const Schedule schedule = make_schedule(way.schedule);
     const std::vector<double> times = times_of(schedule, way, 24);
-    for (const char* sampler : kSamplers) {
+    for (const std::string& sampler : samplers) {
       std::vector<double> expected;
-      sample(context, schedule, sampler, NWR_VELOCITY, times, &expected);
+      sample(context, schedule, sampler.c_str(), NWR_VELOCITY, times, &expected);
       for (const nwr_quantity prediction : kPredictions) {
-        SCOPED_TRACE(std::string(way.schedule) + " " + sampler + std::to_string(prediction));
+        SCOPED_TRACE(std::string(way.schedule) + " " + sampler + " " + std::to_string(prediction));
         std::vector<double> path;
-        sample(context, schedule, sampler, prediction, times, &path);
+        sample(context, schedule, sampler.c_str(), prediction, times, &path);
         ASSERT_EQ(expected.size(), path.size());
         double worst = 0;
         for (size_t i = 0; i < path.size(); ++i) {
@@ -338,9 +345,45 @@ TEST(Marginals, AreThoseOfTheForwardProcess) {
   for (const char* name : {"cosine", "linear", "edm", "ddpm"}) {
     const Schedule schedule = make_schedule(name);
     const Gaussian point{0.7, 0};
-    for (const char* sampler :
-         {"ddpm", "ddim(eta=1)", "ddim(eta=0.5)", "ddim", "azula.ddim(eta=0.5)",
-          "pc(corrections=2,delta=0.3)", "xeab(order=3)", "zab"}) {
+    for (const char* sampler : {"ddpm",
+                                "ddim(eta=1)",
+                                "ddim(eta=0.5)",
+                                "ddim",
+                                "azula.ddim(eta=0.5)",
+                                "pc(corrections=2,delta=0.3)",
+                                "xeab(order=3)",
+                                "zab",
+                                "euler-ancestral",
+                                "euler-ancestral(eta=0.5)",
+                                "euler-ancestral(noise=flow)",
+                                "euler-ancestral(noise=flow,eta=0.5)",
+                                "dpm-2-ancestral",
+                                "dpmpp-2s-ancestral",
+                                "dpmpp-3s(eta=0.7)",
+                                "dpmpp-2m-sde",
+                                "dpmpp-2m-sde(eta=0.3)",
+                                "dpmpp-3m-sde",
+                                "res-multistep(eta=1)",
+                                "res-multistep(eta=0.5,noise=variance)",
+                                "res-multistep(eta=1,noise=flow)",
+                                "res-2s(eta=1)",
+                                "res-2s(eta=1,noise=flow)",
+                                "dpmpp-sde",
+                                "dpmpp-sde(eta=0.5)",
+                                "k.dpmpp-sde",
+                                "seeds-2",
+                                "seeds-3",
+                                "seeds-3(eta=0.5)",
+                                "er-sde",
+                                "er-sde(power=2)",
+                                "sa-solver",
+                                "sa-solver(tau=0.6,mode=pece)",
+                                "unipc",
+                                "dpm-singlestep(order=3,eta=1)",
+                                "lcm",
+                                "tcd",
+                                "tcd(gamma=0.8)",
+                                "consistency(sigma_min=0)"}) {
       const Chain chain = run_chain(schedule, sampler, point);
       // The prior has no mean; where alpha is not 0 at the noise end that is an error of the start.
       const nwr_coeffs first = coeffs_at(schedule, chain.times[0]);
@@ -381,7 +424,7 @@ double variance_error(const Schedule& schedule, const char* sampler, double begi
     return 0;
   };
   const Sampler run = make_sampler(context, schedule, options);
-  Tensor x(NWR_F64, {static_cast<int64_t>(steps) + 2});
+  Tensor x(NWR_F64, {3 * static_cast<int64_t>(steps) + 2});
   x.fill({0}).set(1, 1);
   NWR_EXPECT_OK(nwr_sampler_start(run.get(), x, NWR_START_STATE));
   Tensor y = x;
@@ -400,6 +443,45 @@ double variance_error(const Schedule& schedule, const char* sampler, double begi
     variance += (x.get(i) - x.get(0)) * (x.get(i) - x.get(0));
   }
   return std::fabs(variance - data.spread(coeffs_at(schedule, end)));
+}
+
+struct Weak {
+  const char* sampler;
+  int order;
+};
+// Weak orders: of the variance, whose error a linear model shows without chance. Two draws of one
+// path keep the order that two independent ones lose.
+constexpr Weak kWeak[] = {{"euler-ancestral", 1},
+                          {"euler-ancestral(noise=flow)", 1},
+                          {"dpm-2-ancestral", 2},
+                          {"dpmpp-2s-ancestral", 2},
+                          {"dpmpp-2m-sde", 2},
+                          {"dpmpp-2m-sde(solver=heun)", 2},
+                          {"dpmpp-3m-sde", 2},
+                          {"dpm-solver(eta=1)", 2},
+                          {"res-multistep(eta=1)", 2},
+                          {"res-2s(eta=1)", 2},
+                          {"dpmpp-sde", 2},
+                          {"k.dpmpp-sde", 1},
+                          {"seeds-2", 2},
+                          {"seeds-3", 2},
+                          {"er-sde", 2},
+                          {"sa-solver", 2},
+                          {"sa-solver(mode=pece)", 2},
+                          {"gradient-estimation(eta=1)", 1},
+                          {"dpm-singlestep(order=2,eta=1)", 1}};
+
+TEST(Marginals, OfStochasticStepsConverge) {
+  for (const auto& [name, begin, end] :
+       {std::tuple{"linear", 0.2, 0.8}, {"cosine", 0.8, 0.2}, {"vp", 0.6, 0.1}}) {
+    const Schedule schedule = make_schedule(name);
+    for (const Weak& weak : kWeak) {
+      SCOPED_TRACE(std::string(name) + " " + weak.sampler);
+      const double coarse = variance_error(schedule, weak.sampler, begin, end, 800);
+      const double fine = variance_error(schedule, weak.sampler, begin, end, 1600);
+      EXPECT_NEAR(weak.order, std::log2(coarse / fine), 0.15) << coarse << ", " << fine;
+    }
+  }
 }
 
 TEST(Marginals, OfSdesConverge) {
