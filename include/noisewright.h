@@ -675,6 +675,8 @@ typedef enum nwr_sampler_kind NWR_INT32 {
   NWR_SAMPLER_KUTTA_38 = 47,
   NWR_SAMPLER_BOGACKI_SHAMPINE = 48,
   NWR_SAMPLER_DORMAND_PRINCE = 49,
+  /** EDM's steps, with a stretch of levels that is noised and gone through again. */
+  NWR_SAMPLER_RESTART = 50,
   NWR_SAMPLER_KIND_INT32_ = INT32_MIN
 } nwr_sampler_kind;
 

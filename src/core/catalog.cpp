@@ -29,7 +29,7 @@ extern const SamplerKind kEuler, kHeun, kDdim, kDdpmSampler, kDpmpp2m, kRk4, kEu
     kIpndm, kPndm, kDeis, kDpmpp3m, kDpmpp2mSde, kDpmpp3mSde, kDpmSolver, kResMultistep, kUnipc,
     kSaSolver, kGradientEstimation, kDpm2, kDpmpp2s, kDpmSinglestep, kDpmFast, kDpmppSde, kSeeds2,
     kSeeds3, kRes2s, kErSde, kHeunpp2, kLcm, kTcd, kConsistency, kMidpoint, kHeun3, kKutta38,
-    kBogackiShampine, kDormandPrince, kAzulaDdim;
+    kBogackiShampine, kDormandPrince, kRestart, kAzulaDdim;
 
 namespace {
 
@@ -114,6 +114,7 @@ const Entry* const kSamplers[] = {&kEuler,
                                   &kKutta38,
                                   &kBogackiShampine,
                                   &kDormandPrince,
+                                  &kRestart,
                                   &kAzulaDdim};
 
 const Entry* const kWeights[] = {&kWeightDiffusion,  &kWeightSnr,    &kWeightEdm, &kWeightVelocity,

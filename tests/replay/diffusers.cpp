@@ -71,7 +71,10 @@ void place_model(Plan& plan, const Schedule& table) {
 
 Plan plan_discrete(Check& check, const Recording& recording, Numbers& timesteps) {
   const Json& config = recording.config();
-  refuse(config, {"clip_sample", "thresholding"});
+  // CogVideoX's class has the setting and ignores it.
+  if (recording.sampler_class() != "CogVideoXDDIMScheduler") {
+    refuse(config, {"clip_sample", "thresholding"});
+  }
   Plan plan;
   plan.schedule = discrete_schedule(config, false);
   const auto [form, quantity] = prediction_of(recording);
@@ -138,6 +141,47 @@ Plan plan_ddim_inverse(Check& check, const Recording& recording) {
     plan.evaluations[i].sigma = c.sigma;
     plan.evaluations[i].model_time = timesteps[i];
   }
+  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
+  return plan;
+}
+
+// Each time once: a step may ask the model up to four times.
+Plan plan_pndm(Check& check, const Recording& recording) {
+  const Json& config = recording.config();
+  Plan plan;
+  plan.schedule = discrete_schedule(config, false);
+  const auto [form, quantity] = prediction_of(recording);
+  if (form != Form::noise) {
+    throw Unsupported{"averages of another prediction than noise are not in this version"};
+  }
+  plan.form = form;
+  plan.prediction = quantity;
+  check_probe(check, recording, plan.schedule);
+  const Numbers asked = recording.numbers("timesteps");
+  const double steps = to_number(member(recording.file(), "num_inference_steps"));
+  const double width = std::floor(static_cast<double>(discrete_count(config)) / steps);
+  const double data_end = flag_or(config, "set_alpha_to_one", false) ? -1 : 0;
+  const bool prk = !flag_or(config, "skip_prk_steps", false);
+  Numbers times;
+  for (size_t i = 0; i < asked.size(); ++i) {
+    const bool begins = prk && i < 12 ? i % 4 == 0 : prk || i != 2;
+    if (begins) times.push_back(asked[i]);
+  }
+  for (size_t i = 1; i < times.size(); ++i) {
+    if (times[i - 1] - width != times[i]) {
+      throw Unsupported{"values of steps that end where none begins are not in this version"};
+    }
+  }
+  times.push_back(times.back() >= width ? times.back() - width : data_end);
+  plan.times = {times};
+  for (size_t i = 0; i < asked.size(); ++i) {
+    plan.step_starts.push_back(i);
+    plan.evaluations.emplace_back();
+    plan.evaluations.back().request.time = asked[i];
+  }
+  plan.count = times.size() - 1;
+  plan.sampler = spec("pndm", {{"start", prk ? "runge-kutta" : "heun"}});
+  place_model(plan, plan.schedule);
   plan.start = checked_init(check, recording, init_scale(check, recording, 1));
   return plan;
 }
@@ -381,6 +425,12 @@ Named multistep_sampler(const Recording& recording) {
   return {spec("diffusers.dpm-solver", noise), algorithm == "sde-dpmsolver"};
 }
 
+Named multistep_sde(const Recording& recording) {
+  return {spec("dpmpp-2m-sde", {{"lower_order_final", lower_orders(recording)},
+                                {"solver", solver_of(recording.config())}}),
+          true};
+}
+
 Named singlestep_sampler(const Recording& recording) {
   const Json& config = recording.config();
   refuse(config, {"thresholding"});
@@ -622,9 +672,64 @@ Plan plan_consistency(Check& check, const Recording& recording) {
   return plan;
 }
 
+// x = cos(t) data + sin(t) noise; the peer's noise and its models' data have a scale.
+Plan plan_trigflow(Check& check, const Recording& recording) {
+  Plan plan;
+  const auto path = [](double t, nwr_coeffs& c) {
+    c.alpha = std::cos(t), c.sigma = std::sin(t);
+    c.dalpha = -c.sigma, c.dsigma = c.alpha;
+    c.log_alpha = std::log(c.alpha);
+  };
+  plan.schedule = make_custom(1.5708, 0, path);
+  plan.form = Form::angular;
+  plan.prediction = NWR_ANGULAR;
+  const double scale = number_or(recording.config(), "sigma_data", 0.5);
+  plan.sampler = spec("lcm", {{"s_noise", text(scale)}});
+  const Numbers times = recording.numbers("timesteps");
+  set_times(plan, {times});
+  for (Evaluation& at : plan.evaluations) {
+    at.alpha = std::cos(at.request.time), at.sigma = std::sin(at.request.time);
+  }
+  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
+  draw_all(plan, recording);
+  return plan;
+}
+
+// The SDE form in sigma itself, its model's clock 2/pi atan(sigma).
+Plan plan_cosine(Check& check, const Recording& recording) {
+  const Numbers levels = recording.numbers("sigmas"), timesteps = recording.numbers("timesteps");
+  Plan plan;
+  plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(levels.front())}}));
+  plan.sampler = multistep_sde(recording).sampler;
+  set_times(plan, {levels});
+  const double data = number_or(recording.config(), "sigma_data", 1);
+  plan.form = Form::preconditioned;
+  plan.prediction = NWR_DATA;
+  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
+    Evaluation& at = plan.evaluations[i];
+    const double norm = std::hypot(levels[i], data);
+    at.model_time = timesteps.at(i);
+    at.sigma = levels[i];
+    at.input_scale = 1 / norm;
+    at.request.feed_state = data * data / (norm * norm);
+    at.request.feed_output = -levels[i] * data / norm;
+  }
+  plan.start =
+      checked_init(check, recording, init_scale(check, recording, std::hypot(levels.front(), 1)));
+  // The peer draws in the last step too, for nothing.
+  draw_all(plan, recording);
+  return plan;
+}
+
 Planner planner_of(const std::string& name) {
   if (name == "DDIMInverseScheduler") return plan_ddim_inverse;
-  if (name == "DDIMScheduler" || name == "DDIMParallelScheduler") return plan_ddim;
+  if (name == "DDIMScheduler" || name == "DDIMParallelScheduler" ||
+      name == "CogVideoXDDIMScheduler") {
+    return plan_ddim;
+  }
+  if (name == "PNDMScheduler") return plan_pndm;
+  if (name == "SCMScheduler") return plan_trigflow;
+  if (name == "CosineDPMSolverMultistepScheduler") return plan_cosine;
   if (name == "DDPMScheduler" || name == "DDPMParallelScheduler") return plan_ddpm;
   for (const char* theirs :
        {"EulerDiscreteScheduler", "HeunDiscreteScheduler", "EulerAncestralDiscreteScheduler",

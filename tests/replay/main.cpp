@@ -73,6 +73,7 @@ Planner find_planner(const Json& file) {
                              {"leejet/stable-diffusion.cpp", plan_of_sigma_space},
                              {"NVlabs/edm", plan_of_sigma_space},
                              {"openai/consistency_models", plan_of_sigma_space},
+                             {"Newbeeer/diffusion_restart_sampling", plan_of_sigma_space},
                              {"willisma/SiT", plan_of_flow_ode},
                              {"facebookresearch/flow_matching", plan_of_flow_ode},
                              {"LuChengTHU/dpm-solver", plan_of_official},

@@ -469,6 +469,40 @@ Plan plan_edm(Check& check, const Recording& recording) {
   return plan;
 }
 
+// One interval; the peer draws in every step, and its inner levels pass through single precision.
+Plan plan_restart(Check& check, const Recording& recording) {
+  const Json& settings = recording.settings();
+  const Json intervals = Json::parse(text_or(settings, "restart_info", "{}"));
+  if (intervals.size() != 1) throw Unsupported{"more than one restart is not in this version"};
+  if (number_or(settings, "restart_gamma", 0) > 0) {
+    throw Unsupported{"churn inside a restart is not in this version"};
+  }
+  const Numbers interval = to_numbers(intervals.begin().value());
+  const size_t n = static_cast<size_t>(to_number(member(settings, "num_steps")));
+  const size_t inner = static_cast<size_t>(interval.at(0)) - 1;
+  Numbers levels = spread("karras", 80, 0.002, static_cast<double>(n));
+  levels.push_back(0);
+  Plan plan = plan_on(recording, levels,
+                      spec("restart", {{"steps", std::to_string(inner)},
+                                       {"repeats", text(interval.at(1))},
+                                       {"s_min", text(interval.at(2))},
+                                       {"s_max", text(interval.at(3))},
+                                       {"s_noise", text(number_or(settings, "S_noise", 0))}}));
+  plan.count = n;
+  const auto off = [&](double level) { return std::fabs(level - interval.at(2)); };
+  const auto nearest = std::min_element(levels.begin(), levels.end(),
+                                        [&](double a, double b) { return off(a) < off(b); });
+  plan.draws.emplace();
+  for (size_t i = 0; i < static_cast<size_t>(interval.at(1)); ++i) {
+    plan.draws->push_back(static_cast<size_t>(nearest - levels.begin()) + i * (inner + 1));
+  }
+  for (Evaluation& at : plan.evaluations) at.request.time_tolerance = 1e-6;
+  check.set_tolerance(1e-6);
+  plan.start = checked_init(check, recording, 1);
+  for (double& x : plan.start.data) x *= levels.front();
+  return plan;
+}
+
 }  // namespace
 
 Planner plan_of_sigma_space(const Json& file) {
@@ -479,6 +513,7 @@ Planner plan_of_sigma_space(const Json& file) {
     if (name == "edm_sampler" || name == "ablation_sampler") return plan_edm;
     throw Unsupported{"sampler " + name + " is not in this version"};
   }
+  if (begins("Newbeeer/diffusion_restart_sampling")) return plan_restart;
   Peer peer = Peer::comfy;
   if (begins("crowsonkb/k-diffusion")) peer = Peer::k_diffusion;
   if (begins("openai/consistency_models")) peer = Peer::openai;

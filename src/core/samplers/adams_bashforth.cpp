@@ -39,11 +39,42 @@ void plan_ipndm(Stage& s) {
   multistep(s, m);
 }
 
-// The first step is Heun's for the noise, whose end is evaluated again.
+// A step of the classical Runge-Kutta method for the noise, whose weights hold in time (2202.09778,
+// algorithm 2). What it keeps are the values of the steps' begins, in the multistep's ring.
+void runge_kutta(Stage& s) {
+  constexpr int kX = 3, kSum = 4;
+  const int depth = std::max(static_cast<int>(s.setting("order")) - 1, 1), stage = s.stage();
+  const Combo now = s.noise();
+  const Line line(0);
+  const Place from = place(s.from());
+  const Combo x = stage == 0 ? s.state() : s.kept(kX);
+  const double weight = stage == 1 || stage == 2 ? 1.0 / 3 : 1.0 / 6;
+  const Combo sum = stage == 0 ? weight * now : s.kept(kSum) + weight * now;
+  const double half = s.discrete() ? std::ceil(s.dt() / 2) : s.dt() / 2;
+  const Stage::Point end = stage >= 2 ? s.end() : s.point(s.from_time() + half);
+  const Place to = place(end.at);
+  const Combo moved =
+      line.scale(to) / line.scale(from) * x +
+      line.scale(to) * (line.level(to) - line.level(from)) * (stage == 3 ? sum : now);
+  if (stage == 3) {
+    s.next(moved);
+    return;
+  }
+  if (stage == 0) s.keep(s.step() % depth, now), s.keep(kX, x);
+  s.keep(kSum, sum);
+  s.again(moved, end.t);
+}
+
+// The first steps are Runge-Kutta's, or the first one is Heun's, whose end is evaluated again.
 void plan_pndm(Stage& s) {
+  const bool heun = s.setting("start") == 0;
+  if (!heun && s.step() < 3) {
+    runge_kutta(s);
+    return;
+  }
   Multistep m = method(s, 0, Form::level);
   m.spacing = Multistep::Spacing::even;
-  m.corrector = 1, m.only_start = m.evaluates_again = true, m.corrector_pair = Pair::share;
+  m.corrector = heun, m.only_start = m.evaluates_again = heun, m.corrector_pair = Pair::share;
   multistep(s, m);
 }
 
@@ -57,7 +88,10 @@ constexpr Param kParams[] = {order_param(2, kMostNodes)};
 constexpr Param kLmsParams[] = {order_param(3, kMostNodes - 1), kStartParam, kFinalParam,
                                 kLineParam};
 constexpr Param kFixedParams[] = {order_param(4, 4), kFinalParam, kLineParam};
-constexpr Param kPndmParams[] = {order_param(4, 4)};
+constexpr Param kPndmParams[] = {
+    order_param(4, 4),
+    {"start", "one step of Heun, or three of the classical Runge-Kutta method", 0, 0, 1,
+     "heun,runge-kutta"}};
 constexpr Param kDeisParams[] = {order_param(3, kMostNodes - 1), kStartParam, kFinalParam};
 
 }  // namespace
