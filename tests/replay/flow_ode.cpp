@@ -2,7 +2,9 @@
 // Owns the fixed-step ODE solvers of SiT and flow_matching, whose models are velocities and whose
 // time runs from 0, noise, to 1, in terms of ours. Must not know other peers.
 #include <algorithm>
+#include <cctype>
 #include <iterator>
+#include <numeric>
 
 #include "formats.hpp"
 #include "paths.hpp"
@@ -106,10 +108,71 @@ Plan plan_ode(Check& check, const Recording& recording) {
   return plan;
 }
 
+// SiT's SDE: the peer asks the model for the velocity and again for the score.
+Plan plan_sde(Check& check, const Recording& recording) {
+  const Json& settings = recording.settings();
+  const std::pair<const char*, const char*> forms[] = {
+      {"SBDM", "reverse"},
+      {"sigma", "sigma"},
+      {"linear", "linear"},
+      {"decreasing", "sit-decreasing"},
+      {"inccreasing-decreasing", "sit-increasing-decreasing"}};
+  const std::string name = text_or(settings, "diffusion_form", "SBDM");
+  const auto form = std::find_if(std::begin(forms), std::end(forms),
+                                 [&](const auto& f) { return name == f.first; });
+  if (form == std::end(forms)) throw Unsupported{"diffusion " + name + " is not in this version"};
+  std::string last = text_or(settings, "last_step", "Mean");
+  for (char& c : last) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const bool heun = text_or(settings, "sampling_method", "Euler") == "Heun";
+  std::vector<std::pair<std::string, std::string>> ours = {
+      {"diffusion", form->second},
+      {"norm", text(number_or(settings, "diffusion_norm", 1))},
+      {"last_step", last}};
+  if (heun) ours.emplace_back("noise", "before");
+  Plan plan;
+  const Schedule path = path_of(text_or(recording.config(), "path", ""));
+  plan.schedule = path;
+  plan.sampler = spec(heun ? "stochastic-heun" : "euler-maruyama", ours);
+  plan.form = Form::velocity;
+  plan.prediction = NWR_VELOCITY;
+  plan.calls_per_evaluation = 2;
+  // Steps are told before Heun's noise.
+  plan.calls_alone = heun;
+  // Where alpha is 6e-17, the score is what rounding leaves.
+  if (text_or(recording.config(), "path", "") == "GVP") check.set_tolerance(1e-9);
+  const Json& calls = recording.at("model_calls");
+  Numbers times;
+  for (size_t i = 0; i < calls.size(); i += 2) {
+    const double t = to_number(member(calls[i], "t"));
+    if (times.empty() || t > times.back() + 1e-6) {
+      times.push_back(t);
+      plan.step_starts.push_back(plan.evaluations.size());
+    }
+    plan.evaluations.emplace_back();
+    Evaluation& at = plan.evaluations.back();
+    const nwr_coeffs c = coefficients(path, t);
+    at.request.time = t;
+    at.request.time_tolerance = recording.single() ? 1e-6 : 1e-12;
+    at.alpha = c.alpha, at.sigma = c.sigma, at.dalpha = c.dalpha, at.dsigma = c.dsigma;
+  }
+  if (heun) {
+    // Each step has two; the second stands where the next begins.
+    plan.step_starts.clear();
+    for (size_t i = 0; i < plan.evaluations.size(); i += 2) plan.step_starts.push_back(i);
+  }
+  times.push_back(1);
+  plan.times = {times};
+  plan.start = checked_init(check, recording, 1);
+  plan.draws.emplace(recording.at("noises").size());
+  std::iota(plan.draws->begin(), plan.draws->end(), 0);
+  return plan;
+}
+
 }  // namespace
 
 Planner plan_of_flow_ode(const Json& file) {
   const std::string name = text_or(file, "class", "");
+  if (name == "Sampler.sample_sde") return plan_sde;
   if (name != "Sampler.sample_ode" && name.rfind("ODESolver(", 0) != 0) {
     throw Unsupported{"sampler " + name + " is not in this version"};
   }

@@ -496,7 +496,7 @@ Plan plan_restart(Check& check, const Recording& recording) {
   for (size_t i = 0; i < static_cast<size_t>(interval.at(1)); ++i) {
     plan.draws->push_back(static_cast<size_t>(nearest - levels.begin()) + i * (inner + 1));
   }
-  for (Evaluation& at : plan.evaluations) at.request.time_tolerance = 1e-6;
+  for (Evaluation& at : plan.evaluations) at.request.time_tolerance = 1e-6 * (1 + at.request.time);
   check.set_tolerance(1e-6);
   plan.start = checked_init(check, recording, 1);
   for (double& x : plan.start.data) x *= levels.front();

@@ -48,15 +48,17 @@ class Comparison {
   void calls() {
     if (!recording_.has_own("model_calls")) return;
     const Json& calls = recording_.part()["model_calls"];
-    check_.require(calls.size() == events_.size(), "count of model_calls");
-    for (size_t i = 0; i < calls.size() && i < events_.size(); ++i) {
-      const Evaluation& at = plan_.evaluations[i];
+    const size_t each = plan_.calls_per_evaluation;
+    check_.require((calls.size() + each - 1) / each == events_.size(), "count of model_calls");
+    for (size_t i = 0; i < calls.size() && i / each < events_.size(); ++i) {
+      const Evaluation& at = plan_.evaluations[i / each];
+      const Event& event = events_[i / each];
       place_ = indexed("model_calls", i) + ".";
       time(calls[i], "t", at);
       level(calls[i], "alpha", at.alpha);
       level(calls[i], "sigma", at.sigma);
-      state(calls[i], "x", events_[i].before);
-      state(calls[i], call_output(plan_.form), events_[i].output);
+      state(calls[i], "x", event.before);
+      state(calls[i], call_output(plan_.form), event.output);
     }
   }
 

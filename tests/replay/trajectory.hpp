@@ -48,6 +48,8 @@ struct Plan {
   std::vector<Evaluation> evaluations;
   std::vector<size_t> step_starts;  // among evaluations
   double final_scale = 1;
+  // How often the peer asks its model where we ask once.
+  size_t calls_per_evaluation = 1;
   // Where steps hold states that are corrected before the model sees them.
   bool calls_alone = false;
   // By how much single precision magnifies its rounding.
