@@ -73,12 +73,15 @@ Plan plan_azula(Check& check, const Recording& recording) {
     set_times(plan, {ratios}, name == "HeunSampler" ? 2 : 1);
     plan.final_scale = alphas.back();
   }
-  const Json& calls = recording.at("model_calls");
   for (size_t i = 0; i < plan.evaluations.size(); ++i) {
     Evaluation& at = plan.evaluations[i];
-    at.alpha = to_number(member(calls.at(i), "alpha"));
-    at.sigma = to_number(member(calls.at(i), "sigma"));
-    at.model_time = to_number(member(calls.at(i), "t"));
+    // Heun's second stage of a step is where the next begins, the corrector's where its own does.
+    size_t point = i;
+    if (name == "HeunSampler") point = (i + 1) / 2;
+    if (name == "PCSampler") point = i * static_cast<size_t>(steps) / plan.evaluations.size();
+    at.alpha = alphas.at(point);
+    at.sigma = sigmas[point];
+    at.model_time = times[point];
     if (!one) at.request.scale = at.alpha;
   }
   if (!recording.at("noises").empty() && ours.find("eta=0)") == std::string::npos) {

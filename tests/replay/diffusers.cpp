@@ -157,21 +157,27 @@ Plan plan_pndm(Check& check, const Recording& recording) {
   plan.form = form;
   plan.prediction = quantity;
   check_probe(check, recording, plan.schedule);
-  const Numbers asked = recording.numbers("timesteps");
+  if (text_or(config, "timestep_spacing", "leading") != "leading") {
+    throw Unsupported{"values of steps that end where none begins are not in this version"};
+  }
   const double steps = to_number(member(recording.file(), "num_inference_steps"));
   const double width = std::floor(static_cast<double>(discrete_count(config)) / steps);
   const double data_end = flag_or(config, "set_alpha_to_one", false) ? -1 : 0;
   const bool prk = !flag_or(config, "skip_prk_steps", false);
-  Numbers times;
-  for (size_t i = 0; i < asked.size(); ++i) {
-    const bool begins = prk && i < 12 ? i % 4 == 0 : prk || i != 2;
-    if (begins) times.push_back(asked[i]);
-  }
-  for (size_t i = 1; i < times.size(); ++i) {
-    if (times[i - 1] - width != times[i]) {
-      throw Unsupported{"values of steps that end where none begins are not in this version"};
+  Numbers times = *ancestral_grid(recording, plan.schedule).timesteps, asked, warm;
+  for (size_t i = 0; i < times.size(); ++i) {
+    const double t = times[i], middle = t - std::floor(width / 2);
+    if (prk && i < 3) {
+      warm.insert(warm.end(), {t, middle, middle, t - width});
+      continue;
     }
+    asked.push_back(t);
+    if (!prk && i == 1) asked.push_back(t);
   }
+  check.state("plms_timesteps", asked, recording.at("plms_timesteps"));
+  if (prk) check.state("prk_timesteps", warm, recording.at("prk_timesteps"));
+  asked.insert(asked.begin(), warm.begin(), warm.end());
+  check.state("timesteps", asked, recording.at("timesteps"));
   times.push_back(times.back() >= width ? times.back() - width : data_end);
   plan.times = {times};
   for (size_t i = 0; i < asked.size(); ++i) {
@@ -400,7 +406,7 @@ std::string solver_of(const Json& config) {
   return solver;
 }
 
-Named multistep_sampler(const Recording& recording) {
+Named multistep_sampler(Check&, const Recording& recording) {
   const Json& config = recording.config();
   const double order = number_or(config, "solver_order", 2);
   const std::string algorithm = text_or(config, "algorithm_type", "dpmsolver++");
@@ -431,7 +437,20 @@ Named multistep_sde(const Recording& recording) {
           true};
 }
 
-Named singlestep_sampler(const Recording& recording) {
+// The peer's own list of orders.
+void check_orders(Check& check, const Recording& recording, double order, bool lowers) {
+  if (!recording.has_own("order_list")) return;
+  const Json& list = recording.part()["order_list"];
+  const double n = static_cast<double>(list.size());
+  for (double i = 0; i < n; ++i) {
+    const bool last = i + 1 == n;
+    const bool to_zero = text_or(recording.config(), "final_sigmas_type", "zero") == "zero";
+    const bool one = last && (to_zero || (lowers && std::fmod(n, order) == 0));
+    check.equal("order_list", one ? 1 : std::fmod(i, order) + 1, list[static_cast<size_t>(i)]);
+  }
+}
+
+Named singlestep_sampler(Check& check, const Recording& recording) {
   const Json& config = recording.config();
   refuse(config, {"thresholding"});
   const double order = number_or(config, "solver_order", 2);
@@ -439,6 +458,7 @@ Named singlestep_sampler(const Recording& recording) {
   const bool data = algorithm.find("++") != std::string::npos, sde = algorithm[0] == 's';
   const bool lowers = flag_or(config, "lower_order_final", false) ||
                       text_or(config, "final_sigmas_type", "zero") == "zero";
+  check_orders(check, recording, order, lowers);
   return {spec("diffusers.dpm-singlestep", {{"order", text(order)},
                                             {"predict", data ? "data" : "noise"},
                                             {"solver", solver_of(config)},
@@ -447,14 +467,14 @@ Named singlestep_sampler(const Recording& recording) {
           sde};
 }
 
-Named deis_sampler(const Recording& recording) {
+Named deis_sampler(Check&, const Recording& recording) {
   const Json& config = recording.config();
   refuse(config, {"thresholding"});
   return {spec("diffusers.deis", {{"order", text(number_or(config, "solver_order", 2))},
                                   {"lower_order_final", lower_orders(recording)}})};
 }
 
-Named unipc_sampler(const Recording& recording) {
+Named unipc_sampler(Check&, const Recording& recording) {
   const Json& config = recording.config();
   refuse(config, {"thresholding"});
   if (has(config, "solver_p")) throw Unsupported{"solver_p is not in this version"};
@@ -473,19 +493,19 @@ Named unipc_sampler(const Recording& recording) {
                                {"lower_order_final", lowers ? "yes" : "no"}})};
 }
 
-Named helios_sampler(const Recording& recording) {
+Named helios_sampler(Check& check, const Recording& recording) {
   const Json& config = recording.config();
   if (number_or(config, "stages", 1) != 1) {
     throw Unsupported{"stages of growing pictures are not in this version"};
   }
   return text_or(config, "scheduler_type", "") == "euler" ? Named{"euler"}
-                                                          : unipc_sampler(recording);
+                                                          : unipc_sampler(check, recording);
 }
 
 // Where the peer's own tau is 1: at timesteps from 200 to 800.
 bool is_noisy(double t) { return t >= 200 && t <= 800; }
 
-Named sa_sampler(const Recording& recording) {
+Named sa_sampler(Check&, const Recording& recording) {
   const Json& config = recording.config();
   refuse(config, {"thresholding"});
   const Numbers timesteps = recording.numbers("timesteps"), levels = recording.numbers("sigmas");
@@ -510,10 +530,10 @@ Named sa_sampler(const Recording& recording) {
 }
 
 Plan plan_multistep(Check& check, const Recording& recording,
-                    Named (*sampler)(const Recording& recording), bool has_grid) {
+                    Named (*sampler)(Check& check, const Recording& recording), bool has_grid) {
   const Json& config = recording.config();
   Plan plan;
-  const Named ours = sampler(recording);
+  const Named ours = sampler(check, recording);
   plan.sampler = ours.sampler;
   const auto [form, quantity] = prediction_of(recording);
   plan.form = form;
@@ -564,7 +584,7 @@ Plan plan_multistep(Check& check, const Recording& recording,
 
 Plan plan_edm_multistep(Check& check, const Recording& recording) {
   Plan plan = plan_edm_euler(check, recording);
-  const Named ours = multistep_sampler(recording);
+  const Named ours = multistep_sampler(check, recording);
   plan.sampler = ours.sampler;
   if (ours.draws) draw_all(plan, recording);
   return plan;
@@ -586,6 +606,13 @@ Plan plan_flow(Check& check, const Recording& recording, const Named& ours, bool
     check_grid(check, recording, heun ? repeated(expected) : expected);
   }
   const Numbers levels = recording.numbers("sigmas");
+  if (has(member(recording.file(), "set_timesteps_kwargs"), "sigmas") && !has_grid) {
+    Numbers clock;
+    for (const double s : levels) clock.push_back(s * static_cast<double>(discrete_count(config)));
+    check.state("sigmas", levels,
+                member(member(recording.file(), "set_timesteps_kwargs"), "sigmas"));
+    check.state("timesteps", clock, recording.at("timesteps"));
+  }
   Numbers times;
   for (const double s : heun ? without_repeats(levels) : levels) times.push_back(1 - s);
   Plan plan;
@@ -664,7 +691,8 @@ Plan plan_consistency(Check& check, const Recording& recording) {
   levels.push_back(least);
   Plan plan;
   plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(levels.front())}}));
-  plan.sampler = spec("consistency", {{"sigma_min", text(least)}});
+  plan.sampler = spec("consistency", {{"sigma_min", text(least)},
+                                      {"s_noise", text(number_or(config, "s_noise", 1))}});
   plan.form = Form::preconditioned;
   plan.prediction = NWR_DATA;
   set_times(plan, {levels});
@@ -715,6 +743,8 @@ Plan plan_cosine(Check& check, const Recording& recording) {
   Plan plan;
   plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(levels.front())}}));
   plan.sampler = multistep_sde(recording).sampler;
+  const ExpectedGrid grid = edm_grid(recording);
+  if (grid.sigmas) check.level("sigmas", *grid.sigmas, recording.at("sigmas"));
   set_times(plan, {levels});
   const double data = number_or(recording.config(), "sigma_data", 1);
   plan.form = Form::preconditioned;
@@ -758,7 +788,7 @@ Planner planner_of(const std::string& name) {
   if (name == "EDMDPMSolverMultistepScheduler") return plan_edm_multistep;
   struct Family {
     const char* name;
-    Named (*sampler)(const Recording& recording);
+    Named (*sampler)(Check& check, const Recording& recording);
     bool has_grid;
   };
   for (const Family& family : {Family{"DPMSolverMultistepScheduler", multistep_sampler, true},
@@ -777,7 +807,7 @@ Planner planner_of(const std::string& name) {
        {"FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler",
         "FlowMatchLCMScheduler", "LTXEulerAncestralRFScheduler", "FlowMapEulerDiscreteScheduler"}) {
     if (name != theirs) continue;
-    const bool has_grid = name.rfind("FlowMatchE", 0) == 0 || name.rfind("FlowMatchH", 0) == 0;
+    const bool has_grid = name.rfind("FlowMatch", 0) == 0;
     return [=](Check& check, const Recording& recording) {
       return plan_flow(check, recording, flow_sampler(check, name, recording), has_grid);
     };

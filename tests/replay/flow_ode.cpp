@@ -76,6 +76,11 @@ Plan plan_ode(Check& check, const Recording& recording) {
                     : heun ? to_number(member(calls.back(), "t"))
                            : last + (last - before));
   }
+  if (inside) {
+    check.level("config.step_size", times.at(1) - times[0], config["step_size"]);
+    check.state("config.time_grid", {times.front(), times.back()}, config["time_grid"]);
+    check.state("timesteps", {times.front(), times.back()}, recording.at("timesteps"));
+  }
   if (times.size() < 2 || times.front() < 0 || times.back() > 1)
     throw Malformed("no grid of times");
 
@@ -83,12 +88,12 @@ Plan plan_ode(Check& check, const Recording& recording) {
   // The peers' last step is no other than the rest, even to sigma = 0.
   plan.schedule = with_floor(path, 0, 1);
   plan.sampler = found->name;
-  plan.calls_alone = inside;
   plan.form = Form::velocity;
   plan.prediction = NWR_VELOCITY;
   plan.times = {times};
   for (size_t i = 0; i + 1 < times.size(); ++i) {
-    plan.step_starts.push_back(plan.evaluations.size());
+    // Steps inside a grid of two times are recorded as one.
+    if (i == 0 || !inside) plan.step_starts.push_back(plan.evaluations.size());
     for (const double part : found->at) {
       plan.evaluations.emplace_back();
       plan.evaluations.back().request.time = times[i] + part * (times[i + 1] - times[i]);
@@ -160,6 +165,7 @@ Plan plan_sde(Check& check, const Recording& recording) {
     plan.step_starts.clear();
     for (size_t i = 0; i < plan.evaluations.size(); i += 2) plan.step_starts.push_back(i);
   }
+  check.level("last_step_size", 1 - times.back(), member(settings, "last_step_size"));
   times.push_back(1);
   plan.times = {times};
   plan.start = checked_init(check, recording, 1);

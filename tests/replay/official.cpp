@@ -152,7 +152,19 @@ Plan plan_solver(Check& check, const Recording& recording,
     at.alpha = point.alpha;
     at.sigma = point.sigma;
   }
-  plan.calls_alone = blocks || plan.sampler.find("unipc") != std::string::npos;
+  // Steps hold what is corrected before the model sees it.
+  plan.calls_alone = plan.sampler.find("unipc") != std::string::npos;
+  if (blocks) {
+    // A block is a step; orders 2 and 1 end a run of whole ones.
+    const size_t order = static_cast<size_t>(number_or(settings, "order", 2));
+    const size_t n = plan.evaluations.size();
+    plan.step_starts.clear();
+    for (size_t i = 0; i < n; ++i) {
+      const bool lowers = order == 3 && n % 3 == 0 && i + 1 == n;
+      if (i % order == 0 || lowers) plan.step_starts.push_back(i);
+    }
+    plan.count = n;
+  }
   if (to_data) {
     plan.count = plan.evaluations.size() - 1;
     // From sigma = 0.01 to data at once: single precision's rounding grows.
@@ -198,9 +210,9 @@ Plan plan_er_sde(Check& check, const Recording& recording) {
     const bool adds = levels[i + 1] * levels[i + 1] - kept * kept > 1e-6;
     if (levels[i + 1] > 0 && adds) plan.draws->push_back(i);
   }
-  plan.count = recording.has_any("num_inference_steps")
-                   ? static_cast<size_t>(to_number(recording.at("num_inference_steps")))
-                   : plan.evaluations.size();
+  // The peer counts levels, of which variance preserving runs have no 0.
+  plan.count = plan.evaluations.size() + (ve ? 0 : 1);
+  if (ve) check.level("alphas", Numbers(alphas.size(), 1), recording.at("alphas"));
   check.require(plan.evaluations.size() == recording.step_count(), "count of steps");
   plan.start = checked_init(check, recording, ve ? levels.front() : 1);
   return plan;

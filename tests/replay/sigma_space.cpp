@@ -73,8 +73,8 @@ Plan plan_on(const Recording& recording, const Numbers& sigmas, const std::strin
     Evaluation& at = plan.evaluations[i];
     at.sigma = to_number(calls[i]["sigma"]);
     at.alpha = flow ? 1 - at.sigma : 1;
-    // Where the peer asks at a level that it has cut.
-    if (i == 0) at.request.time = times[0];
+    // Where the sampler's level is cut, and the model's is not.
+    if (i == 0 && flow && sigmas[0] != at.sigma) at.request.time = times[0];
   }
   return plan;
 }
@@ -238,18 +238,20 @@ class Translation {
   bool flow_;
 };
 
-// The peer's callback tells the step, negated in the first of two stages.
+// The peer's callback tells the step, negated in the first of two stages, though not at the start
+// where a second one has nowhere to stand.
 void check_step_numbers(Check& check, const Recording& recording, const Plan& plan) {
   if (!recording.has_own("model_calls")) return;
   const Json& calls = recording.part()["model_calls"];
+  const auto& starts = plan.step_starts;
+  const bool two = plan.evaluations.size() > starts.size();
   int step = 0;
-  const bool heun = plan.sampler.find("solver=heun") != std::string::npos;
   for (size_t i = 0; i < calls.size() && i < plan.evaluations.size(); ++i) {
-    const auto& starts = plan.step_starts;
     const bool first = std::find(starts.begin(), starts.end(), i) != starts.end();
     if (first) ++step;
-    if (!has(calls[i], "step_arg") || !heun) continue;
-    check.equal(indexed("model_calls", i) + ".step_arg", (first ? -1 : 1) * step,
+    if (!has(calls[i], "step_arg")) continue;
+    const bool alone = i == 0 && starts.size() > 1 && starts[1] == 1;
+    check.equal(indexed("model_calls", i) + ".step_arg", (two && first && !alone ? -1 : 1) * step,
                 calls[i]["step_arg"]);
   }
 }
@@ -317,6 +319,7 @@ Plan plan_fast(Check& check, const Recording& recording) {
                last = std::log(to_number(member(config, "sigma_min")));
   const double steps = std::floor(n / 3) + 1;
   check_ends(check, recording);
+  check.equal("config.n", n, member(config, "n"));
   Numbers levels;
   for (double i = 0; i <= steps; ++i) {
     levels.push_back(std::exp(first + (last - first) * i / steps));
@@ -339,6 +342,8 @@ Plan plan_fast(Check& check, const Recording& recording) {
 Plan plan_comfy_unipc(Check& check, const Recording& recording) {
   Numbers levels = recording.numbers("sigmas");
   if (levels.back() == 0) levels.back() = 1e-3;
+  // The peer writes into its caller's own levels.
+  check.level("sigmas_after_call", levels, recording.at("sigmas_after_call"));
   const bool bh2 = recording.sampler_class().find("bh2") != std::string::npos;
   const double order = std::min(3.0, static_cast<double>(levels.size()) - 2);
   Plan plan =
@@ -364,6 +369,11 @@ Plan plan_comfy_unipc(Check& check, const Recording& recording) {
 // OpenAI's multistep sampler of consistency models: points of a grid of 40.
 Plan plan_consistency(Check& check, const Recording& recording) {
   const Json& settings = recording.settings();
+  const Json& config = recording.config();
+  check_levels(check, recording,
+               spread("karras", to_number(member(config, "sigma_max")),
+                      to_number(member(config, "sigma_min")), to_number(member(config, "n")),
+                      number_or(config, "rho", 7)));
   const Numbers grid = spread("karras", 80, 0.002, to_number(member(settings, "steps")));
   Numbers levels;
   for (const double i : to_numbers(member(settings, "ts"))) {
@@ -389,6 +399,23 @@ Numbers distinct(const Numbers& sigmas) {
     if (out.empty() || std::fabs(s - out.back()) > 1e-6 * out.back()) out.push_back(s);
   }
   return out;
+}
+
+// The levels of the calls, each once, from the highest.
+void check_sigmas_of_calls(Check& check, const Recording& recording, Numbers levels) {
+  std::sort(levels.rbegin(), levels.rend());
+  if (recording.has_own("sigmas")) {
+    check.level("sigmas", distinct(levels), Json(distinct(recording.numbers("sigmas"))));
+  }
+}
+
+void check_settings(Check& check, const Recording& recording,
+                    std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (!has(recording.config(), name) || !has(recording.settings(), name)) continue;
+    check.level(std::string("config.") + name, to_number(recording.settings()[name]),
+                recording.config()[name]);
+  }
 }
 
 Numbers call_levels(const Recording& recording) {
@@ -432,9 +459,8 @@ Plan plan_edm(Check& check, const Recording& recording) {
                                     n, number_or(settings, "rho", 7));
     check.level("sigmas of model_calls", expected, Json(sigmas));
   }
-  if (recording.has_own("sigmas") && churn == 0) {
-    check.level("sigmas", sigmas, Json(distinct(recording.numbers("sigmas"))));
-  }
+  check_sigmas_of_calls(check, recording, call_levels(recording));
+  check_settings(check, recording, {"S_churn", "S_min", "S_max", "S_noise"});
   const double first = sigmas.front();
   sigmas.push_back(0);
   const double least = number_or(settings, "S_min", 0), most = number_or(settings, "S_max", 1e300);
@@ -489,6 +515,8 @@ Plan plan_restart(Check& check, const Recording& recording) {
                                        {"s_max", text(interval.at(3))},
                                        {"s_noise", text(number_or(settings, "S_noise", 0))}}));
   plan.count = n;
+  check_settings(check, recording, {"num_steps", "S_noise"});
+  check_sigmas_of_calls(check, recording, call_levels(recording));
   const auto off = [&](double level) { return std::fabs(level - interval.at(2)); };
   const auto nearest = std::min_element(levels.begin(), levels.end(),
                                         [&](double a, double b) { return off(a) < off(b); });
