@@ -255,6 +255,33 @@ TEST(Order, IsWhatTheSamplerClaims) {
   }
 }
 
+// Plain names beside what peers compute, at as many evaluations.
+struct Pair {
+  const char *ours, *theirs;
+};
+
+TEST(PlainNames, AreMoreExactThanThePeersAtEqualEvaluations) {
+  const Context context = make_context();
+  for (const Way& way : kWays) {
+    const Schedule schedule = make_schedule(way.schedule);
+    const std::vector<double> exact = truth(schedule, way);
+    for (const auto& [ours, theirs] : {Pair{"dpmpp-3m", "diffusers.dpmpp-3m"},
+                                       {"dpmpp-3m-sde(eta=0)", "k.dpmpp-3m-sde(eta=0)"},
+                                       {"dpm-solver(order=3)", "diffusers.dpm-solver(order=3)"},
+                                       {"deis", "diffusers.deis(order=3)"},
+                                       {"lms", "k.lms(order=3)"},
+                                       {"reab", "azula.reab"}}) {
+      for (const size_t steps : {80, 160}) {
+        const std::vector<double> times = times_of(schedule, way, steps);
+        const double a = distance(exact, sample(context, schedule, ours, NWR_VELOCITY, times));
+        const double b = distance(exact, sample(context, schedule, theirs, NWR_VELOCITY, times));
+        EXPECT_LT(a, b) << way.schedule << " " << way.grid << ", " << steps << " steps: " << ours
+                        << " against " << theirs;
+      }
+    }
+  }
+}
+
 TEST(Forms, OfOneModelGiveOneTrajectory) {
   const Context context = make_context();
   std::vector<std::string> samplers(std::begin(kSamplers), std::end(kSamplers));
