@@ -241,6 +241,7 @@ TEST(Catalog, SamplersNeedAsManyEvaluationsAndRngsAsTheySay) {
                                         NWR_SAMPLER_DPM_SINGLESTEP,
                                         NWR_SAMPLER_DPM_FAST,
                                         NWR_SAMPLER_RES_2S,
+                                        NWR_SAMPLER_RESTART,
                                         1000,
                                         1003,
                                         1004,

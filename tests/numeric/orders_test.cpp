@@ -2,6 +2,7 @@
 // Owns the proof that samplers converge as fast as they claim, draw the right marginals, and do not
 // care in which form a model speaks. Must not know how they are implemented.
 #include <array>
+#include <set>
 #include <tuple>
 
 #include "api/support.hpp"
@@ -280,6 +281,42 @@ TEST(PlainNames, AreMoreExactThanThePeersAtEqualEvaluations) {
       }
     }
   }
+}
+
+// From alpha = 0 to sigma = 0, both included: finite, and on the data of the mixture; or refused
+// where a method cannot begin there.
+TEST(Ends, AreFiniteForEverySampler) {
+  const Context context = make_context();
+  const Schedule schedule = make_schedule("linear");
+  const nwr_rng rng{5, 0, 0};
+  std::set<std::string> refused;
+  for (size_t i = 0; i < nwr_catalog_size(NWR_DOMAIN_SAMPLER); ++i) {
+    auto entry = sized<nwr_entry>();
+    NWR_ASSERT_OK(nwr_catalog_entry(NWR_DOMAIN_SAMPLER, i, &entry));
+    for (const nwr_quantity prediction : {NWR_DATA, NWR_VELOCITY, NWR_ANGULAR}) {
+      SCOPED_TRACE(std::string(entry.name) + " " + std::to_string(prediction));
+      const std::vector<double> times = {0, 0.15, 0.35, 0.55, 0.75, 0.9, 1};
+      auto options = sized<nwr_sampler_options>();
+      options.name = entry.name, options.prediction = prediction;
+      options.times = times.data(), options.time_count = 7;
+      options.rngs = &rng, options.rng_count = 1;
+      nwr_sampler* made = nullptr;
+      const nwr_status status = nwr_sampler_create(context.get(), schedule.get(), &options, &made);
+      if (status == NWR_ERROR_SINGULAR) {
+        refused.insert(entry.name);
+        continue;
+      }
+      NWR_ASSERT_OK(status);
+      nwr_sampler_destroy(made);
+      for (const double x : sample(context, schedule, entry.name, prediction, times)) {
+        EXPECT_TRUE(std::isfinite(x));
+        EXPECT_LT(std::fabs(x), 4);
+      }
+    }
+  }
+  const std::set<std::string> expected = {"azula.heun", "euler-maruyama", "ito",
+                                          "k.euler",    "k.heun",         "stochastic-heun"};
+  EXPECT_EQ(expected, refused);
 }
 
 TEST(Forms, OfOneModelGiveOneTrajectory) {

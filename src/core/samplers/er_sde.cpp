@@ -32,7 +32,12 @@ Moments integrals(const Stage& s, double a, double b) {
 
 void plan(Stage& s) {
   const double a = s.from().sigma / s.from().alpha, b = s.to().sigma / s.to().alpha;
-  const int order = std::min(static_cast<int>(s.setting("order")), s.step() + 1);
+  const auto level = [&](int back) { return s.before(back).sigma / s.before(back).alpha; };
+  // As many values as stand at different levels.
+  int order = 1;
+  while (order < s.setting("order") && order <= s.step() && level(order) != level(order - 1)) {
+    ++order;
+  }
   const Combo data = s.data();
   if (s.setting("order") > 1) s.keep(s.step() % 2, data);
   if (!(b > 0 && b < a && std::isfinite(a))) {
@@ -48,9 +53,7 @@ void plan(Stage& s) {
     // Newton's form; peers take the first difference as the slope at the step's begin.
     const Moments m = integrals(s, a, b);
     const double first = 1 - end * m[0], second = 1 - 2 * end * m[1];
-    const auto node = [&](int back) {
-      return (s.before(back).sigma / s.before(back).alpha - a) / (b - a);
-    };
+    const auto node = [&](int back) { return (level(back) - a) / (b - a); };
     const Combo before = s.kept((s.step() + 1) % 2);
     const Combo slope = -1 / node(1) * (data - before);
     x = x + first * slope;
