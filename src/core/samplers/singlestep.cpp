@@ -87,7 +87,11 @@ void blockwise(Stage& s, const Singlestep& m, int order, int next_order) {
   if (order == 3) solver.pair = Pair::exact;
   Nodes nodes;
   if (order > 1 && solver.open(from, target.down)) {
-    nodes = nodes_of(s, m, order, part(order - 2), part(0), now);
+    // Where time stands still within a block, values of one point count once.
+    const double second = part(order - 2), third = part(0);
+    Singlestep distinct = m;
+    distinct.three = m.three && second != 0 && second != third;
+    if (third != 0) nodes = nodes_of(s, distinct, order, second, third, now);
   }
   s.next(solver.constant(base, target.down) + solver.correction(base, target, nodes) +
          m.s_noise * target.up * s.fresh_noise());
