@@ -166,6 +166,9 @@ Plan plan_solver(Check& check, const Recording& recording,
     plan.count = n;
   }
   if (to_data) {
+    check.equal("sampler_kwargs.steps", static_cast<double>(times.size() - 1),
+                member(settings, "steps"));
+    check.level("sampler_kwargs.t_end", times.back(), Json(last));
     plan.count = plan.evaluations.size() - 1;
     // From sigma = 0.01 to data at once: single precision's rounding grows.
     plan.single_scale = 80;

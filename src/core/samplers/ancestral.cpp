@@ -34,8 +34,8 @@ constexpr Param kGradientParams[] = {{"gamma", "weight of the present slope; 1 i
 
 extern const SamplerKind kEulerAncestral, kGradientEstimation;
 const SamplerKind kEulerAncestral = {
-    {NWR_SAMPLER_EULER_ANCESTRAL, "euler-ancestral", "euler-a", "first-order with fresh noise",
-     NWR_ENTRY_STOCHASTIC, 1, 1, kEulerParams, kSamplerParams},
+    {NWR_SAMPLER_EULER_ANCESTRAL, "euler-ancestral", "euler-a,k.euler-ancestral",
+     "first-order with fresh noise", NWR_ENTRY_STOCHASTIC, 1, 1, kEulerParams, kSamplerParams},
     plan_euler};
 const SamplerKind kGradientEstimation = {
     {NWR_SAMPLER_GRADIENT_ESTIMATION, "gradient-estimation", "euler-ge,ge",

@@ -95,7 +95,7 @@ constexpr Param kResParams[] = {eta_param(0), kNoiseScaleParam, kSplitParam, kLi
 
 extern const SamplerKind kDpmpp2m, kDpmpp3m, kDpmpp2mSde, kDpmpp3mSde, kDpmSolver, kResMultistep;
 const SamplerKind kDpmpp2m = {
-    {NWR_SAMPLER_DPMPP_2M, "dpmpp-2m", "dpm++2m,dpmsolver++,nami.dpmpp",
+    {NWR_SAMPLER_DPMPP_2M, "dpmpp-2m", "dpm++2m,dpmsolver++,nami.dpmpp,k.dpmpp-2m",
      "second-order multistep in log-SNR", 0, 2, 1, k2mParams, kSamplerParams},
     plan_2m};
 const SamplerKind kDpmpp3m = {
@@ -103,8 +103,8 @@ const SamplerKind kDpmpp3m = {
      k3mParams, kSamplerParams},
     plan_3m};
 const SamplerKind kDpmpp2mSde = {
-    {NWR_SAMPLER_DPMPP_2M_SDE, "dpmpp-2m-sde", "dpm++2m-sde", "dpmpp-2m with fresh noise",
-     NWR_ENTRY_STOCHASTIC, 2, 1, k2mSdeParams, kSamplerParams},
+    {NWR_SAMPLER_DPMPP_2M_SDE, "dpmpp-2m-sde", "dpm++2m-sde,k.dpmpp-2m-sde",
+     "dpmpp-2m with fresh noise", NWR_ENTRY_STOCHASTIC, 2, 1, k2mSdeParams, kSamplerParams},
     plan_2m_sde};
 const SamplerKind kDpmpp3mSde = {
     {NWR_SAMPLER_DPMPP_3M_SDE, "dpmpp-3m-sde", "dpm++3m-sde", "dpmpp-3m with fresh noise",

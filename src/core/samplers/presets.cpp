@@ -24,9 +24,10 @@ constexpr SamplerKind preset(int32_t value, const char* name, const char* aliase
 
 constexpr uint32_t kDraws = NWR_ENTRY_STOCHASTIC;
 constexpr SamplerKind kPresets[] = {
-    preset(NWR_SAMPLER_DPM_2_ANCESTRAL, "dpm-2-ancestral", "kdpm2-ancestral,dpm2-a",
-           "dpm-2 with fresh noise", kDraws, 2, 2, kDpm2, "eta=1"),
-    preset(NWR_SAMPLER_DPMPP_2S_ANCESTRAL, "dpmpp-2s-ancestral", "dpm++2s-a",
+    preset(NWR_SAMPLER_DPM_2_ANCESTRAL, "dpm-2-ancestral",
+           "kdpm2-ancestral,dpm2-a,k.dpm-2-ancestral", "dpm-2 with fresh noise", kDraws, 2, 2,
+           kDpm2, "eta=1"),
+    preset(NWR_SAMPLER_DPMPP_2S_ANCESTRAL, "dpmpp-2s-ancestral", "dpm++2s-a,k.dpmpp-2s-ancestral",
            "dpmpp-2s with fresh noise", kDraws, 2, 2, kDpmpp2s, "eta=1"),
     preset(NWR_SAMPLER_DPMPP_3S, "dpmpp-3s", "dpm++3s", "third-order with two inner points", kDraws,
            3, 3, kDpmpp2s, "order=3"),

@@ -20,11 +20,13 @@ bool restarts(const Stage& s) {
   for (int k = 0; k <= s.steps(); ++k) {
     if (distance(s.after(k - s.step())) < here) return false;
   }
-  return level_of(s.to()) < s.setting("s_max");
+  return true;
 }
 
 void plan(Stage& s) {
-  const double end = level_of(s.to()), high = s.setting("s_max"), begin = level_of(s.from());
+  // No noisier than the schedule gets.
+  const double high = level_of(s.point_of_level(s.setting("s_max")).at);
+  const double end = level_of(s.to()), begin = level_of(s.from());
   if (s.to_data() || !std::isfinite(begin)) {
     s.next(s.blend(s.to().alpha, s.to().sigma));
     return;
@@ -55,7 +57,7 @@ void plan(Stage& s) {
   const int done = first ? 0 : (part + 1) / inner;
   if (!passed) {
     go(y, to);
-  } else if (done < s.setting("repeats") && restarts(s)) {
+  } else if (done < s.setting("repeats") && end < high && restarts(s)) {
     const double added = std::sqrt((high - end) * (high + end));
     go(y + s.setting("s_noise") * added * s.fresh_noise(), high);
   } else {

@@ -150,7 +150,7 @@ const SamplerKind kDpmSinglestep = {{NWR_SAMPLER_DPM_SINGLESTEP, "dpm-singlestep
                                      NWR_ENTRY_STOCHASTIC, 2, 1, kBlockParams, kSamplerParams},
                                     plan_blocks};
 const SamplerKind kDpmFast = {
-    {NWR_SAMPLER_DPM_FAST, "dpm-fast", "", "third-order for the noise, lower at the end",
+    {NWR_SAMPLER_DPM_FAST, "dpm-fast", "k.dpm-fast", "third-order for the noise, lower at the end",
      NWR_ENTRY_STOCHASTIC, 2, 3, kFastParams, kSamplerParams},
     plan_fast};
 const SamplerKind kDpmppSde = {
@@ -166,9 +166,10 @@ const SamplerKind kSeeds3 = {{NWR_SAMPLER_SEEDS_3, "seeds-3", "", "exponential S
 const SamplerKind kRes2s = {{NWR_SAMPLER_RES_2S, "res-2s", "", "second-order, exact weights",
                              NWR_ENTRY_STOCHASTIC, 2, 2, kResParams, kSamplerParams},
                             plan_res_2s};
-const SamplerKind kDpm2 = {{NWR_SAMPLER_DPM_2, "dpm-2", "dpm2,kdpm2", "midpoint rule in log-SNR",
-                            NWR_ENTRY_STOCHASTIC, 2, 2, kDpm2Params, kSamplerParams},
-                           plan_dpm2,
-                           churn};
+const SamplerKind kDpm2 = {
+    {NWR_SAMPLER_DPM_2, "dpm-2", "dpm2,kdpm2,k.dpm-2", "midpoint rule in log-SNR",
+     NWR_ENTRY_STOCHASTIC, 2, 2, kDpm2Params, kSamplerParams},
+    plan_dpm2,
+    churn};
 
 }  // namespace noisewright
