@@ -84,7 +84,7 @@ Plan plan_azula(Check& check, const Recording& recording) {
     at.model_time = times[point];
     if (!one) at.request.scale = at.alpha;
   }
-  if (!recording.at("noises").empty() && ours.find("eta=0)") == std::string::npos) {
+  if (!recording.at("noises").empty() && number_or(recording.settings(), "eta", 1) != 0) {
     plan.draws.emplace(recording.at("noises").size());
     std::iota(plan.draws->begin(), plan.draws->end(), 0);
   }

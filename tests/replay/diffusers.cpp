@@ -638,6 +638,7 @@ Plan plan_flow(Check& check, const Recording& recording, const Named& ours, bool
 Named flow_sampler(Check& check, const std::string& name, const Recording& recording) {
   const Json& config = recording.config();
   if (name == "FlowMatchHeunDiscreteScheduler") return {"heun"};
+  if (has(config, "scale_factors")) throw Unsupported{"scale_factors are not in this version"};
   if (name == "FlowMatchLCMScheduler" || flag_or(config, "stochastic_sampling", false)) {
     return {"lcm", true};
   }

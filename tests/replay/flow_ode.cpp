@@ -126,6 +126,7 @@ Plan plan_sde(Check& check, const Recording& recording) {
   const auto form = std::find_if(std::begin(forms), std::end(forms),
                                  [&](const auto& f) { return name == f.first; });
   if (form == std::end(forms)) throw Unsupported{"diffusion " + name + " is not in this version"};
+  if (!has(settings, "last_step")) throw Unsupported{"no last step is not in this version"};
   std::string last = text_or(settings, "last_step", "Mean");
   for (char& c : last) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   const bool heun = text_or(settings, "sampling_method", "Euler") == "Heun";

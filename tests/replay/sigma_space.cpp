@@ -110,7 +110,9 @@ class Translation {
     }
     if (name == "dpm_adaptive") throw Unsupported{"adaptive steps are not in this version"};
     for (const char* defect : {"deis", "ipndm_v", "lms"}) {
-      const bool theirs = peer_ == Peer::sdcpp || (peer_ == Peer::comfy && name != "lms");
+      // ComfyUI's second order is right.
+      const bool comfy = name != "lms" && !(name == "ipndm_v" && number("max_order", 4) == 2);
+      const bool theirs = peer_ == Peer::sdcpp || (peer_ == Peer::comfy && comfy);
       if (theirs && name == defect) {
         throw Unsupported{"the weights of " + name +
                           " are a defect of the peer: see docs/samplers"};
@@ -143,10 +145,10 @@ class Translation {
     if (name == "dpm_2_ancestral") {
       return {"dpm-2", Pairs{{"eta", given}} + noise + space, draws};
     }
-    if (name == "lms") {
+    if (name == "lms" || name == "ipndm_v") {
       const std::string last = peer_ == Peer::comfy ? "last" : "no";
-      return {"k.lms",
-              Pairs{{"order", text(number("order", 4))}, {"lower_order_final", last}} + space};
+      const double order = name == "lms" ? number("order", 4) : 2;
+      return {"k.lms", Pairs{{"order", text(order)}, {"lower_order_final", last}} + space};
     }
     if (name == "ipndm") {
       const std::string last = peer_ == Peer::comfy ? "last" : "no";

@@ -238,6 +238,7 @@ void draw_all(Plan& plan, const Recording& recording) {
 
 void replay_trajectory(Check& check, const Json& file, const Planner& planner) {
   const Recording whole(file);
+  if (flag_or(file, "has_nan", false)) throw Unsupported{"the peer's own run is not a number"};
   if (whole.single()) {
     check.in_single("", [&] { replay_part(check, whole, planner); });
     return;
