@@ -638,6 +638,58 @@ typedef enum nwr_sampler_kind NWR_INT32 {
   NWR_SAMPLER_XEAB = 14,
   /** For the angular prediction. */
   NWR_SAMPLER_REAB = 15,
+  /** Euler's step to less noise than asked for, and fresh noise. */
+  NWR_SAMPLER_EULER_ANCESTRAL = 16,
+  /** Linear multistep in sigma/alpha, exact weights. */
+  NWR_SAMPLER_LMS = 17,
+  /** Adams-Bashforth with fixed weights. */
+  NWR_SAMPLER_IPNDM = 18,
+  /** The same after a step of Heun. */
+  NWR_SAMPLER_PNDM = 19,
+  /** The noise a polynomial in log-SNR, integrated exactly. */
+  NWR_SAMPLER_DEIS = 20,
+  /** DPM-Solver++ of third order. */
+  NWR_SAMPLER_DPMPP_3M = 21,
+  /** Their SDE forms. */
+  NWR_SAMPLER_DPMPP_2M_SDE = 22,
+  NWR_SAMPLER_DPMPP_3M_SDE = 23,
+  /** Multistep for the noise. */
+  NWR_SAMPLER_DPM_SOLVER = 24,
+  NWR_SAMPLER_RES_MULTISTEP = 25,
+  /** Multistep predictor and a corrector without evaluations of its own. */
+  NWR_SAMPLER_UNIPC = 26,
+  /** The same for the SDE. */
+  NWR_SAMPLER_SA_SOLVER = 27,
+  NWR_SAMPLER_GRADIENT_ESTIMATION = 28,
+  /** The midpoint rule in log-SNR (KDPM2). */
+  NWR_SAMPLER_DPM_2 = 29,
+  NWR_SAMPLER_DPM_2_ANCESTRAL = 30,
+  /** DPM-Solver(++) with inner points; order and prediction are settings. */
+  NWR_SAMPLER_DPMPP_2S = 31,
+  NWR_SAMPLER_DPMPP_2S_ANCESTRAL = 32,
+  NWR_SAMPLER_DPMPP_3S = 33,
+  /** The same with the grid's own points as inner ones. */
+  NWR_SAMPLER_DPM_SINGLESTEP = 34,
+  NWR_SAMPLER_DPM_FAST = 35,
+  NWR_SAMPLER_DPMPP_SDE = 36,
+  /** Exponential Runge-Kutta methods for the SDE. */
+  NWR_SAMPLER_SEEDS_2 = 37,
+  NWR_SAMPLER_SEEDS_3 = 38,
+  NWR_SAMPLER_RES_2S = 39,
+  NWR_SAMPLER_ER_SDE = 40,
+  NWR_SAMPLER_HEUNPP2 = 41,
+  /** For models that go to clean data at once. */
+  NWR_SAMPLER_LCM = 42,
+  NWR_SAMPLER_TCD = 43,
+  NWR_SAMPLER_CONSISTENCY = 44,
+  /** Runge-Kutta methods with fixed steps. */
+  NWR_SAMPLER_MIDPOINT = 45,
+  NWR_SAMPLER_HEUN_3 = 46,
+  NWR_SAMPLER_KUTTA_38 = 47,
+  NWR_SAMPLER_BOGACKI_SHAMPINE = 48,
+  NWR_SAMPLER_DORMAND_PRINCE = 49,
+  /** EDM's steps, with a stretch of levels that is noised and gone through again. */
+  NWR_SAMPLER_RESTART = 50,
   NWR_SAMPLER_KIND_INT32_ = INT32_MIN
 } nwr_sampler_kind;
 

@@ -43,7 +43,7 @@ nwr_status nwr_catalog_param(nwr_domain domain, size_t index, size_t param, nwr_
     nwr_param_info info{};
     info.name = p.name;
     info.summary = p.summary;
-    info.default_value = p.default_value;
+    info.default_value = default_of(entry, param);
     info.min = p.min;
     info.max = p.max;
     info.choices = p.choices;

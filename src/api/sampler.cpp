@@ -112,7 +112,7 @@ std::vector<double> take_times(const nwr_sampler_options& o, const Schedule& sch
   std::vector<double> times((o.steps == 0 ? kDefaultSteps : o.steps) + size_t{1});
   const auto& kind = static_cast<const SamplerKind&>(settings.entry());
   const bool blind = o.prediction == NWR_NOISE || o.prediction == NWR_SCORE ||
-                     (kind.needs_alpha && kind.needs_alpha(settings));
+                     (kind.base().needs_alpha && kind.base().needs_alpha(settings));
   fill_default_grid(schedule, blind, times.data(), times.size());
   return times;
 }

@@ -37,8 +37,11 @@ extern const DensityKind kDensityUniform, kDensityLogitNormal, kDensityLogNormal
     kDensityLogUniform, kDensityMode, kDensityLogLogistic, kDensityVDiffusion,
     kDensityCosineInterpolated, kDensitySplitLogNormal;
 extern const SamplerKind kEuler, kHeun, kDdim, kDdpmSampler, kDpmpp2m, kRk4, kEulerMaruyama,
-    kStochasticHeun, kEdmSampler, kIto, kPc, kZab, kVab, kZeab, kXeab, kReab, kAzulaDdim,
-    kAzulaHeun, kAzulaReab;
+    kStochasticHeun, kEdmSampler, kIto, kPc, kZab, kVab, kZeab, kXeab, kReab, kEulerAncestral, kLms,
+    kIpndm, kPndm, kDeis, kDpmpp3m, kDpmpp2mSde, kDpmpp3mSde, kDpmSolver, kResMultistep, kUnipc,
+    kSaSolver, kGradientEstimation, kDpm2, kDpmpp2s, kDpmSinglestep, kDpmFast, kDpmppSde, kSeeds2,
+    kSeeds3, kRes2s, kErSde, kHeunpp2, kLcm, kTcd, kConsistency, kMidpoint, kHeun3, kKutta38,
+    kBogackiShampine, kDormandPrince, kRestart, kAzulaDdim;
 
 namespace {
 
@@ -142,10 +145,55 @@ const Entry* const kGrids[] = {&kUniform,
                                &kFlowMultistep,
                                &kFlowUniPc,
                                &kLogitNormalGrid};
-const Entry* const kSamplers[] = {
-    &kEuler,          &kHeun,       &kDdim,      &kDdpmSampler, &kDpmpp2m,  &kRk4, &kEulerMaruyama,
-    &kStochasticHeun, &kEdmSampler, &kIto,       &kPc,          &kZab,      &kVab, &kZeab,
-    &kXeab,           &kReab,       &kAzulaDdim, &kAzulaHeun,   &kAzulaReab};
+const Entry* const kSamplers[] = {&kEuler,
+                                  &kHeun,
+                                  &kDdim,
+                                  &kDdpmSampler,
+                                  &kDpmpp2m,
+                                  &kRk4,
+                                  &kEulerMaruyama,
+                                  &kStochasticHeun,
+                                  &kEdmSampler,
+                                  &kIto,
+                                  &kPc,
+                                  &kZab,
+                                  &kVab,
+                                  &kZeab,
+                                  &kXeab,
+                                  &kReab,
+                                  &kEulerAncestral,
+                                  &kLms,
+                                  &kIpndm,
+                                  &kPndm,
+                                  &kDeis,
+                                  &kDpmpp3m,
+                                  &kDpmpp2mSde,
+                                  &kDpmpp3mSde,
+                                  &kDpmSolver,
+                                  &kResMultistep,
+                                  &kUnipc,
+                                  &kSaSolver,
+                                  &kGradientEstimation,
+                                  &kDpm2,
+                                  &kDpmpp2s,
+                                  &kDpmSinglestep,
+                                  &kDpmFast,
+                                  &kDpmppSde,
+                                  &kSeeds2,
+                                  &kSeeds3,
+                                  &kRes2s,
+                                  &kErSde,
+                                  &kHeunpp2,
+                                  &kLcm,
+                                  &kTcd,
+                                  &kConsistency,
+                                  &kMidpoint,
+                                  &kHeun3,
+                                  &kKutta38,
+                                  &kBogackiShampine,
+                                  &kDormandPrince,
+                                  &kRestart,
+                                  &kAzulaDdim};
 
 const Entry* const kWeights[] = {&kWeightDiffusion, &kWeightSnr,        &kWeightEdm,
                                  &kWeightVelocity,  &kWeightLikelihood, &kWeightSignal,
@@ -259,16 +307,19 @@ bool has_name(const Entry& entry, std::string_view name) {
 
 size_t catalog_size(int32_t domain) {
   const Domain* d = domain_of(domain);
-  return d ? d->size : 0;
+  if (!d) return 0;
+  return d->size + (domain == NWR_DOMAIN_SAMPLER ? sampler_preset_count() : 0);
 }
 
 const Entry& catalog_entry(int32_t domain, size_t index) {
   const Domain* d = domain_of(domain);
   if (!d) fail(NWR_ERROR_NOT_FOUND, "domain ", domain, " does not exist");
-  if (index >= d->size) {
-    fail(NWR_ERROR_NOT_FOUND, "index is ", index, ", but the ", d->noun, " domain has ", d->size,
+  const size_t size = catalog_size(domain);
+  if (index >= size) {
+    fail(NWR_ERROR_NOT_FOUND, "index is ", index, ", but the ", d->noun, " domain has ", size,
          " entries");
   }
+  if (index >= d->size) return sampler_preset(index - d->size);
   return d->kinds ? *d->kinds[index] : d->entries[index];
 }
 
@@ -276,7 +327,7 @@ const Entry& find_by_name(int32_t domain, std::string_view name, const char* arg
   const Domain* d = domain_of(domain);
   if (!d) fail(NWR_ERROR_NOT_FOUND, "domain ", domain, " does not exist");
   std::string known;
-  for (size_t i = 0; i < d->size; ++i) {
+  for (size_t i = 0; i < catalog_size(domain); ++i) {
     const Entry& entry = catalog_entry(domain, i);
     if (has_name(entry, name)) return entry;
     append(known, i ? ", " : "");

@@ -44,12 +44,24 @@ struct Entry {
   Params params = {};
   // Settings that all kinds of a domain have, after the own ones.
   Params shared = {};
+  // For another entry under another name: that entry, whose parameters it has, and "key=value,..."
+  // for those with other defaults.
+  const Entry* preset_of = nullptr;
+  const char* preset = "";
 
-  size_t param_count() const { return params.count + shared.count; }
+  size_t param_count() const {
+    return preset_of ? preset_of->param_count() : params.count + shared.count;
+  }
+  // How many are its own.
+  size_t own_count() const { return preset_of ? preset_of->own_count() : params.count; }
   const Param& param(size_t index) const {
+    if (preset_of) return preset_of->param(index);
     return index < params.count ? params.items[index] : shared.items[index - params.count];
   }
 };
+
+// What a parameter is unless it is set.
+double default_of(const Entry& entry, size_t param);
 
 size_t catalog_size(int32_t domain);
 const Entry& catalog_entry(int32_t domain, size_t index);

@@ -134,7 +134,7 @@ RunTable::RunTable(const RunRequest& request)
         const Stage::Point* const points = &grid[row * count];
         Stage s(request.schedule, request.settings, request.prediction, points, steps, step, stage,
                 begin[row], at[row]);
-        request.kind.plan(s);
+        request.kind.base().plan(s);
         out.x = s.x();
         for (int slot = 0; slot < kMaxSlots; ++slot) {
           out.writes[slot] = s.keeps(slot);
@@ -164,10 +164,10 @@ RunTable::RunTable(const RunRequest& request)
 Stage::Point RunTable::open(const RunRequest& request, const Stage::Point* points, int steps,
                             int step, Combo* value) {
   const Stage::Point& from = points[step];
-  if (!request.kind.open) return from;
+  if (!request.kind.base().open) return from;
   Stage s(request.schedule, request.settings, request.prediction, points, steps, step, 0, from,
           from);
-  request.kind.open(s);
+  request.kind.base().open(s);
   if (!s.needs_again()) return from;
   *value = s.x().state * *value;
   value->noise += s.x().noise;

@@ -75,15 +75,25 @@ class Stage {
   double to_time() const { return points_[step_ + 1].t; }
   // The grid's point some steps before this step's.
   const nwr_coeffs& before(int steps) const { return points_[step_ - steps].at; }
+  // One some steps later, and its time.
+  const nwr_coeffs& after(int steps) const { return points_[step_ + steps].at; }
+  double time_after(int steps) const { return points_[step_ + steps].t; }
   // Where the step's first evaluation stands, this one, and where the step ends.
   const Point& begin() const { return begin_; }
   const Point& at() const { return at_; }
   const Point& end() const { return points_[step_ + 1]; }
+  // Whether times are indices, and where they count from: the first index, or the time of data.
+  bool discrete() const { return schedule_.index_count() > 0; }
+  double data_index() const { return discrete() ? 0 : schedule_.ends().data; }
   // Any other point, by its time or by sigma/alpha; the latter no noisier than the schedule gets.
   Point point(double t) const { return {t, schedule_.at(t, {"t"})}; }
   Point point_of_level(double sigma_over_alpha) const;
   // Whether the step ends at clean data.
   bool to_data() const { return to().sigma == 0 && to().gamma == 0; }
+  // Where the run begins, where the last step ends, and whether that is clean data.
+  const nwr_coeffs& run_begin() const { return points_[0].at; }
+  const nwr_coeffs& run_end() const { return points_[steps_].at; }
+  bool ends_at_data() const { return run_end().sigma == 0 && run_end().gamma == 0; }
   // Growth of lambda over this step, and over the one before.
   double h() const { return growth(step_); }
   double h_before() const { return growth(step_ - 1); }
@@ -155,13 +165,22 @@ class Stage {
 
 // One entry of the catalogue: pure functions of coefficients.
 struct SamplerKind : Entry {
-  void (*plan)(Stage& stage);
+  void (*plan)(Stage& stage) = nullptr;
   // What happens to x before a step's first evaluation, as a call of again(); without one, nothing.
   // It is computed in the pass that ends the step before, so that pass may draw no other noise.
   void (*open)(Stage& stage) = nullptr;
   // Whether the first step cannot be taken from where alpha is 0, whatever the model predicts.
   bool (*needs_alpha)(const Settings& settings) = nullptr;
+
+  // The kind that does the work: itself, or that of which it is a preset.
+  const SamplerKind& base() const {
+    return preset_of ? static_cast<const SamplerKind&>(*preset_of) : *this;
+  }
 };
+
+// Kinds that are others with settings of their own, after all others in the catalogue.
+size_t sampler_preset_count();
+const SamplerKind& sampler_preset(size_t index);
 
 // Settings that every sampler has, after its own.
 inline constexpr Param kSamplerParams[] = {

@@ -69,6 +69,18 @@ size_t find_param(const Entry& entry, std::string_view key) {
 
 }  // namespace
 
+double default_of(const Entry& entry, size_t index) {
+  const Param& param = entry.param(index);
+  double value = param.default_value;
+  for_each_name(entry.preset, [&](std::string_view item) {
+    const size_t equals = item.find('=');
+    if (item.substr(0, equals) == param.name) {
+      value = value_of(entry, param, item.substr(equals + 1));
+    }
+  });
+  return value;
+}
+
 Spec parse_spec(std::string_view text, const char* argument) {
   Spec spec;
   const size_t open = text.find('(');
@@ -106,7 +118,7 @@ Settings::Settings(const Entry& entry, const Spec& spec, const nwr_param* params
                    uint32_t param_count)
     : entry_(&entry) {
   values_.reserve(entry.param_count());
-  for (size_t i = 0; i < entry.param_count(); ++i) values_.push_back(entry.param(i).default_value);
+  for (size_t i = 0; i < entry.param_count(); ++i) values_.push_back(default_of(entry, i));
   std::vector<bool> seen(entry.param_count(), false);
   for (const Spec::Item& item : spec.items) {
     const Param& param = entry.param(find_param(entry, item.key));
@@ -150,7 +162,7 @@ std::string Settings::spec() const {
   bool open = false;
   for (size_t i = 0; i < values_.size(); ++i) {
     const Param& param = entry_->param(i);
-    if (i >= entry_->params.count && values_[i] == param.default_value) continue;
+    if (i >= entry_->own_count() && values_[i] == param.default_value) continue;
     append(out, open ? "," : "(");
     open = true;
     append(out, param.name);

@@ -565,7 +565,13 @@ TEST(Noise, ByCallbackEqualsNoiseByGenerator) {
         // One step draws nothing: the last, which ends on clean data, or with edm the first, which
         // nothing can be noisier than. A correction draws in every step.
         const size_t steps = plan.steps - (plan.sampler == "pc" ? 0 : 1);
-        EXPECT_EQ(of_start + (is_stochastic(sampler) ? steps : 0), host.draws.size());
+        // Samplers with inner points draw there too, but for the first step, from pure noise.
+        size_t a_step = is_stochastic(sampler) ? 1 : 0;
+        if (plan.sampler == "dpmpp-sde") a_step = 2;
+        if (plan.sampler == "seeds-3") a_step = 3;
+        const bool once = plan.sampler.find("restart") != std::string::npos;
+        const size_t inner = a_step > 1 ? a_step - 1 : 0;
+        EXPECT_EQ(of_start + (once ? 1 : a_step * steps - inner), host.draws.size());
       }
     }
   }

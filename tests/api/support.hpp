@@ -232,16 +232,36 @@ inline Tensor scalar(double value) { return Tensor(NWR_F64, {}).fill({value}); }
 // ---- a model that is known ----------------------------------------------------------------------
 
 constexpr nwr_quantity kPredictions[] = {NWR_DATA, NWR_NOISE, NWR_VELOCITY, NWR_SCORE, NWR_ANGULAR};
-constexpr const char* kSamplers[] = {"euler",    "heun",
-                                     "ddim",     "ddim(eta=0.7)",
-                                     "ddpm",     "ddpm(variance=large)",
-                                     "dpmpp-2m", "dpmpp-2m(solver=heun)",
-                                     "rk4",      "reab(order=4)",
-                                     "pc",       "euler-maruyama(diffusion=sigma)",
-                                     "edm",      "edm(s_churn=20)"};
+constexpr const char* kSamplers[] = {"euler",
+                                     "heun",
+                                     "ddim",
+                                     "ddim(eta=0.7)",
+                                     "ddpm",
+                                     "ddpm(variance=large)",
+                                     "dpmpp-2m",
+                                     "dpmpp-2m(solver=heun)",
+                                     "rk4",
+                                     "reab(order=4)",
+                                     "pc",
+                                     "euler-maruyama(diffusion=sigma)",
+                                     "edm",
+                                     "edm(s_churn=20)",
+                                     "unipc(order=3)",
+                                     "sa-solver(order=3,mode=pece)",
+                                     "dpmpp-sde",
+                                     "seeds-3",
+                                     "dpm-singlestep(order=3)",
+                                     "er-sde",
+                                     "dpmpp-3m-sde",
+                                     "restart(s_min=1,s_max=2)",
+                                     "pndm",
+                                     "dpm-2-ancestral",
+                                     "dormand-prince"};
 inline bool is_stochastic(const std::string& sampler) {
-  for (const char* sign : {"ddpm", "eta", "churn", "pc", "diffusion"}) {
-    if (sampler.find(sign) != std::string::npos) return true;
+  for (const char* sign : {"ddpm", "eta", "churn", "pc", "diffusion", "sa-solver", "sde", "seeds",
+                           "restart", "ancestral"}) {
+    const bool found = sampler.find(sign) != std::string::npos;
+    if (found && sampler != "unipc(order=3)") return true;
   }
   return false;
 }

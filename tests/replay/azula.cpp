@@ -1,13 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owns azula's recorded trajectories, one a file, in terms of our samplers. Must not know other
 // peers.
+#include <cctype>
 #include <cmath>
+#include <numeric>
 
 #include "formats.hpp"
 #include "paths.hpp"
 
 namespace replay {
 namespace {
+
+std::string sampler_of(const std::string& name, const Recording& recording) {
+  const auto number = [&](const char* key, double other) {
+    return text(number_or(recording.settings(), key, other));
+  };
+  if (name == "DDPMSampler") return "ddpm";
+  if (name == "DDIMSampler") return spec("azula.ddim", {{"eta", number("eta", 0)}});
+  if (name == "ItoSampler") {
+    return spec("azula.ito",
+                {{"eta", number("eta", 1)}, {"temperature", number("temperature", 1)}});
+  }
+  if (name == "PCSampler") {
+    return spec("azula.pc",
+                {{"corrections", number("corrections", 1)}, {"delta", number("delta", 0.01)}});
+  }
+  std::string kind = "azula.";
+  for (const char c : name.substr(0, name.find("Sampler"))) {
+    kind += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return spec(kind, {{"order", number("order", 2)}});
+}
 
 Plan plan_azula(Check& check, const Recording& recording) {
   const std::string name = recording.sampler_class();
@@ -28,15 +51,21 @@ Plan plan_azula(Check& check, const Recording& recording) {
   check.level("sigmas", sigmas, recording.at("sigmas"));
 
   Plan plan;
-  const bool ancestral = name == "DDPMSampler" || name == "DDIMSampler";
-  if (ancestral) {
+  const bool one = name != "EulerSampler" && name != "HeunSampler";
+  const std::string ours = one ? sampler_of(name, recording) : "";
+  if (one) {
     plan.schedule = path;
-    plan.sampler =
-        name == "DDPMSampler"
-            ? "ddpm"
-            : spec("azula.ddim", {{"eta", text(number_or(recording.settings(), "eta", 0))}});
+    plan.sampler = ours;
     set_times(plan, {times});
-    check.require(recording.at("noises").size() == plan.evaluations.size(), "count of noises");
+    if (name == "PCSampler") {
+      // The corrector's evaluation stands at the predictor's time.
+      set_calls(plan, recording, {times},
+                [](const Json& call) { return to_number(member(call, "t")); });
+    }
+    if (name.find("AB") != std::string::npos) {
+      // Weights by systems of equations that are not centred, and REAB's by a trapezoid.
+      check.set_tolerance(name == "REABSampler" ? 5e-5 : 1e-8);
+    }
   } else {
     // These step x/alpha along sigma/alpha.
     plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(ratios.front())}}));
@@ -44,20 +73,20 @@ Plan plan_azula(Check& check, const Recording& recording) {
     set_times(plan, {ratios}, name == "HeunSampler" ? 2 : 1);
     plan.final_scale = alphas.back();
   }
-  size_t step = 0;
   for (size_t i = 0; i < plan.evaluations.size(); ++i) {
     Evaluation& at = plan.evaluations[i];
-    if (step < plan.step_starts.size() && plan.step_starts[step] == i) ++step;
-    // The second stage of a step is where the next begins.
-    const size_t point = plan.step_starts[step - 1] == i ? step - 1 : step;
-    at.alpha = alphas[point];
+    // Heun's second stage of a step is where the next begins, the corrector's where its own does.
+    size_t point = i;
+    if (name == "HeunSampler") point = (i + 1) / 2;
+    if (name == "PCSampler") point = i * static_cast<size_t>(steps) / plan.evaluations.size();
+    at.alpha = alphas.at(point);
     at.sigma = sigmas[point];
     at.model_time = times[point];
-    if (ancestral) {
-      at.request.noise = static_cast<int>(i);
-    } else {
-      at.request.scale = alphas[point];
-    }
+    if (!one) at.request.scale = at.alpha;
+  }
+  if (!recording.at("noises").empty() && number_or(recording.settings(), "eta", 1) != 0) {
+    plan.draws.emplace(recording.at("noises").size());
+    std::iota(plan.draws->begin(), plan.draws->end(), 0);
   }
   // Sampler.init for data of this variance, which every recording was made with.
   constexpr double kDataVariance = 0.35;
@@ -70,7 +99,9 @@ Plan plan_azula(Check& check, const Recording& recording) {
 
 Planner plan_of_azula(const Json& file) {
   const std::string name = text_or(file, "class", "");
-  for (const char* ours : {"DDPMSampler", "DDIMSampler", "EulerSampler", "HeunSampler"}) {
+  for (const char* ours :
+       {"DDPMSampler", "DDIMSampler", "EulerSampler", "HeunSampler", "ItoSampler", "PCSampler",
+        "zABSampler", "vABSampler", "zEABSampler", "xEABSampler", "REABSampler"}) {
     if (name == ours) return plan_azula;
   }
   throw Unsupported{"sampler " + name + " is not in this version"};

@@ -2,6 +2,7 @@
 // Owns the schedulers of diffusers in terms of ours. Must not know other peers.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "diffusers_grid.hpp"
 #include "formats.hpp"
@@ -70,7 +71,10 @@ void place_model(Plan& plan, const Schedule& table) {
 
 Plan plan_discrete(Check& check, const Recording& recording, Numbers& timesteps) {
   const Json& config = recording.config();
-  refuse(config, {"clip_sample", "thresholding"});
+  // CogVideoX's class has the setting and ignores it.
+  if (recording.sampler_class() != "CogVideoXDDIMScheduler") {
+    refuse(config, {"clip_sample", "thresholding"});
+  }
   Plan plan;
   plan.schedule = discrete_schedule(config, false);
   const auto [form, quantity] = prediction_of(recording);
@@ -102,6 +106,89 @@ Plan plan_ddim(Check& check, const Recording& recording) {
   for (size_t i = 0; i < plan.evaluations.size(); ++i) {
     plan.evaluations[i].request.noise = static_cast<int>(i);
   }
+  return plan;
+}
+
+// The same step upwards; the peer asks its model at the time to which a step goes.
+Plan plan_ddim_inverse(Check& check, const Recording& recording) {
+  const Json& config = recording.config();
+  refuse(config, {"clip_sample"});
+  Plan plan;
+  plan.schedule = discrete_schedule(config, false);
+  const auto [form, quantity] = prediction_of(recording);
+  plan.form = form;
+  plan.prediction = quantity;
+  check_probe(check, recording, plan.schedule);
+  const Numbers timesteps = recording.numbers("timesteps");
+  const double steps = to_number(member(recording.file(), "num_inference_steps"));
+  const double count = static_cast<double>(discrete_count(config)),
+               width = std::floor(count / steps);
+  const double data_end = flag_or(config, "set_alpha_to_one", true) ? -1 : 0;
+  Numbers from;
+  for (const double t : timesteps) {
+    from.push_back(t >= width ? std::min(t - width, count - 1) : data_end);
+  }
+  std::vector<Numbers> runs;
+  for (size_t i = 0; i < from.size(); ++i) {
+    if (i == 0 || timesteps[i - 1] != from[i]) runs.push_back({from[i]});
+    runs.back().push_back(timesteps[i]);
+  }
+  set_times(plan, runs);
+  plan.sampler = "ddim";
+  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
+    const nwr_coeffs c = coefficients(plan.schedule, timesteps[i]);
+    plan.evaluations[i].alpha = c.alpha;
+    plan.evaluations[i].sigma = c.sigma;
+    plan.evaluations[i].model_time = timesteps[i];
+  }
+  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
+  return plan;
+}
+
+// Each time once: a step may ask the model up to four times.
+Plan plan_pndm(Check& check, const Recording& recording) {
+  const Json& config = recording.config();
+  Plan plan;
+  plan.schedule = discrete_schedule(config, false);
+  const auto [form, quantity] = prediction_of(recording);
+  if (form != Form::noise) {
+    throw Unsupported{"averages of another prediction than noise are not in this version"};
+  }
+  plan.form = form;
+  plan.prediction = quantity;
+  check_probe(check, recording, plan.schedule);
+  if (text_or(config, "timestep_spacing", "leading") != "leading") {
+    throw Unsupported{"values of steps that end where none begins are not in this version"};
+  }
+  const double steps = to_number(member(recording.file(), "num_inference_steps"));
+  const double width = std::floor(static_cast<double>(discrete_count(config)) / steps);
+  const double data_end = flag_or(config, "set_alpha_to_one", false) ? -1 : 0;
+  const bool prk = !flag_or(config, "skip_prk_steps", false);
+  Numbers times = *ancestral_grid(recording, plan.schedule).timesteps, asked, warm;
+  for (size_t i = 0; i < times.size(); ++i) {
+    const double t = times[i], middle = t - std::floor(width / 2);
+    if (prk && i < 3) {
+      warm.insert(warm.end(), {t, middle, middle, t - width});
+      continue;
+    }
+    asked.push_back(t);
+    if (!prk && i == 1) asked.push_back(t);
+  }
+  check.state("plms_timesteps", asked, recording.at("plms_timesteps"));
+  if (prk) check.state("prk_timesteps", warm, recording.at("prk_timesteps"));
+  asked.insert(asked.begin(), warm.begin(), warm.end());
+  check.state("timesteps", asked, recording.at("timesteps"));
+  times.push_back(times.back() >= width ? times.back() - width : data_end);
+  plan.times = {times};
+  for (size_t i = 0; i < asked.size(); ++i) {
+    plan.step_starts.push_back(i);
+    plan.evaluations.emplace_back();
+    plan.evaluations.back().request.time = asked[i];
+  }
+  plan.count = times.size() - 1;
+  plan.sampler = spec("pndm", {{"start", prk ? "runge-kutta" : "heun"}});
+  place_model(plan, plan.schedule);
+  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
   return plan;
 }
 
@@ -194,30 +281,49 @@ ExpectedGrid repeated(ExpectedGrid grid) {
   return grid;
 }
 
-Plan plan_sigma_space(Check& check, const Recording& recording, bool heun) {
+// The classes that step x/alpha in sigma/alpha, by what they are here.
+struct SigmaSpace {
+  std::string sampler;
+  // Evaluations a step, but one in the last; where the second stands in a step between levels.
+  int evaluations = 1;
+  std::function<double(double from, double to)> inner;
+  int draws_per_step = 0;
+};
+
+Plan plan_sigma_space(Check& check, const Recording& recording, const SigmaSpace& ours) {
   const Json& config = recording.config();
-  refuse_churn(recording);
+  if (number_or(recording.settings(), "s_churn", 0) > 0) {
+    throw Unsupported{"noise added after the model was asked is not in this version"};
+  }
   refuse(config, {"clip_sample"});
   const Schedule table = discrete_schedule(config, true);
   check_probe(check, recording, table);
   const Numbers levels = recording.numbers("sigmas");
-  Numbers times = heun ? without_repeats(levels) : levels;
-  const ExpectedGrid expected = euler_grid(recording, table, times);
-  check_grid(check, recording, heun ? repeated(expected) : expected);
+  const bool two = ours.evaluations == 2;
+  Numbers times = two ? without_repeats(levels) : levels;
+  if (!ours.inner) {
+    const ExpectedGrid expected = euler_grid(recording, table, times);
+    check_grid(check, recording, two ? repeated(expected) : expected);
+  }
   // Some grids of the peer have a level too many.
-  const size_t steps = heun ? times.size() - 1 : recording.step_count();
+  const size_t steps = two ? (recording.step_count() + 1) / 2 : recording.step_count();
   if (times.size() < steps + 1) throw Malformed("fewer sigmas than steps");
   times.resize(steps + 1);
 
   Plan plan;
   plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(times.front())}}));
-  plan.sampler = std::string(heun ? "heun" : "euler") + "(unit_input=1)";
+  plan.sampler = ours.sampler;
   const auto [form, quantity] = prediction_of(recording);
   if (form == Form::flow)
     throw Unsupported{"flow_prediction in sigma space is not in this version"};
   plan.form = form;
   plan.prediction = quantity;
-  set_times(plan, {times}, heun ? 2 : 1);
+  set_times(plan, {times}, ours.evaluations);
+  for (size_t i = 0; ours.inner && i + 1 < steps; ++i) {
+    Request& request = plan.evaluations[2 * i + 1].request;
+    request.time = ours.inner(times[i], times[i + 1]);
+    request.time_tolerance = (recording.single() ? 1e-5 : 1e-11) * (1 + request.time);
+  }
   const bool continuous = recording.model_kind() == "edmlog";
   if (!continuous && recording.model_kind() != "vp") {
     throw Unsupported{"model " + recording.model_kind() + " is not in this version"};
@@ -233,7 +339,33 @@ Plan plan_sigma_space(Check& check, const Recording& recording, bool heun) {
   const double largest = *std::max_element(levels.begin(), levels.end());
   plan.start = checked_init(
       check, recording, init_scale(check, recording, leading ? std::hypot(largest, 1) : largest));
+  if (ours.draws_per_step > 0) {
+    // The last step, to sigma = 0, adds nothing.
+    plan.draws.emplace((steps - 1) * static_cast<size_t>(ours.draws_per_step));
+    std::iota(plan.draws->begin(), plan.draws->end(), 0);
+  }
   return plan;
+}
+
+double ancestral_middle(double from, double to) {
+  const double up = to * std::sqrt((1 - to / from) * (1 + to / from));
+  return std::sqrt(from * std::sqrt((to - up) * (to + up)));
+}
+
+SigmaSpace sigma_space_of(const std::string& name, const Recording& recording) {
+  const auto middle = [](double from, double to) { return std::sqrt(from * to); };
+  const std::string order = text(number_or(recording.settings(), "order", 4));
+  const std::string scale = text(number_or(recording.settings(), "s_noise", 1));
+  if (name == "EulerDiscreteScheduler") return {"euler(unit_input=1)", 1, {}};
+  if (name == "HeunDiscreteScheduler") return {"heun(unit_input=1)", 2, {}};
+  if (name == "EulerAncestralDiscreteScheduler") return {"euler-ancestral(unit_input=1)", 1, {}, 1};
+  if (name == "LMSDiscreteScheduler")
+    return {"diffusers.lms(unit_input=1,order=" + order + ")", 1, {}};
+  if (name == "KDPM2DiscreteScheduler") return {"dpm-2(unit_input=1)", 2, middle};
+  if (name == "KDPM2AncestralDiscreteScheduler") {
+    return {"dpm-2-ancestral(unit_input=1)", 2, ancestral_middle, 1};
+  }
+  return {"diffusers.dpm-sde(unit_input=1,s_noise=" + scale + ")", 2, middle, 2};
 }
 
 Plan plan_edm_euler(Check& check, const Recording& recording) {
@@ -252,32 +384,157 @@ Plan plan_edm_euler(Check& check, const Recording& recording) {
 
 // ---- DPM-Solver multistep --------------------------------------------------------------------
 
-std::string multistep_sampler(const Recording& recording) {
+struct Named {
+  std::string sampler;
+  bool draws = false;
+};
+
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+// "yes" for orders as steps are left, "last" for the last step alone.
+std::string lower_orders(const Recording& recording) {
   const Json& config = recording.config();
-  const double order = number_or(config, "solver_order", 2);
-  const std::string algorithm = text_or(config, "algorithm_type", "dpmsolver++");
-  refuse(config, {"thresholding"});
-  if (order == 1 && (algorithm == "dpmsolver++" || algorithm == "dpmsolver")) return "ddim";
-  if (algorithm != "dpmsolver++") {
-    throw Unsupported{"algorithm_type " + algorithm + " is not in this version"};
-  }
-  if (order != 2) throw Unsupported{"solver_order " + text(order) + " is not in this version"};
+  if (flag_or(config, "lower_order_final", true) && recording.step_count() < 15) return "yes";
+  return flag_or(config, "euler_at_final", false) ? "last" : "no";
+}
+
+std::string solver_of(const Json& config) {
   const std::string solver = text_or(config, "solver_type", "midpoint");
   if (solver != "midpoint" && solver != "heun") {
     throw Unsupported{"solver_type " + solver + " is not in this version"};
   }
-  const bool last_is_first_order =
-      flag_or(config, "euler_at_final", false) ||
-      (flag_or(config, "lower_order_final", true) && recording.step_count() < 15) ||
-      text_or(config, "final_sigmas_type", "zero") == "zero";
-  return spec("dpmpp-2m",
-              {{"solver", solver}, {"lower_order_final", last_is_first_order ? "1" : "0"}});
+  return solver;
 }
 
-Plan plan_multistep(Check& check, const Recording& recording) {
+Named multistep_sampler(Check&, const Recording& recording) {
+  const Json& config = recording.config();
+  const double order = number_or(config, "solver_order", 2);
+  const std::string algorithm = text_or(config, "algorithm_type", "dpmsolver++");
+  refuse(config, {"thresholding"});
+  const Settings last = {{"lower_order_final", lower_orders(recording)}};
+  const Settings both = {last[0], {"solver", solver_of(config)}};
+  if (order == 1 && algorithm == "dpmsolver++") return {"ddim"};
+  if (order == 1 && algorithm == "sde-dpmsolver++") return {"euler-ancestral", true};
+  if (algorithm == "dpmsolver++") {
+    return {order == 2 ? spec("dpmpp-2m", both) : spec("diffusers.dpmpp-3m", both)};
+  }
+  if (algorithm == "sde-dpmsolver++") {
+    if (order == 3) {
+      throw Unsupported{
+          "third order of sde-dpmsolver++, of the wrong sign, is a defect of the peer"};
+    }
+    return {spec("dpmpp-2m-sde", both), true};
+  }
+  Settings noise = both;
+  noise.push_back({"order", text(order)});
+  noise.push_back({"eta", algorithm == "sde-dpmsolver" ? "1" : "0"});
+  return {spec("diffusers.dpm-solver", noise), algorithm == "sde-dpmsolver"};
+}
+
+Named multistep_sde(const Recording& recording) {
+  return {spec("dpmpp-2m-sde", {{"lower_order_final", lower_orders(recording)},
+                                {"solver", solver_of(recording.config())}}),
+          true};
+}
+
+// The peer's own list of orders.
+void check_orders(Check& check, const Recording& recording, double order, bool lowers) {
+  if (!recording.has_own("order_list")) return;
+  const Json& list = recording.part()["order_list"];
+  const double n = static_cast<double>(list.size());
+  for (double i = 0; i < n; ++i) {
+    const bool last = i + 1 == n;
+    const bool to_zero = text_or(recording.config(), "final_sigmas_type", "zero") == "zero";
+    const bool one = last && (to_zero || (lowers && std::fmod(n, order) == 0));
+    check.equal("order_list", one ? 1 : std::fmod(i, order) + 1, list[static_cast<size_t>(i)]);
+  }
+}
+
+Named singlestep_sampler(Check& check, const Recording& recording) {
+  const Json& config = recording.config();
+  refuse(config, {"thresholding"});
+  const double order = number_or(config, "solver_order", 2);
+  const std::string algorithm = text_or(config, "algorithm_type", "dpmsolver++");
+  const bool data = algorithm.find("++") != std::string::npos, sde = algorithm[0] == 's';
+  const bool lowers = flag_or(config, "lower_order_final", false) ||
+                      text_or(config, "final_sigmas_type", "zero") == "zero";
+  check_orders(check, recording, order, lowers);
+  return {spec("diffusers.dpm-singlestep", {{"order", text(order)},
+                                            {"predict", data ? "data" : "noise"},
+                                            {"solver", solver_of(config)},
+                                            {"eta", sde ? "1" : "0"},
+                                            {"lower_order_final", lowers ? "yes" : "no"}}),
+          sde};
+}
+
+Named deis_sampler(Check&, const Recording& recording) {
+  const Json& config = recording.config();
+  refuse(config, {"thresholding"});
+  return {spec("diffusers.deis", {{"order", text(number_or(config, "solver_order", 2))},
+                                  {"lower_order_final", lower_orders(recording)}})};
+}
+
+Named unipc_sampler(Check&, const Recording& recording) {
+  const Json& config = recording.config();
+  refuse(config, {"thresholding"});
+  if (has(config, "solver_p")) throw Unsupported{"solver_p is not in this version"};
+  const Json& disabled = has(config, "disable_corrector") ? config["disable_corrector"] : Json();
+  for (size_t i = 0; i < disabled.size(); ++i) {
+    if (to_number(disabled[i]) != static_cast<double>(i)) {
+      throw Unsupported{"disable_corrector in the middle of a run is not in this version"};
+    }
+  }
+  const bool lowers = flag_or(config, "lower_order_final", true);
+  return {
+      spec("diffusers.unipc", {{"order", text(number_or(config, "solver_order", 2))},
+                               {"variant", text_or(config, "solver_type", "bh2")},
+                               {"predict", flag_or(config, "predict_x0", true) ? "data" : "noise"},
+                               {"corrector_begin", std::to_string(disabled.size())},
+                               {"lower_order_final", lowers ? "yes" : "no"}})};
+}
+
+Named helios_sampler(Check& check, const Recording& recording) {
+  const Json& config = recording.config();
+  if (number_or(config, "stages", 1) != 1) {
+    throw Unsupported{"stages of growing pictures are not in this version"};
+  }
+  return text_or(config, "scheduler_type", "") == "euler" ? Named{"euler"}
+                                                          : unipc_sampler(check, recording);
+}
+
+// Where the peer's own tau is 1: at timesteps from 200 to 800.
+bool is_noisy(double t) { return t >= 200 && t <= 800; }
+
+Named sa_sampler(Check&, const Recording& recording) {
+  const Json& config = recording.config();
+  refuse(config, {"thresholding"});
+  const Numbers timesteps = recording.numbers("timesteps"), levels = recording.numbers("sigmas");
+  const bool flow = flag_or(config, "use_flow_sigmas", false);
+  double low = 1e300, high = 0;
+  for (size_t i = 0; i < timesteps.size(); ++i) {
+    if (!is_noisy(timesteps[i])) continue;
+    const double level = flow ? levels[i] / (1 - levels[i]) : levels[i];
+    low = std::min(low, level * (1 - 1e-9)), high = std::max(high, level * (1 + 1e-9));
+  }
+  const bool data = text_or(config, "algorithm_type", "data_prediction") == "data_prediction";
+  const bool lowers = flag_or(config, "lower_order_final", true);
+  return {spec("diffusers.sa-solver",
+               {{"order", text(number_or(config, "predictor_order", 2))},
+                {"corrector_order", text(number_or(config, "corrector_order", 2))},
+                {"predict", data ? "data" : "noise"},
+                {"simple", data ? "yes" : "no"},
+                {"s_min", text(low)},
+                {"s_max", text(high)},
+                {"lower_order_final", lowers ? "yes" : "no"}}),
+          true};
+}
+
+Plan plan_multistep(Check& check, const Recording& recording,
+                    Named (*sampler)(Check& check, const Recording& recording), bool has_grid) {
   const Json& config = recording.config();
   Plan plan;
-  plan.sampler = multistep_sampler(recording);
+  const Named ours = sampler(check, recording);
+  plan.sampler = ours.sampler;
   const auto [form, quantity] = prediction_of(recording);
   plan.form = form;
   plan.prediction = quantity;
@@ -285,7 +542,7 @@ Plan plan_multistep(Check& check, const Recording& recording) {
   const Numbers timesteps = recording.numbers("timesteps");
   double scale = 1;
   if (flag_or(config, "use_flow_sigmas", false)) {
-    check_grid(check, recording, multistep_flow_grid(recording));
+    if (has_grid) check_grid(check, recording, multistep_flow_grid(recording));
     plan.schedule = make_schedule("linear");
     Numbers times;
     for (const double s : levels) times.push_back(1 - s);
@@ -304,38 +561,63 @@ Plan plan_multistep(Check& check, const Recording& recording) {
       throw Unsupported{"flow_prediction of a VP model is not in this version"};
     const Schedule table = discrete_schedule(config, true);
     check_probe(check, recording, table);
-    check_grid(check, recording, multistep_grid(recording, table));
-    plan.schedule = ratio_schedule(levels.front());
+    if (has_grid) check_grid(check, recording, multistep_grid(recording, table));
+    plan.schedule = ratio_schedule(std::max(levels.front(), levels.back()));
     set_times(plan, {levels});
     place_vp_model(plan, timesteps, table, false);
   }
   plan.start = checked_init(check, recording, init_scale(check, recording, scale));
+  // Differences of a logarithm's polynomials, which single precision rounds coarsely.
+  if (ours.sampler.find("deis") != std::string::npos) plan.single_scale = 80;
+  // Its last step is ours to 1e-9 only.
+  if (recording.sampler_class() == "HeliosScheduler") check.set_tolerance(1e-8);
+  if (!ours.draws) return plan;
+  // The peers draw in every step, whether it adds noise or not.
+  const bool sa = ours.sampler.find("sa-solver") != std::string::npos;
+  plan.draws.emplace();
+  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
+    const bool adds = levels[i + 1] > 0 && levels[i + 1] != levels[i];
+    if (adds && (!sa || is_noisy(timesteps[i]))) plan.draws->push_back(i);
+  }
   return plan;
 }
 
 Plan plan_edm_multistep(Check& check, const Recording& recording) {
   Plan plan = plan_edm_euler(check, recording);
-  plan.sampler = multistep_sampler(recording);
+  const Named ours = multistep_sampler(check, recording);
+  plan.sampler = ours.sampler;
+  if (ours.draws) draw_all(plan, recording);
   return plan;
 }
 
 // ---- flow matching ---------------------------------------------------------------------------
 
-Plan plan_flow(Check& check, const Recording& recording, bool heun) {
+Plan plan_flow(Check& check, const Recording& recording, const Named& ours, bool has_grid) {
+  const bool heun = ours.sampler == "heun";
   const Json& config = recording.config();
-  refuse_churn(recording);
-  refuse(config, {"stochastic_sampling"});
+  if (number_or(recording.settings(), "s_churn", 0) > 0) {
+    throw Unsupported{"noise added after the model was asked is not in this version"};
+  }
   if (recording.has_any("per_token_base")) {
     throw Unsupported{"per_token_timesteps is not in this version"};
   }
-  const ExpectedGrid expected = flow_grid(recording);
-  check_grid(check, recording, heun ? repeated(expected) : expected);
+  if (has_grid) {
+    const ExpectedGrid expected = flow_grid(recording);
+    check_grid(check, recording, heun ? repeated(expected) : expected);
+  }
   const Numbers levels = recording.numbers("sigmas");
+  if (has(member(recording.file(), "set_timesteps_kwargs"), "sigmas") && !has_grid) {
+    Numbers clock;
+    for (const double s : levels) clock.push_back(s * static_cast<double>(discrete_count(config)));
+    check.state("sigmas", levels,
+                member(member(recording.file(), "set_timesteps_kwargs"), "sigmas"));
+    check.state("timesteps", clock, recording.at("timesteps"));
+  }
   Numbers times;
   for (const double s : heun ? without_repeats(levels) : levels) times.push_back(1 - s);
   Plan plan;
   plan.schedule = make_schedule("linear");
-  plan.sampler = heun ? "heun" : "euler";
+  plan.sampler = ours.sampler;
   plan.form = Form::flow;
   plan.prediction = NWR_VELOCITY;
   set_times(plan, {times}, heun ? 2 : 1);
@@ -349,22 +631,194 @@ Plan plan_flow(Check& check, const Recording& recording, bool heun) {
     at.request.feed_output = -1;
   }
   plan.start = checked_init(check, recording, init_scale(check, recording, 1));
+  if (ours.draws) draw_all(plan, recording);
+  return plan;
+}
+
+Named flow_sampler(Check& check, const std::string& name, const Recording& recording) {
+  const Json& config = recording.config();
+  if (name == "FlowMatchHeunDiscreteScheduler") return {"heun"};
+  if (has(config, "scale_factors")) throw Unsupported{"scale_factors are not in this version"};
+  if (name == "FlowMatchLCMScheduler" || flag_or(config, "stochastic_sampling", false)) {
+    return {"lcm", true};
+  }
+  if (name == "LTXEulerAncestralRFScheduler") {
+    // Its levels go through single precision.
+    check.set_tolerance(1e-8);
+    return {spec("euler-ancestral", {{"noise", "flow"},
+                                     {"eta", text(number_or(config, "eta", 1))},
+                                     {"s_noise", text(number_or(config, "s_noise", 1))}}),
+            true};
+  }
+  return {"euler"};
+}
+
+// ---- distilled models ------------------------------------------------------------------------
+
+Plan plan_lcm(Check& check, const Recording& recording, bool trajectory) {
+  const Json& config = recording.config();
+  refuse(config, {"clip_sample", "thresholding"});
+  Plan plan;
+  plan.schedule = discrete_schedule(config, false);
+  const auto [form, quantity] = prediction_of(recording);
+  plan.form = form;
+  plan.prediction = quantity;
+  check_probe(check, recording, plan.schedule);
+  Numbers times = recording.numbers("timesteps");
+  times.push_back(trajectory ? 0 : -1);
+  const double gamma = number_or(recording.settings(), "eta", 0.3);
+  plan.sampler =
+      trajectory
+          ? spec("tcd", {{"gamma", text(gamma)}})
+          : spec("lcm", {{"timestep_scaling", text(number_or(config, "timestep_scaling", 10))}});
+  set_times(plan, {times});
+  place_model(plan, plan.schedule);
+  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
+  if (trajectory && gamma == 0) return plan;
+  plan.draws.emplace(plan.evaluations.size() - 1);
+  std::iota(plan.draws->begin(), plan.draws->end(), 0);
+  return plan;
+}
+
+Plan plan_consistency(Check& check, const Recording& recording) {
+  const Json& config = recording.config();
+  if (flag_or(config, "clip_denoised", true)) {
+    throw Unsupported{"clip_denoised is not in this version"};
+  }
+  const double data = number_or(config, "sigma_data", 0.5);
+  const double least = number_or(config, "sigma_min", 0.002);
+  Numbers levels = recording.numbers("sigmas");
+  levels.resize(recording.step_count());
+  levels.push_back(least);
+  Plan plan;
+  plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(levels.front())}}));
+  plan.sampler = spec("consistency", {{"sigma_min", text(least)},
+                                      {"s_noise", text(number_or(config, "s_noise", 1))}});
+  plan.form = Form::preconditioned;
+  plan.prediction = NWR_DATA;
+  set_times(plan, {levels});
+  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
+    Evaluation& at = plan.evaluations[i];
+    const double off = levels[i] - least;
+    at.model_time = recording.numbers("timesteps").at(i);
+    at.sigma = levels[i];
+    at.input_scale = 1 / std::hypot(levels[i], data);
+    at.request.feed_state = data * data / (off * off + data * data);
+    at.request.feed_output = off * data * at.input_scale;
+  }
+  plan.start = checked_init(check, recording, init_scale(check, recording, levels.front()));
+  plan.draws.emplace(levels.size() - 2);
+  std::iota(plan.draws->begin(), plan.draws->end(), 0);
+  return plan;
+}
+
+// x = cos(t) data + sin(t) noise of the scale of data; the peer's first time is beyond pi/2
+// by rounding, which our schedule is not: the model's answer is handed over as data.
+Plan plan_trigflow(Check& check, const Recording& recording) {
+  Plan plan;
+  const auto path = [](double t, nwr_coeffs& c) {
+    c.alpha = std::fmax(std::cos(t), 0), c.sigma = std::sin(t);
+    c.dalpha = -c.sigma, c.dsigma = c.alpha;
+    c.log_alpha = std::log(c.alpha);
+  };
+  const Numbers times = recording.numbers("timesteps");
+  plan.schedule = make_custom(times.front(), 0, path);
+  plan.form = Form::preconditioned;
+  plan.prediction = NWR_DATA;
+  const double scale = number_or(recording.config(), "sigma_data", 0.5);
+  plan.sampler = spec("lcm", {{"s_noise", text(scale)}});
+  set_times(plan, {times});
+  for (Evaluation& at : plan.evaluations) {
+    const double c = std::cos(at.request.time), s = std::sin(at.request.time);
+    at.alpha = c, at.sigma = s * scale;
+    at.request.feed_state = c, at.request.feed_output = -s;
+  }
+  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
+  draw_all(plan, recording);
+  return plan;
+}
+
+// The SDE form in sigma itself, its model's clock 2/pi atan(sigma).
+Plan plan_cosine(Check& check, const Recording& recording) {
+  const Numbers levels = recording.numbers("sigmas"), timesteps = recording.numbers("timesteps");
+  Plan plan;
+  plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(levels.front())}}));
+  plan.sampler = multistep_sde(recording).sampler;
+  const ExpectedGrid grid = edm_grid(recording);
+  if (grid.sigmas) check.level("sigmas", *grid.sigmas, recording.at("sigmas"));
+  set_times(plan, {levels});
+  const double data = number_or(recording.config(), "sigma_data", 1);
+  plan.form = Form::preconditioned;
+  plan.prediction = NWR_DATA;
+  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
+    Evaluation& at = plan.evaluations[i];
+    const double norm = std::hypot(levels[i], data);
+    at.model_time = timesteps.at(i);
+    at.sigma = levels[i];
+    at.input_scale = 1 / norm;
+    at.request.feed_state = data * data / (norm * norm);
+    at.request.feed_output = -levels[i] * data / norm;
+  }
+  plan.start =
+      checked_init(check, recording, init_scale(check, recording, std::hypot(levels.front(), 1)));
+  // The peer draws in the last step too, for nothing.
+  draw_all(plan, recording);
   return plan;
 }
 
 Planner planner_of(const std::string& name) {
-  if (name == "DDIMScheduler" || name == "DDIMParallelScheduler") return plan_ddim;
+  if (name == "DDIMInverseScheduler") return plan_ddim_inverse;
+  if (name == "DDIMScheduler" || name == "DDIMParallelScheduler" ||
+      name == "CogVideoXDDIMScheduler") {
+    return plan_ddim;
+  }
+  if (name == "PNDMScheduler") return plan_pndm;
+  if (name == "SCMScheduler") return plan_trigflow;
+  if (name == "CosineDPMSolverMultistepScheduler") return plan_cosine;
   if (name == "DDPMScheduler" || name == "DDPMParallelScheduler") return plan_ddpm;
-  const auto with = [](auto plan, bool heun) {
-    return [=](Check& check, const Recording& recording) { return plan(check, recording, heun); };
-  };
-  if (name == "EulerDiscreteScheduler") return with(plan_sigma_space, false);
-  if (name == "HeunDiscreteScheduler") return with(plan_sigma_space, true);
+  for (const char* theirs :
+       {"EulerDiscreteScheduler", "HeunDiscreteScheduler", "EulerAncestralDiscreteScheduler",
+        "LMSDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler",
+        "DPMSolverSDEScheduler"}) {
+    if (name != theirs) continue;
+    return [=](Check& check, const Recording& recording) {
+      return plan_sigma_space(check, recording, sigma_space_of(name, recording));
+    };
+  }
   if (name == "EDMEulerScheduler") return plan_edm_euler;
-  if (name == "DPMSolverMultistepScheduler") return plan_multistep;
   if (name == "EDMDPMSolverMultistepScheduler") return plan_edm_multistep;
-  if (name == "FlowMatchEulerDiscreteScheduler") return with(plan_flow, false);
-  if (name == "FlowMatchHeunDiscreteScheduler") return with(plan_flow, true);
+  struct Family {
+    const char* name;
+    Named (*sampler)(Check& check, const Recording& recording);
+    bool has_grid;
+  };
+  for (const Family& family : {Family{"DPMSolverMultistepScheduler", multistep_sampler, true},
+                               {"DPMSolverMultistepInverseScheduler", multistep_sampler, false},
+                               {"DPMSolverSinglestepScheduler", singlestep_sampler, false},
+                               {"DEISMultistepScheduler", deis_sampler, false},
+                               {"UniPCMultistepScheduler", unipc_sampler, false},
+                               {"SASolverScheduler", sa_sampler, false},
+                               {"HeliosScheduler", helios_sampler, false}}) {
+    if (name != family.name) continue;
+    return [=](Check& check, const Recording& recording) {
+      return plan_multistep(check, recording, family.sampler, family.has_grid);
+    };
+  }
+  for (const char* theirs :
+       {"FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler",
+        "FlowMatchLCMScheduler", "LTXEulerAncestralRFScheduler", "FlowMapEulerDiscreteScheduler"}) {
+    if (name != theirs) continue;
+    const bool has_grid = name.rfind("FlowMatch", 0) == 0;
+    return [=](Check& check, const Recording& recording) {
+      return plan_flow(check, recording, flow_sampler(check, name, recording), has_grid);
+    };
+  }
+  if (name == "LCMScheduler" || name == "TCDScheduler") {
+    return [=](Check& check, const Recording& recording) {
+      return plan_lcm(check, recording, name == "TCDScheduler");
+    };
+  }
+  if (name == "CMStochasticIterativeScheduler") return plan_consistency;
   throw Unsupported{"sampler " + name + " is not in this version"};
 }
 

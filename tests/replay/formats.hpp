@@ -23,7 +23,7 @@ class Cases {
 Planner plan_of_diffusers(const Json& file);
 Planner plan_of_sigma_space(const Json& file);  // k-diffusion, ComfyUI, sd.cpp, EDM, OpenAI
 Planner plan_of_flow_ode(const Json& file);     // SiT, flow_matching
-Planner plan_of_dpm_solver(const Json& file);
+Planner plan_of_official(const Json& file);
 Planner plan_of_azula(const Json& file);
 
 // Files of many cases.

@@ -92,11 +92,16 @@ struct Draws {
   nwr_dtype dtype = NWR_F64;
   int noise = -1;
   uint64_t made = 0;
+  size_t handed_out = 0;
   std::string wrong;
 };
 
 int32_t hand_out(void* user, uint64_t draw, const nwr_tensor* out) {
   auto& draws = *static_cast<Draws*>(user);
+  if (const auto& order = draws.run->draws) {
+    const size_t next = draws.handed_out++;
+    draws.noise = next < order->size() ? static_cast<int>((*order)[next]) : -1;
+  }
   if (draw != draws.made++) {
     draws.wrong = "draw number " + std::to_string(draw) + " after " +
                   std::to_string(draws.made - 1) + " draws";
@@ -321,7 +326,9 @@ std::vector<Event> execute(const Run& run, nwr_dtype dtype) {
   for (const Numbers& times : run.times) {
     draws.made = 0;
     const auto sampler = make_sampler(run, times, draws);
-    expect(nwr_sampler_start(sampler.get(), &x_view, NWR_START_STATE), "nwr_sampler_start");
+    const nwr_status started = nwr_sampler_start(sampler.get(), &x_view, NWR_START_STATE);
+    if (!draws.wrong.empty()) throw LibraryError(draws.wrong);
+    expect(started, "nwr_sampler_start");
     const size_t first = events.size();
     auto eval = options<nwr_eval>();
     nwr_status status;
@@ -329,7 +336,8 @@ std::vector<Event> execute(const Run& run, nwr_dtype dtype) {
       const size_t here = events.size();
       if (here == run.requests.size()) throw LibraryError("more evaluations than were recorded");
       const Request& request = run.requests[here];
-      if (eval.t != request.time || eval.index != here - first || eval.row_count != 1) {
+      const double off = std::fabs(eval.t - request.time);
+      if (off > request.time_tolerance || eval.index != here - first || eval.row_count != 1) {
         throw LibraryError("evaluation " + std::to_string(here) + " is at t = " +
                            std::to_string(eval.t) + ", not " + std::to_string(request.time));
       }
@@ -344,7 +352,7 @@ std::vector<Event> execute(const Run& run, nwr_dtype dtype) {
         expect(nwr_tensor_combine(context(), factors, terms, 2, &output_view),
                "nwr_tensor_combine");
       }
-      draws.noise = request.noise;
+      if (!run.draws) draws.noise = request.noise;
       status = nwr_sampler_step(sampler.get(), &x_view, &output_view, 1);
       if (!draws.wrong.empty()) throw LibraryError(draws.wrong);
       expect(status, "nwr_sampler_step");
@@ -363,6 +371,10 @@ std::vector<Event> execute(const Run& run, nwr_dtype dtype) {
   }
   if (events.size() != run.requests.size()) {
     throw LibraryError("fewer evaluations than were recorded");
+  }
+  if (run.draws && draws.handed_out != run.draws->size()) {
+    throw LibraryError(std::to_string(draws.handed_out) + " draws, not " +
+                       std::to_string(run.draws->size()));
   }
   return events;
 }

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -78,6 +79,8 @@ Numbers random_times(const Schedule& schedule, const nwr_rng& rng, size_t count)
 // One evaluation of the model: where, and what to hand the sampler of what it answers.
 struct Request {
   double time = 0;
+  // Inner points are found from noise levels, to rounding.
+  double time_tolerance = 0;
   // The recording's states are scale times ours.
   double scale = 1;
   // The sampler gets feed_state*x + feed_output*output, x in our scale.
@@ -98,6 +101,9 @@ struct Run {
   double final_scale = 1;
   Array start;
   std::vector<Array> noises;
+  // Indices of noises in the order in which the sampler draws them, all of them; without it each
+  // request tells its own.
+  std::optional<std::vector<size_t>> draws;
   // The model's output for a state in the recording's scale, at one of the requests.
   std::function<Numbers(size_t request, const Numbers& x)> model;
 };

@@ -73,9 +73,12 @@ Planner find_planner(const Json& file) {
                              {"leejet/stable-diffusion.cpp", plan_of_sigma_space},
                              {"NVlabs/edm", plan_of_sigma_space},
                              {"openai/consistency_models", plan_of_sigma_space},
+                             {"Newbeeer/diffusion_restart_sampling", plan_of_sigma_space},
                              {"willisma/SiT", plan_of_flow_ode},
                              {"facebookresearch/flow_matching", plan_of_flow_ode},
-                             {"LuChengTHU/dpm-solver", plan_of_dpm_solver},
+                             {"LuChengTHU/dpm-solver", plan_of_official},
+                             {"wl-zhao/UniPC", plan_of_official},
+                             {"QinpengCui/ER-SDE-Solver", plan_of_official},
                              {"probabilists/azula", plan_of_azula}};
   const std::string source = text_or(file, "source", "");
   for (const Peer& peer : kPeers) {

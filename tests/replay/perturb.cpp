@@ -56,6 +56,47 @@ constexpr Free kFree[] = {
     {"nami", "full x", "/inputs/x/", "any points have errors within the bounds"},
 };
 
+// Numbers of the peers' recordings that no run depends on: whose (source or class), where, and why.
+struct FreeOfPeer {
+  const char *whose, *place, *why;
+};
+constexpr FreeOfPeer kFreeOfPeers[] = {
+    {"", "/noise_intervals_sigma/", "levels between which a peer drew what is recorded"},
+    {"unipc", "/steps/", "corrected before the model sees it: its calls are replayed"},
+    {"UniPC", "/steps/", "corrected before the model sees it: its calls are replayed"},
+    {"KDPM2", "/sigmas_", "follows from the levels"},
+    {"KDPM2", "/sigmas/", "more levels than steps"},
+    {"LCMScheduler", "/config/original_inference_steps", "of a grid that is recorded"},
+    {"LCMScheduler", "/config/timestep_scaling", "counts at the first times alone"},
+    {"LCMScheduler", "/denoised/", "what the next state is made of"},
+    {"TCDScheduler", "/config/original_inference_steps", "of a grid that is recorded"},
+    {"TCDScheduler", "/config/timestep_scaling", "unused"},
+    {"TCDScheduler", "/pred_noised_sample", "what the next state is made of"},
+    {"TCDScheduler", "/step_kwargs/eta", "cut to an index"},
+    {"CMStochasticIterativeScheduler", "/config/rho", "of a grid that is recorded"},
+    {"CMStochasticIterativeScheduler", "/config/sigma_max", "of a grid that is recorded"},
+    {"FlowMapEuler", "/config/shift", "of a grid that is recorded"},
+    {"Helios", "/config/", "of a grid that is recorded"},
+    {"Helios", "/set_timesteps_kwargs/", "of a grid that is recorded"},
+    {"SASolverScheduler", "/config/flow_shift", "of a grid that is recorded"},
+    {"SASolverScheduler", "/noises/", "drawn where tau is 0 too"},
+    {"UniPCMultistepScheduler", "/config/", "of a grid that is recorded"},
+    {"UniPCMultistepScheduler", "/set_timesteps_kwargs/mu", "of a grid that is recorded"},
+    {"LTXEuler", "/config/eta", "above 1 is 1"},
+    {"sample_dpm_2", "/sampler_kwargs/s_", "a ceiling, and bounds between levels"},
+    {"sample_heun", "/sampler_kwargs/s_", "a ceiling, and bounds between levels"},
+    {"edm_sampler", "/S_churn", "beyond its ceiling"},
+    {"edm_sampler", "/S_m", "bounds between levels"},
+    {"sample_dpm_fast", "/noises/", "drawn in the last step too, for nothing"},
+    {"Sampler.sample_sde", "/steps/", "told before the noise: its calls are replayed"},
+    {":er_sde", "/sigmas/0", "cut at 0.9999"},
+    {"sample_dpm_fast", "/t_up", "what the next state is made of"},
+    {"_order", "/config/noise_scale_func", "another is not in this version"},
+    {"_order", "/config/func_eta", "unused"},
+    {"restart_sampler", "/init_unit_noise/", "the start, times 80 in the same file"},
+    {"dpmpp2m_sde_bt", "/noises/", "of a tree that adds nothing here"},
+};
+
 // One recording and what its numbers are for.
 class Recording {
  public:
@@ -75,6 +116,12 @@ class Recording {
     for (const Free& free : kFree) {
       if (begins(text("source"), free.source) &&
           text("what").find(free.what) != std::string::npos &&
+          place.to_string().find(free.place) != std::string::npos) {
+        return true;
+      }
+    }
+    for (const FreeOfPeer& free : kFreeOfPeers) {
+      if (text("class").find(free.whose) != std::string::npos && file_.contains("steps") &&
           place.to_string().find(free.place) != std::string::npos) {
         return true;
       }
@@ -115,6 +162,7 @@ class Recording {
     const bool coarse =
         begins(text("dtype"), "mixed") || begins(text("dtype"), "see cases") ||
         (begins(text("source"), "azula") && kind.find("REAB") != std::string::npos) ||
+        text("class") == "REABSampler" || text("class") == "restart_sampler" ||
         kind.find("/case_params/vp_reverse_sde_em/x_init") == 0;
     const double v = value.get<double>();
     return v + (single || coarse ? 0.02 : 1e-6) * (1 + std::fabs(v));
@@ -172,6 +220,9 @@ class Recording {
     if (name == "flow_shift") return !flow || dynamic;
     if (name == "shift") return dynamic;
     if (name == "steps_offset") {
+      for (const char* recorded : {"LCM", "TCD", "PNDM", "DDIMInverse", "LMS"}) {
+        if (text("class").find(recorded) != std::string::npos) return true;
+      }
       return setting("timestep_spacing", std::string()) != "leading" ||
              setting("use_karras_sigmas", false) ||
              file_["set_timesteps_kwargs"].contains("timesteps");

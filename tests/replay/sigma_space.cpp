@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <numeric>
 
 #include "formats.hpp"
 #include "paths.hpp"
@@ -54,22 +55,26 @@ void check_ends(Check& check, const Recording& recording) {
   }
 }
 
-// A sampler of ours on sigma itself, or for flow models on 1 - sigma.
+// A sampler of ours on sigma itself, or for flow models on 1 - sigma. The model stands where the
+// recording says.
 Plan plan_on(const Recording& recording, const Numbers& sigmas, const std::string& sampler) {
   const bool flow = recording.flow_denoiser();
   Plan plan;
   plan.schedule = flow ? make_schedule("linear")
                        : make_schedule(spec("edm", {{"sigma_max", text(sigmas.at(0))}}));
   plan.sampler = sampler;
-  Numbers times = sigmas;
-  if (flow) {
-    for (double& t : times) t = 1 - t;
-  }
-  set_times(plan, {times}, sampler == "heun" ? 2 : 1);
-  for (Evaluation& at : plan.evaluations) {
-    const double time = at.request.time;
-    at.sigma = flow ? 1 - time : time;
-    at.alpha = flow ? time : 1;
+  const auto time = [=](double sigma) { return flow ? 1 - sigma : sigma; };
+  Numbers times;
+  for (const double s : sigmas) times.push_back(time(s));
+  set_calls(plan, recording, {times},
+            [&](const Json& call) { return time(to_number(member(call, "sigma"))); });
+  const Json& calls = recording.at("model_calls");
+  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
+    Evaluation& at = plan.evaluations[i];
+    at.sigma = to_number(calls[i]["sigma"]);
+    at.alpha = flow ? 1 - at.sigma : 1;
+    // Where the sampler's level is cut, and the model's is not.
+    if (i == 0 && flow && sigmas[0] != at.sigma) at.request.time = times[0];
   }
   return plan;
 }
@@ -77,46 +82,194 @@ Plan plan_on(const Recording& recording, const Numbers& sigmas, const std::strin
 // ---- k-diffusion, ComfyUI, stable-diffusion.cpp, OpenAI
 // ------------------------------------------
 
-enum class Peer { k_diffusion, openai, other };
+enum class Peer { k_diffusion, comfy, openai, sdcpp };
 
-std::string sampler_of(const std::string& name, const Recording& recording, Peer peer) {
-  if (name == "sample_euler" || name == "euler") return "euler";
-  if (name == "sample_heun" || name == "heun") return "heun";
-  if ((name == "sample_dpmpp_2m" && peer != Peer::openai) || name == "dpmpp2m") {
-    if (recording.flow_denoiser()) {
-      throw Unsupported{"lambda = -log sigma on a flow model is not in this version"};
-    }
-    return "dpmpp-2m";
-  }
-  if (name == "ddim_trailing") {
-    // Ancestral steps; on flow models those of another family unless there is no noise.
-    const double eta = number_or(recording.settings(), "eta", 0);
-    if (recording.flow_denoiser() && eta > 0) {
-      throw Unsupported{"ancestral noise of rectified flow is not in this version"};
-    }
-    return spec("ddim", {{"eta", text(eta)}});
-  }
-  throw Unsupported{"sampler " + name + " is not in this version"};
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+Pairs operator+(Pairs a, const Pairs& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
 }
 
-// The peer's callback tells the step, negated in the first of two stages.
+// What a peer's sampler is here.
+struct Ours {
+  std::string name;
+  Pairs settings;
+  bool draws = false;
+};
+
+class Translation {
+ public:
+  Translation(const Recording& recording, Peer peer)
+      : recording_(recording), peer_(peer), flow_(recording.flow_denoiser()) {}
+
+  Ours of(std::string name) const {
+    if (name.rfind("sample_", 0) == 0) name = name.substr(7);
+    if (name.find("cfg_pp") != std::string::npos) {
+      throw Unsupported{"guidance inside the step (" + name + ") is not in this version"};
+    }
+    if (name == "dpm_adaptive") throw Unsupported{"adaptive steps are not in this version"};
+    for (const char* defect : {"deis", "ipndm_v", "lms"}) {
+      // ComfyUI's second order is right.
+      const bool comfy = name != "lms" && !(name == "ipndm_v" && number("max_order", 4) == 2);
+      const bool theirs = peer_ == Peer::sdcpp || (peer_ == Peer::comfy && comfy);
+      if (theirs && name == defect) {
+        throw Unsupported{"the weights of " + name +
+                          " are a defect of the peer: see docs/samplers"};
+      }
+    }
+    if (name == "dpmpp2mv2") throw Unsupported{"the weights of dpmpp2mv2 are not in this version"};
+    const bool own_eta = peer_ == Peer::sdcpp || peer_ == Peer::openai;
+    const double eta = number("eta", peer_ == Peer::openai ? 1 : own_eta ? 0 : 1);
+    const std::string given = text(eta);
+    const bool draws = eta > 0;
+    // Peers that know no alpha step x itself in sigma, for flow models too.
+    const Pairs space = {{"space", flow_ ? "flow" : "sigma"}};
+    const Pairs noise = {{"noise", flow_ && peer_ != Peer::k_diffusion ? "flow" : "variance"}};
+    const bool churns = number("s_churn", 0) > 0;
+    const Pairs churn = {{"s_churn", text(number("s_churn", 0))},
+                         {"s_min", text(number("s_tmin", 0))},
+                         {"s_max", text(number("s_tmax", 1e300))},
+                         {"s_noise", text(number("s_noise", 1))}};
+    const Pairs scale = {{"eta", given}, {"s_noise", text(number("s_noise", 1))}};
+    if (name == "euler" || name == "heun") {
+      return {"edm", Pairs{{"solver", name}} + churn, churns};
+    }
+    if (name == "dpm_2" || name == "dpm2") return {"dpm-2", space + churn, churns};
+    if (name == "dpm") return {"dpm-2", {{"middle", "cube-root"}}};
+    if (name == "progdist" || name == "onestep") return {"euler", {}};
+    if (name == "euler_ancestral" || name == "euler_ancestral_RF" || name == "euler_a" ||
+        name == "ddim_trailing" || name == "ddpm") {
+      return {"euler-ancestral", scale + noise + space, draws};
+    }
+    if (name == "dpm_2_ancestral") {
+      return {"dpm-2", Pairs{{"eta", given}} + noise + space, draws};
+    }
+    if (name == "lms" || name == "ipndm_v") {
+      const std::string last = peer_ == Peer::comfy ? "last" : "no";
+      const double order = name == "lms" ? number("order", 4) : 2;
+      return {"k.lms", Pairs{{"order", text(order)}, {"lower_order_final", last}} + space};
+    }
+    if (name == "ipndm") {
+      const std::string last = peer_ == Peer::comfy ? "last" : "no";
+      return {"ipndm",
+              Pairs{{"order", text(number("max_order", 4))}, {"lower_order_final", last}} + space};
+    }
+    if (name == "dpmpp_2s_ancestral" || name == "dpmpp2s_a") {
+      if (flow_ && peer_ == Peer::comfy) {
+        throw Unsupported{
+            "an inner point at sigma = 0.9999 of a step from 1 is not in this version"};
+      }
+      return {"dpmpp-2s", scale + noise, draws};
+    }
+    if (name == "dpmpp_sde") {
+      return {"k.dpmpp-sde", scale + Pairs{{"r", text(number("r", 0.5))}}, draws};
+    }
+    if (name == "dpmpp_2m" || name == "dpmpp2m") return {"dpmpp-2m", space};
+    if (name.rfind("dpmpp_2m_sde", 0) == 0 || name.rfind("dpmpp2m_sde", 0) == 0) {
+      const bool heun = name.find("heun") != std::string::npos ||
+                        text_or(recording_.settings(), "solver_type", "midpoint") == "heun";
+      if (name == "dpmpp2m_sde_bt" && draws) {
+        throw Unsupported{"a Brownian tree recorded as one block is not in this version"};
+      }
+      const Pairs solver = {{"solver", heun ? "heun" : "midpoint"}};
+      return {"dpmpp-2m-sde", scale + solver + (peer_ == Peer::sdcpp ? space : Pairs{}), draws};
+    }
+    if (name == "dpmpp_3m_sde") return {"k.dpmpp-3m-sde", scale, draws};
+    if (name == "lcm") return {"lcm", {}, true};
+    if (name == "heunpp2") return {"heunpp2", space};
+    if (name == "res_multistep" || name == "res_multistep_ancestral") {
+      const bool none = peer_ == Peer::comfy && name == "res_multistep";
+      const Pairs amount = {{"eta", none ? "0" : given}};
+      const Pairs kind = peer_ == Peer::comfy ? Pairs{{"noise", "variance"}} : noise;
+      return {"res-multistep", amount + kind + space, draws && !none};
+    }
+    if (name == "res_2s") return {"res-2s", scale + noise + space, draws};
+    if (name == "gradient_estimation" || name == "euler_ge") {
+      const double own = peer_ == Peer::comfy ? 0 : eta;
+      const Pairs amount = {{"eta", text(own)}, {"gamma", text(number("ge_gamma", 2))}};
+      return {"gradient-estimation", amount + noise + space, own > 0};
+    }
+    if (name == "er_sde") {
+      // The peer's eta is a switch.
+      const double amount = peer_ == Peer::sdcpp ? draws : number("s_noise", 1);
+      return {"comfy.er-sde",
+              {{"s_noise", text(amount)}, {"order", text(number("max_stage", 3))}},
+              amount > 0};
+    }
+    if (name == "seeds_2") return {"seeds-2", scale, draws};
+    if (name == "seeds_3") return {"seeds-3", scale, draws};
+    if (name == "sa_solver" || name == "sa_solver_pece") return sa_solver(name);
+    throw Unsupported{"sampler " + name + " is not in this version"};
+  }
+
+  // Levels as the sampler steps them: for flow models some peers begin where log-SNR is finite.
+  Numbers levels(const std::string& sampler) const {
+    Numbers out = recording_.numbers("sigmas");
+    const bool cut = flow_ && out.front() >= 1;
+    const Json& first = recording_.at("model_calls")[0];
+    if (cut && peer_ == Peer::comfy) out.front() = to_number(member(first, "sigma"));
+    if (cut && peer_ == Peer::sdcpp && sampler == "comfy.er-sde") out.front() = 1 - 1e-4;
+    return out;
+  }
+
+ private:
+  double number(const char* name, double other) const {
+    return number_or(recording_.settings(), name, other);
+  }
+
+  Ours sa_solver(const std::string& name) const {
+    // The peer draws where the level at a step's end lies in an interval.
+    double low = 1e300, high = 0;
+    for (const Json& interval : recording_.at("noise_intervals_sigma")) {
+      const double s = to_number(interval[1]), level = flow_ ? s / (1 - s) : s;
+      low = std::min(low, level * (1 - 1e-6)), high = std::max(high, level * (1 + 1e-6));
+    }
+    const bool simple = flag_or(recording_.settings(), "simple_order_2", false);
+    return {name == "sa_solver" ? "comfy.sa-solver" : "comfy.sa-solver-pece",
+            {{"order", text(number("predictor_order", 3))},
+             {"corrector_order", text(number("corrector_order", 4))},
+             {"simple", simple ? "yes" : "no"},
+             {"s_min", text(low)},
+             {"s_max", text(high)}},
+            true};
+  }
+
+  const Recording& recording_;
+  Peer peer_;
+  bool flow_;
+};
+
+// The peer's callback tells the step, negated in the first of two stages, though not at the start
+// where a second one has nowhere to stand.
 void check_step_numbers(Check& check, const Recording& recording, const Plan& plan) {
   if (!recording.has_own("model_calls")) return;
   const Json& calls = recording.part()["model_calls"];
+  const auto& starts = plan.step_starts;
+  const bool two = plan.evaluations.size() > starts.size();
   int step = 0;
   for (size_t i = 0; i < calls.size() && i < plan.evaluations.size(); ++i) {
-    const auto& starts = plan.step_starts;
     const bool first = std::find(starts.begin(), starts.end(), i) != starts.end();
     if (first) ++step;
     if (!has(calls[i], "step_arg")) continue;
-    const int sign = plan.sampler == "heun" && first ? -1 : 1;
-    check.equal(indexed("model_calls", i) + ".step_arg", sign * step, calls[i]["step_arg"]);
+    const bool alone = i == 0 && starts.size() > 1 && starts[1] == 1;
+    check.equal(indexed("model_calls", i) + ".step_arg", (two && first && !alone ? -1 : 1) * step,
+                calls[i]["step_arg"]);
   }
 }
 
+// The draws that churn uses: the peer draws in every step.
+std::vector<size_t> churned(const Numbers& sigmas, double least, double most) {
+  std::vector<size_t> out;
+  for (size_t i = 0; i + 1 < sigmas.size(); ++i) {
+    if (sigmas[i] >= least && sigmas[i] <= most) out.push_back(i);
+  }
+  return out;
+}
+
 Plan plan_sigmas(Check& check, const Recording& recording, const std::string& name, Peer peer) {
-  refuse_churn(recording);
-  const std::string sampler = sampler_of(name, recording, peer);
+  const Translation translation(recording, peer);
+  const Ours ours = translation.of(name);
   const Json& config = recording.config();
   check_ends(check, recording);
   const Numbers sigmas = recording.numbers("sigmas");
@@ -127,18 +280,114 @@ Plan plan_sigmas(Check& check, const Recording& recording, const std::string& na
                         to_number(member(config, "sigma_min")), to_number(member(config, "n")),
                         number_or(config, "rho", 7)));
   }
-  Plan plan = plan_on(recording, sigmas, sampler);
+  Numbers levels = translation.levels(ours.name);
+  if (name == "sample_progdist") levels.pop_back();
+  if (name == "sample_onestep") levels = {levels.front(), 0};
+  Plan plan = plan_on(recording, levels, spec(ours.name, ours.settings));
   plan.start = checked_init(check, recording, sigmas.front());
-  const size_t steps = plan.step_starts.size();
-  if (has(config, "n")) check.equal("config.n", static_cast<double>(steps), config["n"]);
-  if (number_or(recording.settings(), "eta", 0) > 0) {
-    // The last step, to sigma = 0, has no noise.
-    for (size_t i = 0; i + 1 < steps; ++i) {
-      plan.evaluations[i].request.noise = static_cast<int>(i);
+  if (peer == Peer::openai) {
+    // Its recordings count evaluations as steps.
+    plan.count = sigmas.size() - 1;
+  } else if (has(config, "n")) {
+    check.equal("config.n", static_cast<double>(plan.step_starts.size()), config["n"]);
+  }
+  if (levels.front() != sigmas.front()) {
+    // 1 - sigma = 1e-4 has three digits in single precision.
+    plan.single_scale = 2000;
+  }
+  if (ours.draws) {
+    if (number_or(recording.settings(), "s_churn", 0) > 0) {
+      plan.draws = churned(sigmas, number_or(recording.settings(), "s_tmin", 0),
+                           number_or(recording.settings(), "s_tmax", 1e300));
+      for (size_t i = 0; i + 1 < sigmas.size(); ++i) {
+        plan.evaluations[plan.step_starts[i]].grid_sigma = sigmas[i];
+      }
+    } else if (name.find("sa_solver") != std::string::npos) {
+      plan.draws.emplace(recording.at("noise_intervals_sigma").size());
+      std::iota(plan.draws->begin(), plan.draws->end(), 0);
+    } else {
+      draw_all(plan, recording);
     }
-    check.require(recording.at("noises").size() + 1 == steps, "count of noises");
   }
   check_step_numbers(check, recording, plan);
+  return plan;
+}
+
+// k-diffusion's dpm_fast: steps even in log sigma, the last ones of lower order.
+Plan plan_fast(Check& check, const Recording& recording) {
+  const Json& config = recording.config();
+  const double n = to_number(member(recording.file(), "num_inference_steps"));
+  const double first = std::log(to_number(member(config, "sigma_max"))),
+               last = std::log(to_number(member(config, "sigma_min")));
+  const double steps = std::floor(n / 3) + 1;
+  check_ends(check, recording);
+  check.equal("config.n", n, member(config, "n"));
+  Numbers levels;
+  for (double i = 0; i <= steps; ++i) {
+    levels.push_back(std::exp(first + (last - first) * i / steps));
+  }
+  const double eta = number_or(recording.settings(), "eta", 0);
+  Plan plan = plan_on(recording, levels,
+                      spec("dpm-fast", {{"rest", text(std::fmod(n, 3))}, {"eta", text(eta)}}));
+  plan.start = checked_init(check, recording, levels.front());
+  plan.count = static_cast<size_t>(n);
+  for (Evaluation& at : plan.evaluations) at.model_time = -std::log(at.sigma);
+  if (eta > 0) {
+    draw_all(plan, recording);
+    // The last step's end is the run's, and no noise is left to add.
+    plan.draws->pop_back();
+  }
+  return plan;
+}
+
+// ComfyUI's UniPC: variance preserving for every kind of model, and not to the end.
+Plan plan_comfy_unipc(Check& check, const Recording& recording) {
+  Numbers levels = recording.numbers("sigmas");
+  if (levels.back() == 0) levels.back() = 1e-3;
+  // The peer writes into its caller's own levels.
+  check.level("sigmas_after_call", levels, recording.at("sigmas_after_call"));
+  const bool bh2 = recording.sampler_class().find("bh2") != std::string::npos;
+  const double order = std::min(3.0, static_cast<double>(levels.size()) - 2);
+  Plan plan =
+      plan_on(recording, levels,
+              spec("diffusers.unipc", {{"order", text(order)}, {"variant", bh2 ? "bh2" : "bh1"}}));
+  plan.schedule = ratio_schedule(levels.front());
+  set_calls(plan, recording, {levels},
+            [&](const Json& call) { return to_number(member(call, "sigma")); });
+  const bool flow = recording.flow_denoiser();
+  for (Evaluation& at : plan.evaluations) {
+    at.sigma = at.request.time;
+    at.alpha = flow ? 1 - at.sigma : 1;
+    at.request.scale = std::hypot(1, at.sigma);
+  }
+  plan.final_scale = std::hypot(1, levels.back());
+  plan.calls_alone = true;
+  // Divided by alpha, single precision's rounding grows.
+  plan.single_scale = 80;
+  plan.start = checked_init(check, recording, levels.front());
+  return plan;
+}
+
+// OpenAI's multistep sampler of consistency models: points of a grid of 40.
+Plan plan_consistency(Check& check, const Recording& recording) {
+  const Json& settings = recording.settings();
+  const Json& config = recording.config();
+  check_levels(check, recording,
+               spread("karras", to_number(member(config, "sigma_max")),
+                      to_number(member(config, "sigma_min")), to_number(member(config, "n")),
+                      number_or(config, "rho", 7)));
+  const Numbers grid = spread("karras", 80, 0.002, to_number(member(settings, "steps")));
+  Numbers levels;
+  for (const double i : to_numbers(member(settings, "ts"))) {
+    levels.push_back(grid.at(static_cast<size_t>(i)));
+  }
+  Plan plan = plan_on(recording, levels, "consistency");
+  plan.start = checked_init(check, recording, levels.front());
+  plan.count = static_cast<size_t>(to_number(member(recording.config(), "n")));
+  // The peer takes the root of a difference that is nothing but rounding.
+  check.set_tolerance(1e-9);
+  plan.draws = std::vector<size_t>{0};
+  if (levels.back() > 0.002) plan.draws->push_back(1);
   return plan;
 }
 
@@ -154,6 +403,23 @@ Numbers distinct(const Numbers& sigmas) {
   return out;
 }
 
+// The levels of the calls, each once, from the highest.
+void check_sigmas_of_calls(Check& check, const Recording& recording, Numbers levels) {
+  std::sort(levels.rbegin(), levels.rend());
+  if (recording.has_own("sigmas")) {
+    check.level("sigmas", distinct(levels), Json(distinct(recording.numbers("sigmas"))));
+  }
+}
+
+void check_settings(Check& check, const Recording& recording,
+                    std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (!has(recording.config(), name) || !has(recording.settings(), name)) continue;
+    check.level(std::string("config.") + name, to_number(recording.settings()[name]),
+                recording.config()[name]);
+  }
+}
+
 Numbers call_levels(const Recording& recording) {
   Numbers out;
   for (const Json& call : recording.at("model_calls"))
@@ -162,7 +428,6 @@ Numbers call_levels(const Recording& recording) {
 }
 
 Plan plan_edm(Check& check, const Recording& recording) {
-  refuse_churn(recording);
   const Json& settings = recording.settings();
   const std::string solver = text_or(settings, "solver", "heun");
   const std::string schedule = text_or(settings, "schedule", "linear");
@@ -182,7 +447,8 @@ Plan plan_edm(Check& check, const Recording& recording) {
     throw Unsupported{"schedule " + schedule + " is not in this version"};
   }
   const double n = to_number(member(settings, "num_steps"));
-  Numbers sigmas = distinct(call_levels(recording));
+  const double churn = number_or(settings, "S_churn", 0);
+  Numbers sigmas = churn > 0 ? spread("karras", 80, 0.002, n) : distinct(call_levels(recording));
   check.equal("sampler_kwargs.num_steps", static_cast<double>(sigmas.size()),
               settings["num_steps"]);
   if (has(recording.config(), "num_steps")) {
@@ -195,12 +461,19 @@ Plan plan_edm(Check& check, const Recording& recording) {
                                     n, number_or(settings, "rho", 7));
     check.level("sigmas of model_calls", expected, Json(sigmas));
   }
-  if (recording.has_own("sigmas")) {
-    check.level("sigmas", sigmas, Json(distinct(recording.numbers("sigmas"))));
-  }
+  check_sigmas_of_calls(check, recording, call_levels(recording));
+  check_settings(check, recording, {"S_churn", "S_min", "S_max", "S_noise"});
   const double first = sigmas.front();
   sigmas.push_back(0);
-  Plan plan = plan_on(recording, sigmas, solver);
+  const double least = number_or(settings, "S_min", 0), most = number_or(settings, "S_max", 1e300);
+  Plan plan = plan_on(recording, sigmas,
+                      spec("edm", {{"solver", solver},
+                                   {"s_churn", text(churn)},
+                                   {"s_min", text(least)},
+                                   {"s_max", text(most)},
+                                   {"s_noise", text(number_or(settings, "S_noise", 1))}}));
+  plan.count = static_cast<size_t>(n);
+  if (churn > 0) plan.draws = churned(sigmas, least, most);
   if (ve) {
     // Time is sigma^2, and the last step is no other than the rest.
     Numbers times;
@@ -224,6 +497,42 @@ Plan plan_edm(Check& check, const Recording& recording) {
   return plan;
 }
 
+// One interval; the peer draws in every step, and its inner levels pass through single precision.
+Plan plan_restart(Check& check, const Recording& recording) {
+  const Json& settings = recording.settings();
+  const Json intervals = Json::parse(text_or(settings, "restart_info", "{}"));
+  if (intervals.size() != 1) throw Unsupported{"more than one restart is not in this version"};
+  if (number_or(settings, "restart_gamma", 0) > 0) {
+    throw Unsupported{"churn inside a restart is not in this version"};
+  }
+  const Numbers interval = to_numbers(intervals.begin().value());
+  const size_t n = static_cast<size_t>(to_number(member(settings, "num_steps")));
+  const size_t inner = static_cast<size_t>(interval.at(0)) - 1;
+  Numbers levels = spread("karras", 80, 0.002, static_cast<double>(n));
+  levels.push_back(0);
+  Plan plan = plan_on(recording, levels,
+                      spec("restart", {{"steps", std::to_string(inner)},
+                                       {"repeats", text(interval.at(1))},
+                                       {"s_min", text(interval.at(2))},
+                                       {"s_max", text(interval.at(3))},
+                                       {"s_noise", text(number_or(settings, "S_noise", 0))}}));
+  plan.count = n;
+  check_settings(check, recording, {"num_steps", "S_noise"});
+  check_sigmas_of_calls(check, recording, call_levels(recording));
+  const auto off = [&](double level) { return std::fabs(level - interval.at(2)); };
+  const auto nearest = std::min_element(levels.begin(), levels.end(),
+                                        [&](double a, double b) { return off(a) < off(b); });
+  plan.draws.emplace();
+  for (size_t i = 0; i < static_cast<size_t>(interval.at(1)); ++i) {
+    plan.draws->push_back(static_cast<size_t>(nearest - levels.begin()) + i * (inner + 1));
+  }
+  for (Evaluation& at : plan.evaluations) at.request.time_tolerance = 1e-6 * (1 + at.request.time);
+  check.set_tolerance(1e-6);
+  plan.start = checked_init(check, recording, 1);
+  for (double& x : plan.start.data) x *= levels.front();
+  return plan;
+}
+
 }  // namespace
 
 Planner plan_of_sigma_space(const Json& file) {
@@ -234,13 +543,18 @@ Planner plan_of_sigma_space(const Json& file) {
     if (name == "edm_sampler" || name == "ablation_sampler") return plan_edm;
     throw Unsupported{"sampler " + name + " is not in this version"};
   }
-  Peer peer = Peer::other;
+  if (begins("Newbeeer/diffusion_restart_sampling")) return plan_restart;
+  Peer peer = Peer::comfy;
   if (begins("crowsonkb/k-diffusion")) peer = Peer::k_diffusion;
   if (begins("openai/consistency_models")) peer = Peer::openai;
   if (begins("leejet/stable-diffusion.cpp")) {
+    peer = Peer::sdcpp;
     const size_t colon = name.find(':');
     name = colon == std::string::npos ? name : name.substr(colon + 1);
   }
+  if (name == "sample_dpm_fast") return plan_fast;
+  if (name == "sample_unipc" || name == "sample_unipc_bh2") return plan_comfy_unipc;
+  if (name == "stochastic_iterative_sampler") return plan_consistency;
   return [=](Check& check, const Recording& recording) {
     return plan_sigmas(check, recording, name, peer);
   };

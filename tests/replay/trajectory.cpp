@@ -48,20 +48,22 @@ class Comparison {
   void calls() {
     if (!recording_.has_own("model_calls")) return;
     const Json& calls = recording_.part()["model_calls"];
-    check_.require(calls.size() == events_.size(), "count of model_calls");
-    for (size_t i = 0; i < calls.size() && i < events_.size(); ++i) {
-      const Evaluation& at = plan_.evaluations[i];
+    const size_t each = plan_.calls_per_evaluation;
+    check_.require((calls.size() + each - 1) / each == events_.size(), "count of model_calls");
+    for (size_t i = 0; i < calls.size() && i / each < events_.size(); ++i) {
+      const Evaluation& at = plan_.evaluations[i / each];
+      const Event& event = events_[i / each];
       place_ = indexed("model_calls", i) + ".";
       time(calls[i], "t", at);
       level(calls[i], "alpha", at.alpha);
       level(calls[i], "sigma", at.sigma);
-      state(calls[i], "x", events_[i].before);
-      state(calls[i], call_output(plan_.form), events_[i].output);
+      state(calls[i], "x", event.before);
+      state(calls[i], call_output(plan_.form), event.output);
     }
   }
 
   void steps() {
-    if (!recording_.has_own("steps")) return;
+    if (plan_.calls_alone || !recording_.has_own("steps")) return;
     const Json& steps = recording_.part()["steps"];
     // Some recorders count evaluations as steps.
     const bool by_evaluation = steps.size() == events_.size();
@@ -96,7 +98,7 @@ class Comparison {
     const Event& event = events_[first];
     if (has(step, "i")) check_.equal(place_ + "i", static_cast<double>(index), step["i"]);
     time(step, "t", at);
-    level(step, "sigma", at.sigma);
+    level(step, "sigma", at.grid_sigma.value_or(at.sigma));
     level(step, "sigma_hat", at.sigma);
     state(step, "x", event.before);
     const double input_scale = at.library_scale ? event.input_scale : at.input_scale;
@@ -130,12 +132,13 @@ void replay_part(Check& check, const Recording& recording, const Planner& planne
   run.final_scale = plan.final_scale;
   run.start = plan.start;
   run.start.data = scaled(1 / plan.evaluations.at(0).request.scale, run.start.data);
-  double largest = 0;
+  double largest = plan.single_scale;
   for (const double x : run.start.data) largest = std::max(largest, std::fabs(x));
   check.set_single_scale(largest);
   if (recording.has_any("noises")) {
     for (const Json& noise : recording.at("noises")) run.noises.push_back(to_array(noise));
   }
+  run.draws = plan.draws;
   run.model = [&](size_t i, const Numbers& x) {
     return answer(model, plan.form, plan.evaluations[i], x);
   };
@@ -200,8 +203,42 @@ void set_times(Plan& plan, std::vector<Numbers> times, int evaluations_per_step)
   }
 }
 
+void set_calls(Plan& plan, const Recording& recording, std::vector<Numbers> times,
+               const std::function<double(const Json& call)>& time_of) {
+  plan.times = std::move(times);
+  plan.evaluations.clear();
+  plan.step_starts.clear();
+  const Json& calls = recording.at("model_calls");
+  const Json& whole = member(recording.file(), "model_calls");
+  const Json& steps = member(recording.file(), "steps");
+  for (size_t i = 0; i < calls.size() && i < whole.size(); ++i) {
+    const Json& call = calls[i];
+    const size_t step = plan.step_starts.size();
+    const auto begins = [&](const char* name) {
+      return step < steps.size() && has(steps[step], name) && steps[step][name] == whole[i][name];
+    };
+    if (steps.size() == calls.size() || begins("denoised") || begins("x")) {
+      plan.step_starts.push_back(i);
+    }
+    plan.evaluations.emplace_back();
+    Request& request = plan.evaluations.back().request;
+    request.time = time_of(call);
+    request.time_tolerance = (recording.single() ? 1e-5 : 1e-11) * (1 + std::fabs(request.time));
+  }
+  if (plan.step_starts.size() != steps.size()) throw Malformed("steps are not those of the calls");
+}
+
+void draw_all(Plan& plan, const Recording& recording) {
+  size_t count = recording.at("noises").size();
+  const size_t steps = plan.step_starts.size();
+  if (count == steps && coefficients(plan.schedule, plan.times.back().back()).sigma == 0) --count;
+  plan.draws.emplace();
+  for (size_t i = 0; i < count; ++i) plan.draws->push_back(i);
+}
+
 void replay_trajectory(Check& check, const Json& file, const Planner& planner) {
   const Recording whole(file);
+  if (flag_or(file, "has_nan", false)) throw Unsupported{"the peer's own run is not a number"};
   if (whole.single()) {
     check.in_single("", [&] { replay_part(check, whole, planner); });
     return;

@@ -33,6 +33,8 @@ struct Evaluation {
   // model_in = input_scale*x; with library_scale it is eval.input_scale that is checked.
   double input_scale = 1;
   bool library_scale = false;
+  // The grid's level where fresh noise has led to another one.
+  std::optional<double> grid_sigma;
   // The model's own time where the recording tells one.
   std::optional<double> model_time;
 };
@@ -46,8 +48,16 @@ struct Plan {
   std::vector<Evaluation> evaluations;
   std::vector<size_t> step_starts;  // among evaluations
   double final_scale = 1;
+  // How often the peer asks its model where we ask once.
+  size_t calls_per_evaluation = 1;
+  // Where steps hold states that are corrected before the model sees them.
+  bool calls_alone = false;
+  // By how much single precision magnifies its rounding.
+  double single_scale = 0;
   // What num_inference_steps counts, where it is not steps.
   std::optional<size_t> count;
+  // As of Run.
+  std::optional<std::vector<size_t>> draws;
   // The state at the first time, in the recording's scale.
   Array start;
 };
@@ -93,6 +103,14 @@ Array checked_init(Check& check, const Recording& recording, double scale);
 
 // Makes the plan's evaluations: one or two a step, but one in a step to clean data.
 void set_times(Plan& plan, std::vector<Numbers> times, int evaluations_per_step = 1);
+
+// Makes the plan's evaluations those of model_calls, at the times that time_of gives for them.
+// With a recording of steps it finds which calls begin one.
+void set_calls(Plan& plan, const Recording& recording, std::vector<Numbers> times,
+               const std::function<double(const Json& call)>& time_of);
+
+// The draws of one run, in turn, whose last step adds nothing that is seen.
+void draw_all(Plan& plan, const Recording& recording);
 
 // Makes a plan of a recording and checks what it has on grids and starts.
 using Planner = std::function<Plan(Check& check, const Recording& recording)>;

@@ -43,7 +43,7 @@ void plan_ddpm(Stage& s) {
 }  // namespace
 
 extern const SamplerKind kDdim;
-const SamplerKind kDdim = {{NWR_SAMPLER_DDIM, "ddim", "azula.euler,diffusionlab.ddm",
+const SamplerKind kDdim = {{NWR_SAMPLER_DDIM, "ddim", "azula.euler,diffusionlab.ddm,ddim-inverse",
                             "exact for a constant data prediction; eta adds fresh noise",
                             NWR_ENTRY_STOCHASTIC, 1, 1, kDdimParams, kSamplerParams},
                            plan_ddim};

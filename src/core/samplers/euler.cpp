@@ -18,7 +18,7 @@ constexpr Param kParams[] = {kSpaceParam, kLastStepParam};
 
 extern const SamplerKind kEuler;
 const SamplerKind kEuler = {
-    {NWR_SAMPLER_EULER, "euler", "", "first-order ODE", 0, 1, 1, kParams, kSamplerParams},
+    {NWR_SAMPLER_EULER, "euler", "flow-map", "first-order ODE", 0, 1, 1, kParams, kSamplerParams},
     step_euler};
 
 }  // namespace noisewright

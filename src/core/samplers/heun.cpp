@@ -24,21 +24,12 @@ bool steps_sigma(const Settings& settings) { return Space::in_sigma(settings["sp
 
 constexpr Param kParams[] = {kSpaceParam, kLastStepParam};
 
-// azula's Heun, which averages the noise predictions.
-constexpr Param kSigmaParams[] = {
-    {kSpaceParam.name, kSpaceParam.summary, 1, 0, 1, kSpaceParam.choices}, kLastStepParam};
-
 }  // namespace
 
-extern const SamplerKind kHeun, kAzulaHeun;
+extern const SamplerKind kHeun;
 const SamplerKind kHeun = {
     {NWR_SAMPLER_HEUN, "heun", "", "second-order ODE, two evaluations a step", 0, 2, 2, kParams,
      kSamplerParams},
-    step_heun,
-    nullptr,
-    steps_sigma};
-const SamplerKind kAzulaHeun = {
-    {1001, "azula.heun", "", "heun with space=sigma", 0, 2, 2, kSigmaParams, kSamplerParams},
     step_heun,
     nullptr,
     steps_sigma};

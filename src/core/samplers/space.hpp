@@ -29,9 +29,10 @@ class Space {
   static bool in_sigma(double setting) { return setting == 1; }
 
   double length() const { return clock(s_.end()) - clock(s_.begin()); }
-  Stage::Point middle() const {
-    return sigma_ ? s_.point_of_level((clock(s_.begin()) + clock(s_.end())) / 2)
-                  : s_.point(s_.begin().t + length() / 2);
+  // A part of the step from its begin.
+  Stage::Point point(double part) const {
+    return sigma_ ? s_.point_of_level(clock(s_.begin()) + part * length())
+                  : s_.point(s_.begin().t + part * length());
   }
   double scale(const Stage::Point& p) const { return sigma_ ? p.at.alpha : 1; }
   // The state moved by a length along the slope, both on the scale of the step's end.

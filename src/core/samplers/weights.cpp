@@ -67,19 +67,23 @@ Moments exponentials(double rate, int count) {
   return m;
 }
 
-Moments secants(double begin, double length, int count) {
+void quadrature(double cells, const std::function<void(double v, double weight)>& add) {
   static const Gauss gauss = make_gauss();
-  Moments m{};
-  // In cells of at most half the distance of the nearest pole, pi/2, to 16 digits.
-  const double cells = std::ceil(std::fabs(length) / 0.75);
   for (double cell = 0; cell < cells; ++cell) {
     for (int i = 0; i < 2 * kHalf; ++i) {
       const double at = i < kHalf ? gauss.at[i] : -gauss.at[i - kHalf];
-      const double v = (cell + (1 + at) / 2) / cells;
-      double f = gauss.weight[i % kHalf] / (4 * cells * std::cosh(begin + length * v));
-      for (int k = 0; k < count; ++k, f *= v) m[k] += f;
+      add((cell + (1 + at) / 2) / cells, gauss.weight[i % kHalf] / (2 * cells));
     }
   }
+}
+
+Moments secants(double begin, double length, int count) {
+  Moments m{};
+  // In cells of at most half the distance of the nearest pole, pi/2, to 16 digits.
+  quadrature(std::ceil(std::fabs(length) / 0.75), [&](double v, double weight) {
+    double f = weight / (2 * std::cosh(begin + length * v));
+    for (int k = 0; k < count; ++k, f *= v) m[k] += f;
+  });
   return m;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 
 #include "core/sampler_kind.hpp"
 
@@ -19,6 +20,8 @@ Moments powers(int count);
 Moments exponentials(double rate, int count);
 // For weight 1/(2 cosh(begin + length v)).
 Moments secants(double begin, double length, int count);
+// Calls add with abscissas and weights of an integral from 0 to 1: Gauss-Legendre, 16 a cell.
+void quadrature(double cells, const std::function<void(double v, double weight)>& add);
 Moments scaled(double factor, Moments moments);
 
 // The integral of the polynomial that is 1 at node j and 0 at the others.

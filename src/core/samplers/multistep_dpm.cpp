@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns multistep DPM-Solver++ of orders 1 to 3 (Lu et al. 2211.01095, algorithm 2), its SDE forms
+// (ibid., section 5; k-diffusion's 2M and 3M SDE), multistep DPM-Solver for the noise, and RES
+// (Zhang et al. 2308.02157), whose steps with fresh noise look back as far as they were long.
+#include "core/samplers/multistep.hpp"
+
+namespace noisewright {
+namespace {
+
+constexpr Param solver_param(double by_default) {
+  return {"solver",   "weight of the slope: at the step's midpoint, or its exact integral",
+          by_default, 0,
+          1,          "midpoint,heun"};
+}
+constexpr Param kCurvatureParam = {
+    "curvature", "weight of the second derivative: its exact integral, or half of it as peers have",
+    0,           0,
+    1,           "exact,half"};
+constexpr Param kSplitParam = {
+    "noise", "the SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows",
+    0,       0,
+    2,       "sde,variance,flow"};
+
+Multistep method(const Stage& s, Form form, int order) {
+  Multistep m{{Line(s.setting("space")), form}, order};
+  m.solver.pair = s.setting("solver") == 0 ? Pair::share : Pair::exact;
+  m.final = static_cast<int>(s.setting("lower_order_final"));
+  return m;
+}
+
+void add_noise(Multistep& m, const Stage& s) {
+  m.eta = s.setting("eta"), m.s_noise = s.setting("s_noise");
+}
+
+void plan_2m(Stage& s) {
+  multistep(s, method(s, Form::data, static_cast<int>(s.setting("order"))));
+}
+
+void curve(Multistep& m, const Stage& s) {
+  if (s.setting("curvature") == 1) m.solver.curvature = 0.5;
+  m.only_start = true, m.corrector = s.setting("start") == 1;
+}
+
+void plan_3m(Stage& s) {
+  Multistep m = method(s, Form::data, 3);
+  curve(m, s);
+  multistep(s, m);
+}
+
+void plan_2m_sde(Stage& s) {
+  Multistep m = method(s, Form::data, 2);
+  add_noise(m, s);
+  multistep(s, m);
+}
+
+void plan_3m_sde(Stage& s) {
+  Multistep m = method(s, Form::data, 3);
+  add_noise(m, s);
+  curve(m, s);
+  multistep(s, m);
+}
+
+void plan_dpm_solver(Stage& s) {
+  Multistep m = method(s, Form::slope, static_cast<int>(s.setting("order")));
+  add_noise(m, s);
+  m.noise = Split::overshoot;
+  if (m.order == 3) curve(m, s);
+  multistep(s, m);
+}
+
+void plan_res(Stage& s) {
+  Multistep m{{Line(s.setting("space")), Form::data}, 2};
+  add_noise(m, s);
+  m.noise = static_cast<Split>(s.setting("noise"));
+  if (m.eta > 0) m.spacing = Multistep::Spacing::stretched;
+  multistep(s, m);
+}
+
+constexpr Param k2mParams[] = {solver_param(0),
+                               kFinalParam,
+                               {"order", "1 takes no slope at all", 2, 1, 2, nullptr, true},
+                               kLineParam};
+constexpr Param k3mParams[] = {kCurvatureParam, kStartParam, kFinalParam, kLineParam,
+                               solver_param(1)};
+constexpr Param k2mSdeParams[] = {eta_param(1), kNoiseScaleParam, solver_param(0), kFinalParam,
+                                  kLineParam};
+constexpr Param k3mSdeParams[] = {eta_param(1), kNoiseScaleParam, kCurvatureParam, kStartParam,
+                                  kFinalParam,  kLineParam,       solver_param(1)};
+constexpr Param kDpmSolverParams[] = {order_param(2, 3), solver_param(0), kCurvatureParam,
+                                      kStartParam,       kFinalParam,     eta_param(0),
+                                      kNoiseScaleParam,  kLineParam};
+constexpr Param kResParams[] = {eta_param(0), kNoiseScaleParam, kSplitParam, kLineParam};
+
+}  // namespace
+
+extern const SamplerKind kDpmpp2m, kDpmpp3m, kDpmpp2mSde, kDpmpp3mSde, kDpmSolver, kResMultistep;
+const SamplerKind kDpmpp2m = {
+    {NWR_SAMPLER_DPMPP_2M, "dpmpp-2m", "dpm++2m,dpmsolver++,nami.dpmpp,k.dpmpp-2m",
+     "second-order multistep in log-SNR", 0, 2, 1, k2mParams, kSamplerParams},
+    plan_2m};
+const SamplerKind kDpmpp3m = {
+    {NWR_SAMPLER_DPMPP_3M, "dpmpp-3m", "dpm++3m", "third-order multistep in log-SNR", 0, 3, 1,
+     k3mParams, kSamplerParams},
+    plan_3m};
+const SamplerKind kDpmpp2mSde = {
+    {NWR_SAMPLER_DPMPP_2M_SDE, "dpmpp-2m-sde", "dpm++2m-sde,k.dpmpp-2m-sde",
+     "dpmpp-2m with fresh noise", NWR_ENTRY_STOCHASTIC, 2, 1, k2mSdeParams, kSamplerParams},
+    plan_2m_sde};
+const SamplerKind kDpmpp3mSde = {
+    {NWR_SAMPLER_DPMPP_3M_SDE, "dpmpp-3m-sde", "dpm++3m-sde", "dpmpp-3m with fresh noise",
+     NWR_ENTRY_STOCHASTIC, 3, 1, k3mSdeParams, kSamplerParams},
+    plan_3m_sde};
+const SamplerKind kDpmSolver = {
+    {NWR_SAMPLER_DPM_SOLVER, "dpm-solver", "dpmsolver", "multistep for the noise in log-SNR",
+     NWR_ENTRY_STOCHASTIC, 2, 1, kDpmSolverParams, kSamplerParams},
+    plan_dpm_solver};
+const SamplerKind kResMultistep = {
+    {NWR_SAMPLER_RES_MULTISTEP, "res-multistep", "res", "second-order multistep, exact weights",
+     NWR_ENTRY_STOCHASTIC, 2, 1, kResParams, kSamplerParams},
+    plan_res};
+
+}  // namespace noisewright

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns UniPC (Zhao et al. 2302.04867) and SA-Solver (Xue et al. 2309.05019): multistep predictors
+// whose result the next evaluation corrects at no cost.
+#include "core/samplers/multistep.hpp"
+
+namespace noisewright {
+namespace {
+
+Form form_of(const Stage& s) { return s.setting("predict") == 0 ? Form::data : Form::slope; }
+
+// With B(h) = h or e^h - 1, which differ where the paper's systems have one equation.
+void plan_unipc(Stage& s) {
+  const double weights = s.setting("variant");
+  const Pair pair = weights == 0 ? Pair::length : weights == 1 ? Pair::share : Pair::exact;
+  Multistep m{{Line(s.setting("space")), form_of(s), pair}, static_cast<int>(s.setting("order"))};
+  m.final = static_cast<int>(s.setting("lower_order_final"));
+  m.corrector = s.setting("corrector") == 1 ? m.order : 0;
+  m.corrector_pair = pair;
+  m.corrector_begin = static_cast<int>(s.setting("corrector_begin"));
+  multistep(s, m);
+}
+
+void plan_sa(Stage& s) {
+  const Form form = form_of(s);
+  const Pair pair = s.setting("simple") == 1 ? Pair::length : Pair::exact;
+  Multistep m{{Line(0), form, pair}, static_cast<int>(s.setting("order"))};
+  m.noise = form == Form::data ? Split::sde : Split::overshoot;
+  m.eta = s.setting("tau") * s.setting("tau"), m.s_noise = s.setting("s_noise");
+  m.low = s.setting("s_min"), m.by_end = s.setting("tau_at") == 1;
+  if (s.setting("s_max") < 1e300) m.high = s.setting("s_max");
+  m.final = static_cast<int>(s.setting("lower_order_final"));
+  m.corrector = static_cast<int>(s.setting("corrector_order")) - 1;
+  m.corrector_pair = pair;
+  m.evaluates_again = s.setting("mode") == 1;
+  multistep(s, m);
+}
+
+constexpr Param kPredictParam = {"predict", "what is extrapolated", 0, 0, 1, "data,noise"};
+constexpr Param kUnipcParams[] = {
+    order_param(2, 4),
+    {"variant", "weights where two values meet: bh1, bh2, or exact integrals", 1, 0, 2,
+     "bh1,bh2,exact"},
+    {"corrector", "whether the next evaluation corrects a step", 1, 0, 1, "no,yes"},
+    {"corrector_begin", "the first step that is corrected", 0, 0, 1e6, nullptr, true},
+    kPredictParam,
+    kFinalParam,
+    kLineParam};
+constexpr Param kSaParams[] = {
+    order_param(2, 4),
+    {"corrector_order", "values of the corrector, the new one included; 1 is no corrector", 3, 1, 4,
+     nullptr, true},
+    {"tau", "scale of the fresh noise; 0 is deterministic", 1, 0, 1e3},
+    {"s_min", "sigma/alpha below which none is added", 0, 0, 1e300},
+    {"s_max", "sigma/alpha above which none is added", 1e300, 0, 1e300},
+    {"tau_at", "which end of a step s_min and s_max mean", 0, 0, 1, "begin,end"},
+    {"mode", "whether a corrected point is evaluated again", 0, 0, 1, "pec,pece"},
+    {"simple", "two values weighed as in the paper's appendix", 0, 0, 1, "no,yes"},
+    kPredictParam,
+    {kFinalParam.name, "as steps are left; or one fewer, the corrector's too", 0, 0, 3,
+     "no,yes,last,early"},
+    kNoiseScaleParam};
+
+}  // namespace
+
+extern const SamplerKind kUnipc, kSaSolver;
+const SamplerKind kUnipc = {
+    {NWR_SAMPLER_UNIPC, "unipc", "uni-pc", "multistep predictor and free corrector", 0, 3, 1,
+     kUnipcParams, kSamplerParams},
+    plan_unipc};
+const SamplerKind kSaSolver = {
+    {NWR_SAMPLER_SA_SOLVER, "sa-solver", "sa", "multistep for the SDE with a free corrector",
+     NWR_ENTRY_STOCHASTIC, 3, 1, kSaParams, kSamplerParams},
+    plan_sa};
+
+}  // namespace noisewright

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns explicit Runge-Kutta steps along dx/dt (Kutta 1901; Bogacki and Shampine 1989; Dormand and
+// Prince 1980). A step to clean data is its first stage alone.
+#include "core/samplers/space.hpp"
+
+namespace noisewright {
+namespace {
+
+constexpr int kMost = kMaxSlots + 1;
+
+struct Tableau {
+  int stages;
+  double at[kMost];
+  double inner[kMost][kMost];
+  double weight[kMost];
+};
+
+// Slot 0 holds the base and, for the last stage, all else of the sum; the others hold slopes.
+void plan(Stage& s, const Tableau& m) {
+  if (ends_on_data(s)) {
+    s.next(s.data());
+    return;
+  }
+  const Space space(s);
+  const int stage = s.stage(), left = m.stages - 1 - stage;
+  const Combo now = space.move(space.length());
+  const Combo base = stage == 0 ? space.state() : s.kept(0);
+  if (left == 0) {
+    s.next(base + m.weight[stage] * now);
+    return;
+  }
+  const auto sum = [&](const double* factors) {
+    Combo x = base + factors[stage] * now;
+    for (int i = 0; i < stage; ++i) x = x + factors[i] * s.kept(i + 1);
+    return x;
+  };
+  if (left == 1) {
+    s.keep(0, sum(m.weight));
+  } else {
+    if (stage == 0) s.keep(0, base);
+    s.keep(stage + 1, now);
+  }
+  const double part = m.at[stage + 1];
+  const Stage::Point p = part == 1 ? s.end() : space.point(part);
+  s.again(space.scale(p) / space.scale(s.end()) * sum(m.inner[stage + 1]), p.t);
+}
+
+constexpr Tableau kMidpointRule = {2, {0, 0.5}, {{}, {0.5}}, {0, 1}};
+constexpr Tableau kHeun3Rule = {
+    3, {0, 1.0 / 3, 2.0 / 3}, {{}, {1.0 / 3}, {0, 2.0 / 3}}, {0.25, 0, 0.75}};
+constexpr Tableau kBogackiShampineRule = {
+    3, {0, 0.5, 0.75}, {{}, {0.5}, {0, 0.75}}, {2.0 / 9, 1.0 / 3, 4.0 / 9}};
+constexpr Tableau kRk4Rule = {
+    4, {0, 0.5, 0.5, 1}, {{}, {0.5}, {0, 0.5}, {0, 0, 1}}, {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6}};
+constexpr Tableau kKutta38Rule = {4,
+                                  {0, 1.0 / 3, 2.0 / 3, 1},
+                                  {{}, {1.0 / 3}, {-1.0 / 3, 1}, {1, -1, 1}},
+                                  {0.125, 0.375, 0.375, 0.125}};
+constexpr Tableau kDormandPrinceRule = {
+    6,
+    {0, 0.2, 0.3, 0.8, 8.0 / 9, 1},
+    {{},
+     {0.2},
+     {3.0 / 40, 9.0 / 40},
+     {44.0 / 45, -56.0 / 15, 32.0 / 9},
+     {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
+     {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656}},
+    {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84}};
+
+template <const Tableau& kTableau>
+void plan_as(Stage& s) {
+  plan(s, kTableau);
+}
+
+constexpr Param kParams[] = {kSpaceParam, kLastStepParam};
+
+bool steps_sigma(const Settings& settings) { return Space::in_sigma(settings["space"]); }
+
+}  // namespace
+
+extern const SamplerKind kRk4, kMidpoint, kHeun3, kKutta38, kBogackiShampine, kDormandPrince;
+const SamplerKind kRk4 = {{NWR_SAMPLER_RK4, "rk4", "", "fourth-order ODE, four evaluations a step",
+                           0, 4, 4, kParams, kSamplerParams},
+                          plan_as<kRk4Rule>,
+                          nullptr,
+                          steps_sigma};
+const SamplerKind kMidpoint = {
+    {NWR_SAMPLER_MIDPOINT, "midpoint", "", "second-order ODE by the slope in the middle", 0, 2, 2,
+     kParams, kSamplerParams},
+    plan_as<kMidpointRule>,
+    nullptr,
+    steps_sigma};
+const SamplerKind kHeun3 = {
+    {NWR_SAMPLER_HEUN_3, "heun-3", "", "Heun's third-order ODE", 0, 3, 3, kParams, kSamplerParams},
+    plan_as<kHeun3Rule>,
+    nullptr,
+    steps_sigma};
+const SamplerKind kKutta38 = {{NWR_SAMPLER_KUTTA_38, "kutta-38", "torchdiffeq.rk4",
+                               "fourth-order ODE, the 3/8 rule", 0, 4, 4, kParams, kSamplerParams},
+                              plan_as<kKutta38Rule>,
+                              nullptr,
+                              steps_sigma};
+const SamplerKind kBogackiShampine = {
+    {NWR_SAMPLER_BOGACKI_SHAMPINE, "bogacki-shampine", "bosh3", "third-order ODE, fixed steps", 0,
+     3, 3, kParams, kSamplerParams},
+    plan_as<kBogackiShampineRule>,
+    nullptr,
+    steps_sigma};
+const SamplerKind kDormandPrince = {
+    {NWR_SAMPLER_DORMAND_PRINCE, "dormand-prince", "dopri5", "fifth-order ODE, fixed steps", 0, 5,
+     6, kParams, kSamplerParams},
+    plan_as<kDormandPrinceRule>,
+    nullptr,
+    steps_sigma};
+
+}  // namespace noisewright
