@@ -40,8 +40,8 @@ extern const SamplerKind kEuler, kHeun, kDdim, kDdpmSampler, kDpmpp2m, kRk4, kEu
     kStochasticHeun, kEdmSampler, kIto, kPc, kZab, kVab, kZeab, kXeab, kReab, kEulerAncestral, kLms,
     kIpndm, kPndm, kDeis, kDpmpp3m, kDpmpp2mSde, kDpmpp3mSde, kDpmSolver, kResMultistep, kUnipc,
     kSaSolver, kGradientEstimation, kDpm2, kDpmpp2s, kDpmSinglestep, kDpmFast, kDpmppSde, kSeeds2,
-    kSeeds3, kRes2s, kErSde, kHeunpp2, kLcm, kTcd, kConsistency, kMidpoint, kHeun3, kKutta38,
-    kBogackiShampine, kDormandPrince, kRestart, kAzulaDdim;
+    kSeeds3, kRes2s, kErSde, kHeunpp2, kLcmSampler, kTcd, kConsistencySampler, kMidpoint, kHeun3,
+    kKutta38, kBogackiShampine, kDormandPrince, kRestart, kAzulaDdim;
 
 namespace {
 
@@ -184,9 +184,9 @@ const Entry* const kSamplers[] = {&kEuler,
                                   &kRes2s,
                                   &kErSde,
                                   &kHeunpp2,
-                                  &kLcm,
+                                  &kLcmSampler,
                                   &kTcd,
-                                  &kConsistency,
+                                  &kConsistencySampler,
                                   &kMidpoint,
                                   &kHeun3,
                                   &kKutta38,

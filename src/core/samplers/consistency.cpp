@@ -44,11 +44,12 @@ constexpr Param kTcdParams[] = {
 
 }  // namespace
 
-extern const SamplerKind kLcm, kConsistency, kTcd;
-const SamplerKind kLcm = {{NWR_SAMPLER_LCM, "lcm", "trigflow,scm", "to clean data and noised again",
-                           NWR_ENTRY_STOCHASTIC, 1, 1, kLcmParams, kSamplerParams},
-                          plan_lcm};
-const SamplerKind kConsistency = {
+extern const SamplerKind kLcmSampler, kConsistencySampler, kTcd;
+const SamplerKind kLcmSampler = {
+    {NWR_SAMPLER_LCM, "lcm", "trigflow,scm", "to clean data and noised again", NWR_ENTRY_STOCHASTIC,
+     1, 1, kLcmParams, kSamplerParams},
+    plan_lcm};
+const SamplerKind kConsistencySampler = {
     {NWR_SAMPLER_CONSISTENCY, "consistency", "cm", "lcm above a level that the model leaves",
      NWR_ENTRY_STOCHASTIC, 1, 1, kConsistencyParams, kSamplerParams},
     plan_consistency};

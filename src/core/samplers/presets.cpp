@@ -8,8 +8,8 @@
 namespace noisewright {
 
 extern const SamplerKind kDeis, kDpm2, kDpmSinglestep, kDpmSolver, kDpmpp2m, kDpmpp2mSde, kDpmpp2s,
-    kDpmpp3m, kDpmpp3mSde, kDpmppSde, kEdmSampler, kErSde, kHeun, kLcm, kLms, kReab, kResMultistep,
-    kSaSolver, kUnipc;
+    kDpmpp3m, kDpmpp3mSde, kDpmppSde, kEdmSampler, kErSde, kHeun, kLcmSampler, kLms, kReab,
+    kResMultistep, kSaSolver, kUnipc;
 
 namespace {
 
@@ -62,7 +62,7 @@ constexpr SamplerKind kPresets[] = {
     preset(1015, "diffusers.sa-solver", "", "weights of the paper's appendix", kDraws, 2, 1,
            kSaSolver, "order=2,corrector_order=2,simple=yes,lower_order_final=yes"),
     preset(1016, "diffusers.lcm", "", "with the boundary condition of its networks", kDraws, 1, 1,
-           kLcm, "timestep_scaling=10"),
+           kLcmSampler, "timestep_scaling=10"),
     preset(1017, "comfy.sa-solver", "", "lower order one step earlier", kDraws, 3, 1, kSaSolver,
            "order=3,corrector_order=4,tau_at=end,lower_order_final=early"),
     preset(1018, "comfy.sa-solver-pece", "", "comfy.sa-solver that evaluates again", kDraws, 3, 2,
