@@ -1066,7 +1066,7 @@ void fill(const Lane& lane, Distribution what, const FillRun& run) {
 
 NWR_INLINE F64 largest_of(F64 largest, F64 x) {  // largest_next of reduce.hpp
   const F64 magnitude = x < 0.0 ? -x : x;
-  return (magnitude > largest) | (magnitude != magnitude) ? magnitude : largest;
+  return ((magnitude > largest) | (magnitude != magnitude)) ? magnitude : largest;
 }
 
 // Adds whole rows of lanes, side by side.

@@ -15,7 +15,12 @@ namespace {
 class NormedCircle : public ClosedForm<path::Trigonometric> {
  public:
   explicit NormedCircle(const Settings& s) : ClosedForm(s, kToData, {}) {}
-  PathPlan path() const override { return Schedule::path(); }
+  PathPlan path() const override {
+    PathPlan plan = ClosedForm::path();
+    plan.form = PathForm::tabulated;
+    plan.table_count = kTableTimes;
+    return plan;
+  }
 
  protected:
   void add_latent(double t, nwr_coeffs& c) const override {
