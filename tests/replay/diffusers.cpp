@@ -157,10 +157,12 @@ Plan plan_pndm(Check& check, const Recording& recording) {
   plan.form = form;
   plan.prediction = quantity;
   check_probe(check, recording, plan.schedule);
-  if (text_or(config, "timestep_spacing", "leading") != "leading") {
+  const double steps = to_number(member(recording.file(), "num_inference_steps"));
+  const std::string spacing = text_or(config, "timestep_spacing", "leading");
+  const bool divides = std::fmod(static_cast<double>(discrete_count(config)), steps) == 0;
+  if (spacing != "leading" && !(spacing == "trailing" && divides)) {
     throw Unsupported{"values of steps that end where none begins are not in this version"};
   }
-  const double steps = to_number(member(recording.file(), "num_inference_steps"));
   const double width = std::floor(static_cast<double>(discrete_count(config)) / steps);
   const double data_end = flag_or(config, "set_alpha_to_one", false) ? -1 : 0;
   const bool prk = !flag_or(config, "skip_prk_steps", false);
@@ -194,7 +196,8 @@ Plan plan_pndm(Check& check, const Recording& recording) {
 
 Plan plan_ddpm(Check& check, const Recording& recording) {
   const std::string variance = text_or(recording.config(), "variance_type", "fixed_small");
-  if (variance != "fixed_small" && variance != "fixed_large") {
+  // The logarithm of fixed_small_log is undone where it is used.
+  if (variance != "fixed_small" && variance != "fixed_small_log" && variance != "fixed_large") {
     throw Unsupported{"variance_type " + variance + " is not in this version"};
   }
   const bool large = variance == "fixed_large";
