@@ -151,8 +151,9 @@ Plan plan_pndm(Check& check, const Recording& recording) {
   Plan plan;
   plan.schedule = discrete_schedule(config, false);
   const auto [form, quantity] = prediction_of(recording);
-  if (form != Form::noise) {
-    throw Unsupported{"averages of another prediction than noise are not in this version"};
+  const bool prk = !flag_or(config, "skip_prk_steps", false);
+  if (form != Form::noise && prk) {
+    throw Unsupported{"Runge-Kutta steps of another prediction than noise are not in this version"};
   }
   plan.form = form;
   plan.prediction = quantity;
@@ -165,7 +166,6 @@ Plan plan_pndm(Check& check, const Recording& recording) {
   }
   const double width = std::floor(static_cast<double>(discrete_count(config)) / steps);
   const double data_end = flag_or(config, "set_alpha_to_one", false) ? -1 : 0;
-  const bool prk = !flag_or(config, "skip_prk_steps", false);
   Numbers times = *ancestral_grid(recording, plan.schedule).timesteps, asked, warm;
   for (size_t i = 0; i < times.size(); ++i) {
     const double t = times[i], middle = t - std::floor(width / 2);
@@ -188,7 +188,7 @@ Plan plan_pndm(Check& check, const Recording& recording) {
     plan.evaluations.back().request.time = asked[i];
   }
   plan.count = times.size() - 1;
-  plan.sampler = spec("pndm", {{"start", prk ? "runge-kutta" : "heun"}});
+  plan.sampler = spec("pndm", {{"start", prk ? "runge-kutta" : "heun"}, {"average", "output"}});
   place_model(plan, plan.schedule);
   plan.start = checked_init(check, recording, init_scale(check, recording, 1));
   return plan;
