@@ -98,9 +98,16 @@ class Stage {
   double h() const { return growth(step_); }
   double h_before() const { return growth(step_ - 1); }
 
+  // The same of the step before, at its begin.
+  Stage before_step() const {
+    const Point& begin = points_[step_ - 1];
+    return {schedule_, settings_, prediction_, points_, steps_, step_ - 1, 0, begin, begin};
+  }
+
   // What the state and the model's output say at the evaluation's time; each fails with
   // NWR_ERROR_SINGULAR where they do not determine it.
   Combo state() const { return {1, 0, 0, {}}; }
+  Combo output() const { return {0, 1, 0, {}}; }
   Combo data() const { return quantity(NWR_DATA, 0); }
   Combo noise() const { return express_row({0, 1, 0}, "noise"); }
   Combo velocity() const { return quantity(NWR_VELOCITY, 0); }

@@ -151,19 +151,21 @@ Plan plan_pndm(Check& check, const Recording& recording) {
   Plan plan;
   plan.schedule = discrete_schedule(config, false);
   const auto [form, quantity] = prediction_of(recording);
-  if (form != Form::noise) {
-    throw Unsupported{"averages of another prediction than noise are not in this version"};
+  const bool prk = !flag_or(config, "skip_prk_steps", false);
+  if (form != Form::noise && prk) {
+    throw Unsupported{"Runge-Kutta steps of another prediction than noise are not in this version"};
   }
   plan.form = form;
   plan.prediction = quantity;
   check_probe(check, recording, plan.schedule);
-  if (text_or(config, "timestep_spacing", "leading") != "leading") {
+  const double steps = to_number(member(recording.file(), "num_inference_steps"));
+  const std::string spacing = text_or(config, "timestep_spacing", "leading");
+  const bool divides = std::fmod(static_cast<double>(discrete_count(config)), steps) == 0;
+  if (spacing != "leading" && !(spacing == "trailing" && divides)) {
     throw Unsupported{"values of steps that end where none begins are not in this version"};
   }
-  const double steps = to_number(member(recording.file(), "num_inference_steps"));
   const double width = std::floor(static_cast<double>(discrete_count(config)) / steps);
   const double data_end = flag_or(config, "set_alpha_to_one", false) ? -1 : 0;
-  const bool prk = !flag_or(config, "skip_prk_steps", false);
   Numbers times = *ancestral_grid(recording, plan.schedule).timesteps, asked, warm;
   for (size_t i = 0; i < times.size(); ++i) {
     const double t = times[i], middle = t - std::floor(width / 2);
@@ -186,7 +188,7 @@ Plan plan_pndm(Check& check, const Recording& recording) {
     plan.evaluations.back().request.time = asked[i];
   }
   plan.count = times.size() - 1;
-  plan.sampler = spec("pndm", {{"start", prk ? "runge-kutta" : "heun"}});
+  plan.sampler = spec("pndm", {{"start", prk ? "runge-kutta" : "heun"}, {"average", "output"}});
   place_model(plan, plan.schedule);
   plan.start = checked_init(check, recording, init_scale(check, recording, 1));
   return plan;
@@ -194,7 +196,8 @@ Plan plan_pndm(Check& check, const Recording& recording) {
 
 Plan plan_ddpm(Check& check, const Recording& recording) {
   const std::string variance = text_or(recording.config(), "variance_type", "fixed_small");
-  if (variance != "fixed_small" && variance != "fixed_large") {
+  // The logarithm of fixed_small_log is undone where it is used.
+  if (variance != "fixed_small" && variance != "fixed_small_log" && variance != "fixed_large") {
     throw Unsupported{"variance_type " + variance + " is not in this version"};
   }
   const bool large = variance == "fixed_large";

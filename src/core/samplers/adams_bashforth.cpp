@@ -60,7 +60,8 @@ void runge_kutta(Stage& s) {
     s.next(moved);
     return;
   }
-  if (stage == 0) s.keep(s.step() % depth, now), s.keep(kX, x);
+  const bool raw = s.setting("average") == 1;
+  if (stage == 0) s.keep(s.step() % depth, raw ? s.output() : now), s.keep(kX, x);
   s.keep(kSum, sum);
   s.again(moved, end.t);
 }
@@ -74,6 +75,7 @@ void plan_pndm(Stage& s) {
   }
   Multistep m = method(s, 0, Form::level);
   m.spacing = Multistep::Spacing::even;
+  m.raw = s.setting("average") == 1;
   m.corrector = heun, m.only_start = m.evaluates_again = heun, m.corrector_pair = Pair::share;
   multistep(s, m);
 }
@@ -91,7 +93,9 @@ constexpr Param kFixedParams[] = {order_param(4, 4), kFinalParam, kLineParam};
 constexpr Param kPndmParams[] = {
     order_param(4, 4),
     {"start", "one step of Heun, or three of the classical Runge-Kutta method", 0, 0, 1,
-     "heun,runge-kutta"}};
+     "heun,runge-kutta"},
+    {"average", "what is averaged: the noise, or the model's output whatever it predicts", 0, 0, 1,
+     "noise,output"}};
 constexpr Param kDeisParams[] = {order_param(3, kMostNodes - 1), kStartParam, kFinalParam};
 
 }  // namespace

@@ -55,7 +55,8 @@ struct Run {
 
 void multistep(Stage& s, const Multistep& m) {
   const Run run{s, m, std::max({m.order - 1, m.corrector, 1})};
-  const Combo now = m.solver.value(s);
+  const auto rate = [&](const Stage& at) { return m.raw ? m.solver.value(at).output : 1; };
+  const Combo now = m.raw ? s.output() : m.solver.value(s);
   Base base{run.at(0), s.state(), now, &s};
   if (s.stage() == 0 && s.step() > 0 && run.corrects(1)) {
     // The step before once more, with the value at its end; what it kept is its x and its noise.
@@ -67,10 +68,11 @@ void multistep(Stage& s, const Multistep& m) {
     Nodes nodes;
     nodes.add(1, now);
     run.add_history(nodes, 1, std::min({m.corrector + 1, run.order(1) + 1, most}));
-    const Combo first =
-        corrector.keep_value(before, target.down) * (most == 1 ? now : before.value);
-    base.x = s.kept(kCarry) + first;
-    if (most > 1) base.x = base.x + corrector.correction(before, target, nodes);
+    const Stage begin = s.before_step();
+    const double share = m.raw ? begin.blend(target.down.alpha, target.down.sigma).output
+                               : corrector.keep_value(before, target.down);
+    base.x = s.kept(kCarry) + share * (most == 1 ? now : before.value);
+    if (most > 1) base.x = base.x + rate(begin) * corrector.correction(before, target, nodes);
     base.fresh = nullptr;
     if (m.evaluates_again) {
       s.keep(s.step() % run.depth, now);
@@ -82,10 +84,12 @@ void multistep(Stage& s, const Multistep& m) {
   Nodes nodes;
   if (m.solver.open(base.at, target.down)) run.add_history(nodes, 0, run.order(0));
   const Combo fresh = m.s_noise * target.up * s.fresh_noise();
-  s.next(m.solver.constant(base, target.down) + m.solver.correction(base, target, nodes) + fresh);
+  const Combo constant = m.solver.constant(base, target.down);
+  s.next(constant + rate(s) * m.solver.correction(base, target, nodes) + fresh);
   if (m.order > 1 || m.corrector > 0) s.keep(s.step() % run.depth, now);
   if (!s.last() && run.corrects(0)) {
-    s.keep(kCarry, m.solver.keep_x(base, target.down) * base.x + fresh);
+    const double share = m.raw ? constant.state : m.solver.keep_x(base, target.down);
+    s.keep(kCarry, share * base.x + fresh);
   }
 }
 

@@ -52,6 +52,9 @@ struct Multistep {
   Pair corrector_pair = Pair::exact;
   // Whether the corrected point is evaluated again.
   bool evaluates_again = false;
+  // Whether values are the model's outputs as they are, which each step reads with its own begin's
+  // alpha and sigma.
+  bool raw = false;
 };
 
 void multistep(Stage& s, const Multistep& method);
