@@ -179,24 +179,32 @@ mirror(; time = "to-data", latent = "brownian", latent_scale = 1.0, sigma_data =
 
 discrete, from a formula for beta; t is the index, from count-1, noise, to -1, data
 
-- `beta`: formula of beta; one of \"linear\", \"scaled_linear\", \"squaredcos_cap_v2\"
-- `beta_start`: beta of index 0 (linear, scaled_linear) (1e-12 to 0.999999)
-- `beta_end`: beta of the last index (linear, scaled_linear) (1e-12 to 0.999999)
+- `beta`: formula of beta; one of \"linear\", \"scaled_linear\", \"squaredcos_cap_v2\", \"laplace\", \"exp\", \"sigmoid\"
+- `beta_start`: beta of index 0 (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `beta_end`: beta of the last index (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
 - `count`: number of indices (2 to 1e+06)
+- `snr_shift`: divides (alpha/sigma)^2 (1e-06 to 1e+06)
+- `zero_snr`: whether the last index is made pure noise
+- `terminal`: with zero_snr=yes: alpha_bar of the last index in place of 0 (0 to 0.01)
+- `between`: what is linear between two indices; one of \"log-sigma\", \"sigma\"
 - `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
 """
-ddpm(; beta = "linear", beta_start = 0.0001, beta_end = 0.02, count = 1000.0, sigma_data = 1.0) =
-    spec("ddpm", "beta" => beta, "beta_start" => beta_start, "beta_end" => beta_end, "count" => count, "sigma_data" => sigma_data)
+ddpm(; beta = "linear", beta_start = 0.0001, beta_end = 0.02, count = 1000.0, snr_shift = 1.0, zero_snr = false, terminal = 0.0, between = "log-sigma", sigma_data = 1.0) =
+    spec("ddpm", "beta" => beta, "beta_start" => beta_start, "beta_end" => beta_end, "count" => count, "snr_shift" => snr_shift, "zero_snr" => zero_snr, "terminal" => terminal, "between" => between, "sigma_data" => sigma_data)
 """
     table(; settings...)
 
 discrete, from options.table; t is the index, from table_count-1, noise, to -1, data
 
 - `betas`: whether options.table holds betas in place of alpha_bar
+- `snr_shift`: divides (alpha/sigma)^2 (1e-06 to 1e+06)
+- `zero_snr`: whether the last index is made pure noise
+- `terminal`: with zero_snr=yes: alpha_bar of the last index in place of 0 (0 to 0.01)
+- `between`: what is linear between two indices; one of \"log-sigma\", \"sigma\"
 - `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
 """
-table(; betas = false, sigma_data = 1.0) =
-    spec("table", "betas" => betas, "sigma_data" => sigma_data)
+table(; betas = false, snr_shift = 1.0, zero_snr = false, terminal = 0.0, between = "log-sigma", sigma_data = 1.0) =
+    spec("table", "betas" => betas, "snr_shift" => snr_shift, "zero_snr" => zero_snr, "terminal" => terminal, "between" => between, "sigma_data" => sigma_data)
 """
     custom(; settings...)
 
@@ -406,6 +414,380 @@ linear, t = 1 is noise, with the floors of nami before 0.1.0
 """
 nami_seed(; eps = 1e-12, score_eps = 1e-12, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
     spec("nami.seed", "eps" => eps, "score_eps" => score_eps, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    sd15(; settings...)
+
+ddpm with the betas of Stable Diffusion 1, 2 and XL
+
+- `beta`: formula of beta; one of \"linear\", \"scaled_linear\", \"squaredcos_cap_v2\", \"laplace\", \"exp\", \"sigmoid\"
+- `beta_start`: beta of index 0 (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `beta_end`: beta of the last index (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `count`: number of indices (2 to 1e+06)
+- `snr_shift`: divides (alpha/sigma)^2 (1e-06 to 1e+06)
+- `zero_snr`: whether the last index is made pure noise
+- `terminal`: with zero_snr=yes: alpha_bar of the last index in place of 0 (0 to 0.01)
+- `between`: what is linear between two indices; one of \"log-sigma\", \"sigma\"
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+sd15(; beta = "scaled_linear", beta_start = 0.00085, beta_end = 0.012, count = 1000.0, snr_shift = 1.0, zero_snr = false, terminal = 0.0, between = "log-sigma", sigma_data = 1.0) =
+    spec("sd15", "beta" => beta, "beta_start" => beta_start, "beta_end" => beta_end, "count" => count, "snr_shift" => snr_shift, "zero_snr" => zero_snr, "terminal" => terminal, "between" => between, "sigma_data" => sigma_data)
+"""
+    sd_zero_snr(; settings...)
+
+sd15 with its last index made pure noise
+
+- `beta`: formula of beta; one of \"linear\", \"scaled_linear\", \"squaredcos_cap_v2\", \"laplace\", \"exp\", \"sigmoid\"
+- `beta_start`: beta of index 0 (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `beta_end`: beta of the last index (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `count`: number of indices (2 to 1e+06)
+- `snr_shift`: divides (alpha/sigma)^2 (1e-06 to 1e+06)
+- `zero_snr`: whether the last index is made pure noise
+- `terminal`: with zero_snr=yes: alpha_bar of the last index in place of 0 (0 to 0.01)
+- `between`: what is linear between two indices; one of \"log-sigma\", \"sigma\"
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+sd_zero_snr(; beta = "scaled_linear", beta_start = 0.00085, beta_end = 0.012, count = 1000.0, snr_shift = 1.0, zero_snr = true, terminal = 0.0, between = "log-sigma", sigma_data = 1.0) =
+    spec("sd-zero-snr", "beta" => beta, "beta_start" => beta_start, "beta_end" => beta_end, "count" => count, "snr_shift" => snr_shift, "zero_snr" => zero_snr, "terminal" => terminal, "between" => between, "sigma_data" => sigma_data)
+"""
+    comfy_sd_zero_snr(; settings...)
+
+sd-zero-snr whose last index keeps a little data
+
+- `beta`: formula of beta; one of \"linear\", \"scaled_linear\", \"squaredcos_cap_v2\", \"laplace\", \"exp\", \"sigmoid\"
+- `beta_start`: beta of index 0 (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `beta_end`: beta of the last index (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `count`: number of indices (2 to 1e+06)
+- `snr_shift`: divides (alpha/sigma)^2 (1e-06 to 1e+06)
+- `zero_snr`: whether the last index is made pure noise
+- `terminal`: with zero_snr=yes: alpha_bar of the last index in place of 0 (0 to 0.01)
+- `between`: what is linear between two indices; one of \"log-sigma\", \"sigma\"
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+comfy_sd_zero_snr(; beta = "scaled_linear", beta_start = 0.00085, beta_end = 0.012, count = 1000.0, snr_shift = 1.0, zero_snr = true, terminal = 4.8973451890853435e-08, between = "log-sigma", sigma_data = 1.0) =
+    spec("comfy.sd-zero-snr", "beta" => beta, "beta_start" => beta_start, "beta_end" => beta_end, "count" => count, "snr_shift" => snr_shift, "zero_snr" => zero_snr, "terminal" => terminal, "between" => between, "sigma_data" => sigma_data)
+"""
+    cogvideox(; settings...)
+
+CogVideoX 2B: sd-zero-snr with a third of the SNR
+
+- `beta`: formula of beta; one of \"linear\", \"scaled_linear\", \"squaredcos_cap_v2\", \"laplace\", \"exp\", \"sigmoid\"
+- `beta_start`: beta of index 0 (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `beta_end`: beta of the last index (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `count`: number of indices (2 to 1e+06)
+- `snr_shift`: divides (alpha/sigma)^2 (1e-06 to 1e+06)
+- `zero_snr`: whether the last index is made pure noise
+- `terminal`: with zero_snr=yes: alpha_bar of the last index in place of 0 (0 to 0.01)
+- `between`: what is linear between two indices; one of \"log-sigma\", \"sigma\"
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+cogvideox(; beta = "scaled_linear", beta_start = 0.00085, beta_end = 0.012, count = 1000.0, snr_shift = 3.0, zero_snr = true, terminal = 0.0, between = "log-sigma", sigma_data = 1.0) =
+    spec("cogvideox", "beta" => beta, "beta_start" => beta_start, "beta_end" => beta_end, "count" => count, "snr_shift" => snr_shift, "zero_snr" => zero_snr, "terminal" => terminal, "between" => between, "sigma_data" => sigma_data)
+"""
+    cogvideox_5b(; settings...)
+
+CogVideoX 5B: sd-zero-snr
+
+- `beta`: formula of beta; one of \"linear\", \"scaled_linear\", \"squaredcos_cap_v2\", \"laplace\", \"exp\", \"sigmoid\"
+- `beta_start`: beta of index 0 (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `beta_end`: beta of the last index (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `count`: number of indices (2 to 1e+06)
+- `snr_shift`: divides (alpha/sigma)^2 (1e-06 to 1e+06)
+- `zero_snr`: whether the last index is made pure noise
+- `terminal`: with zero_snr=yes: alpha_bar of the last index in place of 0 (0 to 0.01)
+- `between`: what is linear between two indices; one of \"log-sigma\", \"sigma\"
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+cogvideox_5b(; beta = "scaled_linear", beta_start = 0.00085, beta_end = 0.012, count = 1000.0, snr_shift = 1.0, zero_snr = true, terminal = 0.0, between = "log-sigma", sigma_data = 1.0) =
+    spec("cogvideox-5b", "beta" => beta, "beta_start" => beta_start, "beta_end" => beta_end, "count" => count, "snr_shift" => snr_shift, "zero_snr" => zero_snr, "terminal" => terminal, "between" => between, "sigma_data" => sigma_data)
+"""
+    iddpm(; settings...)
+
+ddpm with squared cosine alpha_bar, betas capped
+
+- `beta`: formula of beta; one of \"linear\", \"scaled_linear\", \"squaredcos_cap_v2\", \"laplace\", \"exp\", \"sigmoid\"
+- `beta_start`: beta of index 0 (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `beta_end`: beta of the last index (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `count`: number of indices (2 to 1e+06)
+- `snr_shift`: divides (alpha/sigma)^2 (1e-06 to 1e+06)
+- `zero_snr`: whether the last index is made pure noise
+- `terminal`: with zero_snr=yes: alpha_bar of the last index in place of 0 (0 to 0.01)
+- `between`: what is linear between two indices; one of \"log-sigma\", \"sigma\"
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+iddpm(; beta = "squaredcos_cap_v2", beta_start = 0.0001, beta_end = 0.02, count = 1000.0, snr_shift = 1.0, zero_snr = false, terminal = 0.0, between = "log-sigma", sigma_data = 1.0) =
+    spec("iddpm", "beta" => beta, "beta_start" => beta_start, "beta_end" => beta_end, "count" => count, "snr_shift" => snr_shift, "zero_snr" => zero_snr, "terminal" => terminal, "between" => between, "sigma_data" => sigma_data)
+"""
+    kandinsky(; settings...)
+
+ddpm with the linear betas of Kandinsky 2
+
+- `beta`: formula of beta; one of \"linear\", \"scaled_linear\", \"squaredcos_cap_v2\", \"laplace\", \"exp\", \"sigmoid\"
+- `beta_start`: beta of index 0 (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `beta_end`: beta of the last index (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `count`: number of indices (2 to 1e+06)
+- `snr_shift`: divides (alpha/sigma)^2 (1e-06 to 1e+06)
+- `zero_snr`: whether the last index is made pure noise
+- `terminal`: with zero_snr=yes: alpha_bar of the last index in place of 0 (0 to 0.01)
+- `between`: what is linear between two indices; one of \"log-sigma\", \"sigma\"
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+kandinsky(; beta = "linear", beta_start = 0.00085, beta_end = 0.012, count = 1000.0, snr_shift = 1.0, zero_snr = false, terminal = 0.0, between = "log-sigma", sigma_data = 1.0) =
+    spec("kandinsky", "beta" => beta, "beta_start" => beta_start, "beta_end" => beta_end, "count" => count, "snr_shift" => snr_shift, "zero_snr" => zero_snr, "terminal" => terminal, "between" => between, "sigma_data" => sigma_data)
+"""
+    shap_e(; settings...)
+
+ddpm with alpha_bar = exp(-12 u), 1024 indices
+
+- `beta`: formula of beta; one of \"linear\", \"scaled_linear\", \"squaredcos_cap_v2\", \"laplace\", \"exp\", \"sigmoid\"
+- `beta_start`: beta of index 0 (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `beta_end`: beta of the last index (linear, scaled_linear, sigmoid) (1e-12 to 0.999999)
+- `count`: number of indices (2 to 1e+06)
+- `snr_shift`: divides (alpha/sigma)^2 (1e-06 to 1e+06)
+- `zero_snr`: whether the last index is made pure noise
+- `terminal`: with zero_snr=yes: alpha_bar of the last index in place of 0 (0 to 0.01)
+- `between`: what is linear between two indices; one of \"log-sigma\", \"sigma\"
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+shap_e(; beta = "exp", beta_start = 0.0001, beta_end = 0.02, count = 1024.0, snr_shift = 1.0, zero_snr = false, terminal = 0.0, between = "log-sigma", sigma_data = 1.0) =
+    spec("shap-e", "beta" => beta, "beta_start" => beta_start, "beta_end" => beta_end, "count" => count, "snr_shift" => snr_shift, "zero_snr" => zero_snr, "terminal" => terminal, "between" => between, "sigma_data" => sigma_data)
+"""
+    flow(; settings...)
+
+linear, t = sigma, with a shifted table of levels for grids to choose from
+
+- `shift`: k of k s/(1 + (k-1) s), s even (1e-06 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+flow(; shift = 1.0, mu = 0.0, power = 1.0, count = 1000.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("flow", "shift" => shift, "mu" => mu, "power" => power, "count" => count, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    sd3(; settings...)
+
+flow with shift 3
+
+- `shift`: k of k s/(1 + (k-1) s), s even (1e-06 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+sd3(; shift = 3.0, mu = 0.0, power = 1.0, count = 1000.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("sd3", "shift" => shift, "mu" => mu, "power" => power, "count" => count, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    flux(; settings...)
+
+flow with mu 1.15
+
+- `shift`: k of k s/(1 + (k-1) s), s even (1e-06 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+flux(; shift = 1.0, mu = 1.15, power = 1.0, count = 1000.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("flux", "shift" => shift, "mu" => mu, "power" => power, "count" => count, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    auraflow(; settings...)
+
+flow with shift 1.73
+
+- `shift`: k of k s/(1 + (k-1) s), s even (1e-06 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+auraflow(; shift = 1.73, mu = 0.0, power = 1.0, count = 1000.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("auraflow", "shift" => shift, "mu" => mu, "power" => power, "count" => count, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    wan(; settings...)
+
+flow with shift 5
+
+- `shift`: k of k s/(1 + (k-1) s), s even (1e-06 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+wan(; shift = 5.0, mu = 0.0, power = 1.0, count = 1000.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("wan", "shift" => shift, "mu" => mu, "power" => power, "count" => count, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    lumina2(; settings...)
+
+flow with shift 6
+
+- `shift`: k of k s/(1 + (k-1) s), s even (1e-06 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+lumina2(; shift = 6.0, mu = 0.0, power = 1.0, count = 1000.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("lumina2", "shift" => shift, "mu" => mu, "power" => power, "count" => count, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    hunyuan_video(; settings...)
+
+flow with shift 7
+
+- `shift`: k of k s/(1 + (k-1) s), s even (1e-06 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+hunyuan_video(; shift = 7.0, mu = 0.0, power = 1.0, count = 1000.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("hunyuan-video", "shift" => shift, "mu" => mu, "power" => power, "count" => count, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    minimax_h3(; settings...)
+
+flow with shift 12
+
+- `shift`: k of k s/(1 + (k-1) s), s even (1e-06 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+minimax_h3(; shift = 12.0, mu = 0.0, power = 1.0, count = 1000.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("minimax-h3", "shift" => shift, "mu" => mu, "power" => power, "count" => count, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    comfy_flux(; settings...)
+
+flux with a table of 10000 levels
+
+- `shift`: k of k s/(1 + (k-1) s), s even (1e-06 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+comfy_flux(; shift = 1.0, mu = 1.15, power = 1.0, count = 10000.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("comfy.flux", "shift" => shift, "mu" => mu, "power" => power, "count" => count, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    edm_levels(; settings...)
+
+edm with a table of levels for grids to choose from
+
+- `sigma_min`: least sigma of the table (1e-12 to 1e+12)
+- `sigma_max`: largest, where sampling begins (1e-12 to 1e+12)
+- `rho`: the table is even in sigma^(1/rho); 0: in log(sigma) (0 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+edm_levels(; sigma_min = 0.002, sigma_max = 120.0, rho = 0.0, count = 1000.0, sigma_data = 1.0) =
+    spec("edm-levels", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "rho" => rho, "count" => count, "sigma_data" => sigma_data)
+"""
+    comfy_edm(; settings...)
+
+edm-levels from 0.002 to 120
+
+- `sigma_min`: least sigma of the table (1e-12 to 1e+12)
+- `sigma_max`: largest, where sampling begins (1e-12 to 1e+12)
+- `rho`: the table is even in sigma^(1/rho); 0: in log(sigma) (0 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+comfy_edm(; sigma_min = 0.002, sigma_max = 120.0, rho = 0.0, count = 1000.0, sigma_data = 1.0) =
+    spec("comfy.edm", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "rho" => rho, "count" => count, "sigma_data" => sigma_data)
+"""
+    svd(; settings...)
+
+edm-levels from 0.002 to 700: Stable Video Diffusion
+
+- `sigma_min`: least sigma of the table (1e-12 to 1e+12)
+- `sigma_max`: largest, where sampling begins (1e-12 to 1e+12)
+- `rho`: the table is even in sigma^(1/rho); 0: in log(sigma) (0 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+svd(; sigma_min = 0.002, sigma_max = 700.0, rho = 0.0, count = 1000.0, sigma_data = 1.0) =
+    spec("svd", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "rho" => rho, "count" => count, "sigma_data" => sigma_data)
+"""
+    diffusers_edm(; settings...)
+
+edm-levels from 0.002 to 80, sigma_data 0.5
+
+- `sigma_min`: least sigma of the table (1e-12 to 1e+12)
+- `sigma_max`: largest, where sampling begins (1e-12 to 1e+12)
+- `rho`: the table is even in sigma^(1/rho); 0: in log(sigma) (0 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+diffusers_edm(; sigma_min = 0.002, sigma_max = 80.0, rho = 7.0, count = 40.0, sigma_data = 0.5) =
+    spec("diffusers.edm", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "rho" => rho, "count" => count, "sigma_data" => sigma_data)
+"""
+    diffusers_cm(; settings...)
+
+the 40 levels of consistency models
+
+- `sigma_min`: least sigma of the table (1e-12 to 1e+12)
+- `sigma_max`: largest, where sampling begins (1e-12 to 1e+12)
+- `rho`: the table is even in sigma^(1/rho); 0: in log(sigma) (0 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+diffusers_cm(; sigma_min = 0.002, sigma_max = 80.0, rho = 7.0, count = 40.0, sigma_data = 0.5) =
+    spec("diffusers.cm", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "rho" => rho, "count" => count, "sigma_data" => sigma_data)
+"""
+    diffusers_cosine_dpm(; settings...)
+
+edm-levels from 0.3 to 500
+
+- `sigma_min`: least sigma of the table (1e-12 to 1e+12)
+- `sigma_max`: largest, where sampling begins (1e-12 to 1e+12)
+- `rho`: the table is even in sigma^(1/rho); 0: in log(sigma) (0 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+diffusers_cosine_dpm(; sigma_min = 0.3, sigma_max = 500.0, rho = 0.0, count = 1000.0, sigma_data = 1.0) =
+    spec("diffusers.cosine-dpm", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "rho" => rho, "count" => count, "sigma_data" => sigma_data)
+"""
+    wuerstchen(; settings...)
+
+cosine whose alpha_bar is kept between 1e-4 and 0.9999
+
+- `s`: offset of the cosine (0 to 1)
+- `scaler`: above 1: 1 - (1-t)^scaler for t; below: t^scaler (0.001 to 1000)
+- `shift`: divides alpha/sigma (1e-06 to 1e+06)
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+wuerstchen(; s = 0.008, scaler = 1.0, shift = 1.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("wuerstchen", "s" => s, "scaler" => scaler, "shift" => shift, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    k_v(; settings...)
+
+trigonometric, t = 1 is noise: sigma/alpha = tan(pi/2 t)
+
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+k_v(; latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("k.v", "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
 end
 
 "Constructors of what the catalogue has for a grid: each gives a spec."
@@ -425,9 +807,10 @@ even in log(alpha/sigma)
 
 - `lambda_min`: log(alpha/sigma) to begin at where the schedule's is -infinity (-700 to 700)
 - `lambda_max`: log(alpha/sigma) of the last time but one where the schedule's is infinity (-700 to 700)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
 """
-logsnr(; lambda_min = -5.1, lambda_max = 6.214608098422191) =
-    spec("logsnr", "lambda_min" => lambda_min, "lambda_max" => lambda_max)
+logsnr(; lambda_min = -5.1, lambda_max = 6.214608098422191, tail = "clean") =
+    spec("logsnr", "lambda_min" => lambda_min, "lambda_max" => lambda_max, "tail" => tail)
 """
     karras(; settings...)
 
@@ -436,9 +819,10 @@ even in (sigma/alpha)^(1/rho)
 - `sigma_min`: last noise level, sigma/alpha; 0 is the schedule's (0 to 1e+12)
 - `sigma_max`: first noise level, sigma/alpha; 0 is the schedule's (0 to 1e+12)
 - `rho`: exponent: the larger, the more steps at low noise (0.001 to 1000)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
 """
-karras(; sigma_min = 0.0, sigma_max = 0.0, rho = 7.0) =
-    spec("karras", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "rho" => rho)
+karras(; sigma_min = 0.0, sigma_max = 0.0, rho = 7.0, tail = "clean") =
+    spec("karras", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "rho" => rho, "tail" => tail)
 """
     exponential(; settings...)
 
@@ -446,32 +830,559 @@ even in log(sigma/alpha) between two noise levels
 
 - `sigma_min`: last noise level, sigma/alpha; 0 is the schedule's (0 to 1e+12)
 - `sigma_max`: first noise level, sigma/alpha; 0 is the schedule's (0 to 1e+12)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
 """
-exponential(; sigma_min = 0.0, sigma_max = 0.0) =
-    spec("exponential", "sigma_min" => sigma_min, "sigma_max" => sigma_max)
+exponential(; sigma_min = 0.0, sigma_max = 0.0, tail = "clean") =
+    spec("exponential", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "tail" => tail)
 """
     leading(; settings...)
 
 discrete: every (T/n)-th index from 0 up
 
 - `offset`: added to each index (Stable Diffusion has 1) (0 to 1e+06)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
 """
-leading(; offset = 0.0) =
-    spec("leading", "offset" => offset)
+leading(; offset = 0.0, tail = "clean", lambda_min = -700.0) =
+    spec("leading", "offset" => offset, "tail" => tail, "lambda_min" => lambda_min)
 """
-    trailing()
+    trailing(; settings...)
 
 discrete: every (T/n)-th index from T-1 down
+
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
 """
-trailing() =
-    spec("trailing")
+trailing(; tail = "clean", lambda_min = -700.0) =
+    spec("trailing", "tail" => tail, "lambda_min" => lambda_min)
 """
-    linspace()
+    linspace(; settings...)
 
 discrete: n indices from T-1 to 0
+
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
 """
-linspace() =
-    spec("linspace")
+linspace(; tail = "clean", lambda_min = -700.0) =
+    spec("linspace", "tail" => tail, "lambda_min" => lambda_min)
+"""
+    multistep_leading(; settings...)
+
+discrete: every (T/(n+1))-th index but the one at 0
+
+- `offset`: added to each index (Stable Diffusion has 1) (0 to 1e+06)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
+"""
+multistep_leading(; offset = 0.0, tail = "clean", lambda_min = -700.0) =
+    spec("multistep-leading", "offset" => offset, "tail" => tail, "lambda_min" => lambda_min)
+"""
+    multistep_linspace(; settings...)
+
+discrete: n+1 indices from T-1 to 0 but the one at 0
+
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
+"""
+multistep_linspace(; tail = "clean", lambda_min = -700.0) =
+    spec("multistep-linspace", "tail" => tail, "lambda_min" => lambda_min)
+"""
+    normal(; settings...)
+
+linspace without rounding
+
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
+"""
+normal(; tail = "clean", lambda_min = -700.0) =
+    spec("normal", "tail" => tail, "lambda_min" => lambda_min)
+"""
+    sgm_uniform(; settings...)
+
+multistep-linspace without rounding
+
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
+"""
+sgm_uniform(; tail = "clean", lambda_min = -700.0) =
+    spec("sgm-uniform", "tail" => tail, "lambda_min" => lambda_min)
+"""
+    simple(; settings...)
+
+discrete: T-1 less the whole part of iT/n
+
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
+"""
+simple(; tail = "clean", lambda_min = -700.0) =
+    spec("simple", "tail" => tail, "lambda_min" => lambda_min)
+"""
+    from_top(; settings...)
+
+discrete: every (T/n)-th index from T-1 down, T/n cut to an integer
+
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
+"""
+from_top(; tail = "clean", lambda_min = -700.0) =
+    spec("from-top", "tail" => tail, "lambda_min" => lambda_min)
+"""
+    ddim_uniform(; settings...)
+
+leading with offset 1 where there is room for it
+
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
+"""
+ddim_uniform(; tail = "clean", lambda_min = -700.0) =
+    spec("ddim-uniform", "tail" => tail, "lambda_min" => lambda_min)
+"""
+    lcm(; settings...)
+
+n of the indices that a distilled model has seen
+
+- `original`: steps of the distilled model; 0 is 50, or n if more (0 to 1e+06)
+- `strength`: share of those steps that is used (1e-06 to 1)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
+"""
+lcm(; original = 0.0, strength = 1.0, tail = "clean", lambda_min = -700.0) =
+    spec("lcm", "original" => original, "strength" => strength, "tail" => tail, "lambda_min" => lambda_min)
+"""
+    beta(; settings...)
+
+places in the table as quantiles of a Beta distribution
+
+- `alpha`: first exponent (0.01 to 1000)
+- `beta`: second exponent (0.01 to 1000)
+- `round`: to whole indices
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
+"""
+beta(; alpha = 0.6, beta = 0.6, round = false, tail = "clean", lambda_min = -700.0) =
+    spec("beta", "alpha" => alpha, "beta" => beta, "round" => round, "tail" => tail, "lambda_min" => lambda_min)
+"""
+    comfy_beta(; settings...)
+
+beta with round=yes
+
+- `alpha`: first exponent (0.01 to 1000)
+- `beta`: second exponent (0.01 to 1000)
+- `round`: to whole indices
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
+"""
+comfy_beta(; alpha = 0.6, beta = 0.6, round = true, tail = "clean", lambda_min = -700.0) =
+    spec("comfy.beta", "alpha" => alpha, "beta" => beta, "round" => round, "tail" => tail, "lambda_min" => lambda_min)
+"""
+    smoothstep(; settings...)
+
+places in the table along 3u^2 - 2u^3
+
+- `round`: to whole indices
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
+"""
+smoothstep(; round = false, tail = "clean", lambda_min = -700.0) =
+    spec("smoothstep", "round" => round, "tail" => tail, "lambda_min" => lambda_min)
+"""
+    sdcpp_smoothstep(; settings...)
+
+smoothstep with round=yes
+
+- `round`: to whole indices
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
+"""
+sdcpp_smoothstep(; round = true, tail = "clean", lambda_min = -700.0) =
+    spec("sdcpp.smoothstep", "round" => round, "tail" => tail, "lambda_min" => lambda_min)
+"""
+    k_karras(; settings...)
+
+karras between the levels of a table, on a flow in sigma
+
+- `sigma_min`: last noise level, on a flow of sigma; 0 is the ends' (0 to 1e+12)
+- `sigma_max`: first noise level, on a flow of sigma; 0 is the ends' (0 to 1e+12)
+- `ends`: of the table, or of leading or trailing indices; one of \"table\", \"leading\", \"trailing\"
+- `offset`: of leading indices (0 to 1e+06)
+- `rho`: exponent: the larger, the more steps at low noise (0.001 to 1000)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+k_karras(; sigma_min = 0.0, sigma_max = 0.0, ends = "table", offset = 0.0, rho = 7.0, tail = "clean") =
+    spec("k.karras", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "ends" => ends, "offset" => offset, "rho" => rho, "tail" => tail)
+"""
+    k_exponential(; settings...)
+
+exponential between the levels of a table, on a flow in sigma
+
+- `sigma_min`: last noise level, on a flow of sigma; 0 is the ends' (0 to 1e+12)
+- `sigma_max`: first noise level, on a flow of sigma; 0 is the ends' (0 to 1e+12)
+- `ends`: of the table, or of leading or trailing indices; one of \"table\", \"leading\", \"trailing\"
+- `offset`: of leading indices (0 to 1e+06)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+k_exponential(; sigma_min = 0.0, sigma_max = 0.0, ends = "table", offset = 0.0, tail = "clean") =
+    spec("k.exponential", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "ends" => ends, "offset" => offset, "tail" => tail)
+"""
+    polyexponential(; settings...)
+
+log(noise level) along a power of the place
+
+- `sigma_min`: last noise level, on a flow of sigma; 0 is the ends' (0 to 1e+12)
+- `sigma_max`: first noise level, on a flow of sigma; 0 is the ends' (0 to 1e+12)
+- `rho`: exponent: the larger, the more steps at low noise (0.001 to 1000)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+polyexponential(; sigma_min = 0.0, sigma_max = 0.0, rho = 1.0, tail = "clean") =
+    spec("polyexponential", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "rho" => rho, "tail" => tail)
+"""
+    beta_sigma(; settings...)
+
+noise levels as quantiles of a Beta distribution
+
+- `sigma_min`: last noise level, on a flow of sigma; 0 is the ends' (0 to 1e+12)
+- `sigma_max`: first noise level, on a flow of sigma; 0 is the ends' (0 to 1e+12)
+- `ends`: of the table, or of leading or trailing indices; one of \"table\", \"leading\", \"trailing\"
+- `offset`: of leading indices (0 to 1e+06)
+- `alpha`: first exponent (0.01 to 1000)
+- `beta`: second exponent (0.01 to 1000)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+beta_sigma(; sigma_min = 0.0, sigma_max = 0.0, ends = "table", offset = 0.0, alpha = 0.6, beta = 0.6, tail = "clean") =
+    spec("beta-sigma", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "ends" => ends, "offset" => offset, "alpha" => alpha, "beta" => beta, "tail" => tail)
+"""
+    kl_optimal(; settings...)
+
+even in the arc tangent of the noise level
+
+- `sigma_min`: last noise level, on a flow of sigma; 0 is the ends' (0 to 1e+12)
+- `sigma_max`: first noise level, on a flow of sigma; 0 is the ends' (0 to 1e+12)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+kl_optimal(; sigma_min = 0.0, sigma_max = 0.0, tail = "clean") =
+    spec("kl-optimal", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "tail" => tail)
+"""
+    laplace(; settings...)
+
+log(noise level) as quantiles of a Laplace distribution
+
+- `sigma_min`: last noise level, sigma/alpha; 0 is the schedule's (0 to 1e+12)
+- `sigma_max`: first noise level, sigma/alpha; 0 is the schedule's (0 to 1e+12)
+- `mu`: of log(sigma) (-100 to 100)
+- `scale`: of log(sigma) (1e-06 to 100)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+laplace(; sigma_min = 0.0, sigma_max = 0.0, mu = 0.0, scale = 0.5, tail = "clean") =
+    spec("laplace", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "mu" => mu, "scale" => scale, "tail" => tail)
+"""
+    linear_quadratic(; settings...)
+
+half of the steps linear at high noise, half along a parabola
+
+- `sigma_min`: last noise level, on a flow of sigma; 0 is the ends' (0 to 1e+12)
+- `sigma_max`: first noise level, on a flow of sigma; 0 is the ends' (0 to 1e+12)
+- `threshold`: share of the noise that the first half of the steps removes (1e-06 to 0.5)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+linear_quadratic(; sigma_min = 0.0, sigma_max = 0.0, threshold = 0.025, tail = "clean") =
+    spec("linear-quadratic", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "threshold" => threshold, "tail" => tail)
+"""
+    bong_tangent(; settings...)
+
+two arcs of a tangent that meet in the middle
+
+- `sigma_min`: last noise level, on a flow of sigma; 0 is the ends' (0 to 1e+12)
+- `sigma_max`: first noise level, on a flow of sigma; 0 is the ends' (0 to 1e+12)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+bong_tangent(; sigma_min = 0.0, sigma_max = 0.0, tail = "clean") =
+    spec("bong-tangent", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "tail" => tail)
+"""
+    ays(; settings...)
+
+a model's optimised levels for ten steps, or between them
+
+- `model`: whose table; one of \"sd15\", \"sdxl\", \"svd\"
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+ays(; model = "sd15", tail = "clean") =
+    spec("ays", "model" => model, "tail" => tail)
+"""
+    gits(; settings...)
+
+Stable Diffusion's levels by the geometry of its trajectories
+
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+gits(; tail = "clean") =
+    spec("gits", "tail" => tail)
+"""
+    time_quadratic(; settings...)
+
+even in the root of the way from data
+
+- `power`: of which even times have the root (0.001 to 1000)
+- `last`: fraction of the way from data of the last time but one; 0: as even as the rest (0 to 0.999999)
+"""
+time_quadratic(; power = 2.0, last = 0.0) =
+    spec("time-quadratic", "power" => power, "last" => last)
+"""
+    k_vp(; settings...)
+
+even in t down to 0.001 of the way, then data
+
+- `power`: of which even times have the root (0.001 to 1000)
+- `last`: fraction of the way from data of the last time but one; 0: as even as the rest (0 to 0.999999)
+"""
+k_vp(; power = 1.0, last = 0.001) =
+    spec("k.vp", "power" => power, "last" => last)
+"""
+    score_sde(; settings...)
+
+even in t down to 1e-5 of the way, then data
+
+- `power`: of which even times have the root (0.001 to 1000)
+- `last`: fraction of the way from data of the last time but one; 0: as even as the rest (0 to 0.999999)
+"""
+score_sde(; power = 1.0, last = 1e-05) =
+    spec("score-sde", "power" => power, "last" => last)
+"""
+    sine_squared()
+
+even in the arc sine of the root of sin(pi/2 t)
+"""
+sine_squared() =
+    spec("sine-squared")
+"""
+    flow(; settings...)
+
+even in s = sigma/(alpha+sigma), then shifted
+
+- `shift`: k of k s/(1 + (k-1) s); 0 is the schedule's own (0 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `tokens`: length of the sequence, from which more mu; 0: none (0 to 1e+09)
+- `base_mu`: mu at base_tokens (-50 to 50)
+- `max_mu`: mu at max_tokens (-50 to 50)
+- `base_tokens`: a length (0 to 1e+09)
+- `max_tokens`: a greater length (1 to 1e+09)
+- `fit`: mu is linear in tokens, or FLUX.2's; one of \"linear\", \"flux2\"
+- `terminal`: the last level, to which the others are stretched; 0: none (0 to 0.99)
+- `first`: first level before the shift (1e-06 to 1)
+- `last`: last level before the shift (0 to 0.999999)
+- `closed`: whether the last level is one of the n
+- `twice`: whether the last level is shifted twice, as peers do
+- `most`: levels above are this one (1e-06 to 1)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+flow(; shift = 0.0, mu = 0.0, power = 1.0, tokens = 0.0, base_mu = 0.5, max_mu = 1.15, base_tokens = 256.0, max_tokens = 4096.0, fit = "linear", terminal = 0.0, first = 1.0, last = 0.0, closed = false, twice = false, most = 1.0, tail = "clean") =
+    spec("flow", "shift" => shift, "mu" => mu, "power" => power, "tokens" => tokens, "base_mu" => base_mu, "max_mu" => max_mu, "base_tokens" => base_tokens, "max_tokens" => max_tokens, "fit" => fit, "terminal" => terminal, "first" => first, "last" => last, "closed" => closed, "twice" => twice, "most" => most, "tail" => tail)
+"""
+    sd3(; settings...)
+
+flow with shift 3
+
+- `shift`: k of k s/(1 + (k-1) s); 0 is the schedule's own (0 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `tokens`: length of the sequence, from which more mu; 0: none (0 to 1e+09)
+- `base_mu`: mu at base_tokens (-50 to 50)
+- `max_mu`: mu at max_tokens (-50 to 50)
+- `base_tokens`: a length (0 to 1e+09)
+- `max_tokens`: a greater length (1 to 1e+09)
+- `fit`: mu is linear in tokens, or FLUX.2's; one of \"linear\", \"flux2\"
+- `terminal`: the last level, to which the others are stretched; 0: none (0 to 0.99)
+- `first`: first level before the shift (1e-06 to 1)
+- `last`: last level before the shift (0 to 0.999999)
+- `closed`: whether the last level is one of the n
+- `twice`: whether the last level is shifted twice, as peers do
+- `most`: levels above are this one (1e-06 to 1)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+sd3(; shift = 3.0, mu = 0.0, power = 1.0, tokens = 0.0, base_mu = 0.5, max_mu = 1.15, base_tokens = 256.0, max_tokens = 4096.0, fit = "linear", terminal = 0.0, first = 1.0, last = 0.0, closed = false, twice = false, most = 1.0, tail = "clean") =
+    spec("sd3", "shift" => shift, "mu" => mu, "power" => power, "tokens" => tokens, "base_mu" => base_mu, "max_mu" => max_mu, "base_tokens" => base_tokens, "max_tokens" => max_tokens, "fit" => fit, "terminal" => terminal, "first" => first, "last" => last, "closed" => closed, "twice" => twice, "most" => most, "tail" => tail)
+"""
+    flux(; settings...)
+
+flow with the mu of 4096 tokens, or of others
+
+- `shift`: k of k s/(1 + (k-1) s); 0 is the schedule's own (0 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `tokens`: length of the sequence, from which more mu; 0: none (0 to 1e+09)
+- `base_mu`: mu at base_tokens (-50 to 50)
+- `max_mu`: mu at max_tokens (-50 to 50)
+- `base_tokens`: a length (0 to 1e+09)
+- `max_tokens`: a greater length (1 to 1e+09)
+- `fit`: mu is linear in tokens, or FLUX.2's; one of \"linear\", \"flux2\"
+- `terminal`: the last level, to which the others are stretched; 0: none (0 to 0.99)
+- `first`: first level before the shift (1e-06 to 1)
+- `last`: last level before the shift (0 to 0.999999)
+- `closed`: whether the last level is one of the n
+- `twice`: whether the last level is shifted twice, as peers do
+- `most`: levels above are this one (1e-06 to 1)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+flux(; shift = 0.0, mu = 0.0, power = 1.0, tokens = 4096.0, base_mu = 0.5, max_mu = 1.15, base_tokens = 256.0, max_tokens = 4096.0, fit = "linear", terminal = 0.0, first = 1.0, last = 0.0, closed = false, twice = false, most = 1.0, tail = "clean") =
+    spec("flux", "shift" => shift, "mu" => mu, "power" => power, "tokens" => tokens, "base_mu" => base_mu, "max_mu" => max_mu, "base_tokens" => base_tokens, "max_tokens" => max_tokens, "fit" => fit, "terminal" => terminal, "first" => first, "last" => last, "closed" => closed, "twice" => twice, "most" => most, "tail" => tail)
+"""
+    flux2(; settings...)
+
+flow with FLUX.2's mu of tokens and steps
+
+- `shift`: k of k s/(1 + (k-1) s); 0 is the schedule's own (0 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `tokens`: length of the sequence, from which more mu; 0: none (0 to 1e+09)
+- `base_mu`: mu at base_tokens (-50 to 50)
+- `max_mu`: mu at max_tokens (-50 to 50)
+- `base_tokens`: a length (0 to 1e+09)
+- `max_tokens`: a greater length (1 to 1e+09)
+- `fit`: mu is linear in tokens, or FLUX.2's; one of \"linear\", \"flux2\"
+- `terminal`: the last level, to which the others are stretched; 0: none (0 to 0.99)
+- `first`: first level before the shift (1e-06 to 1)
+- `last`: last level before the shift (0 to 0.999999)
+- `closed`: whether the last level is one of the n
+- `twice`: whether the last level is shifted twice, as peers do
+- `most`: levels above are this one (1e-06 to 1)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+flux2(; shift = 0.0, mu = 0.0, power = 1.0, tokens = 4096.0, base_mu = 0.5, max_mu = 1.15, base_tokens = 256.0, max_tokens = 4096.0, fit = "flux2", terminal = 0.0, first = 1.0, last = 0.0, closed = false, twice = false, most = 1.0, tail = "clean") =
+    spec("flux2", "shift" => shift, "mu" => mu, "power" => power, "tokens" => tokens, "base_mu" => base_mu, "max_mu" => max_mu, "base_tokens" => base_tokens, "max_tokens" => max_tokens, "fit" => fit, "terminal" => terminal, "first" => first, "last" => last, "closed" => closed, "twice" => twice, "most" => most, "tail" => tail)
+"""
+    ltx2(; settings...)
+
+flow with LTX-2's mu of tokens, stretched to 0.1
+
+- `shift`: k of k s/(1 + (k-1) s); 0 is the schedule's own (0 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `tokens`: length of the sequence, from which more mu; 0: none (0 to 1e+09)
+- `base_mu`: mu at base_tokens (-50 to 50)
+- `max_mu`: mu at max_tokens (-50 to 50)
+- `base_tokens`: a length (0 to 1e+09)
+- `max_tokens`: a greater length (1 to 1e+09)
+- `fit`: mu is linear in tokens, or FLUX.2's; one of \"linear\", \"flux2\"
+- `terminal`: the last level, to which the others are stretched; 0: none (0 to 0.99)
+- `first`: first level before the shift (1e-06 to 1)
+- `last`: last level before the shift (0 to 0.999999)
+- `closed`: whether the last level is one of the n
+- `twice`: whether the last level is shifted twice, as peers do
+- `most`: levels above are this one (1e-06 to 1)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+ltx2(; shift = 0.0, mu = 0.0, power = 1.0, tokens = 4096.0, base_mu = 0.95, max_mu = 2.05, base_tokens = 1024.0, max_tokens = 4096.0, fit = "linear", terminal = 0.1, first = 1.0, last = 0.0, closed = false, twice = false, most = 1.0, tail = "clean") =
+    spec("ltx2", "shift" => shift, "mu" => mu, "power" => power, "tokens" => tokens, "base_mu" => base_mu, "max_mu" => max_mu, "base_tokens" => base_tokens, "max_tokens" => max_tokens, "fit" => fit, "terminal" => terminal, "first" => first, "last" => last, "closed" => closed, "twice" => twice, "most" => most, "tail" => tail)
+"""
+    diffusers_flow_match(; settings...)
+
+flow down to 0.001, which is shifted twice
+
+- `shift`: k of k s/(1 + (k-1) s); 0 is the schedule's own (0 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `tokens`: length of the sequence, from which more mu; 0: none (0 to 1e+09)
+- `base_mu`: mu at base_tokens (-50 to 50)
+- `max_mu`: mu at max_tokens (-50 to 50)
+- `base_tokens`: a length (0 to 1e+09)
+- `max_tokens`: a greater length (1 to 1e+09)
+- `fit`: mu is linear in tokens, or FLUX.2's; one of \"linear\", \"flux2\"
+- `terminal`: the last level, to which the others are stretched; 0: none (0 to 0.99)
+- `first`: first level before the shift (1e-06 to 1)
+- `last`: last level before the shift (0 to 0.999999)
+- `closed`: whether the last level is one of the n
+- `twice`: whether the last level is shifted twice, as peers do
+- `most`: levels above are this one (1e-06 to 1)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+diffusers_flow_match(; shift = 0.0, mu = 0.0, power = 1.0, tokens = 0.0, base_mu = 0.5, max_mu = 1.15, base_tokens = 256.0, max_tokens = 4096.0, fit = "linear", terminal = 0.0, first = 1.0, last = 0.001, closed = true, twice = true, most = 1.0, tail = "clean") =
+    spec("diffusers.flow-match", "shift" => shift, "mu" => mu, "power" => power, "tokens" => tokens, "base_mu" => base_mu, "max_mu" => max_mu, "base_tokens" => base_tokens, "max_tokens" => max_tokens, "fit" => fit, "terminal" => terminal, "first" => first, "last" => last, "closed" => closed, "twice" => twice, "most" => most, "tail" => tail)
+"""
+    comfy_flow_sgm(; settings...)
+
+comfy.flow-normal without its last level
+
+- `shift`: k of k s/(1 + (k-1) s); 0 is the schedule's own (0 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `tokens`: length of the sequence, from which more mu; 0: none (0 to 1e+09)
+- `base_mu`: mu at base_tokens (-50 to 50)
+- `max_mu`: mu at max_tokens (-50 to 50)
+- `base_tokens`: a length (0 to 1e+09)
+- `max_tokens`: a greater length (1 to 1e+09)
+- `fit`: mu is linear in tokens, or FLUX.2's; one of \"linear\", \"flux2\"
+- `terminal`: the last level, to which the others are stretched; 0: none (0 to 0.99)
+- `first`: first level before the shift (1e-06 to 1)
+- `last`: last level before the shift (0 to 0.999999)
+- `closed`: whether the last level is one of the n
+- `twice`: whether the last level is shifted twice, as peers do
+- `most`: levels above are this one (1e-06 to 1)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+comfy_flow_sgm(; shift = 0.0, mu = 0.0, power = 1.0, tokens = 0.0, base_mu = 0.5, max_mu = 1.15, base_tokens = 256.0, max_tokens = 4096.0, fit = "linear", terminal = 0.0, first = 1.0, last = 0.001, closed = false, twice = true, most = 1.0, tail = "clean") =
+    spec("comfy.flow-sgm", "shift" => shift, "mu" => mu, "power" => power, "tokens" => tokens, "base_mu" => base_mu, "max_mu" => max_mu, "base_tokens" => base_tokens, "max_tokens" => max_tokens, "fit" => fit, "terminal" => terminal, "first" => first, "last" => last, "closed" => closed, "twice" => twice, "most" => most, "tail" => tail)
+"""
+    diffusers_flow_multistep(; settings...)
+
+flow from 0.999 down
+
+- `shift`: k of k s/(1 + (k-1) s); 0 is the schedule's own (0 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `tokens`: length of the sequence, from which more mu; 0: none (0 to 1e+09)
+- `base_mu`: mu at base_tokens (-50 to 50)
+- `max_mu`: mu at max_tokens (-50 to 50)
+- `base_tokens`: a length (0 to 1e+09)
+- `max_tokens`: a greater length (1 to 1e+09)
+- `fit`: mu is linear in tokens, or FLUX.2's; one of \"linear\", \"flux2\"
+- `terminal`: the last level, to which the others are stretched; 0: none (0 to 0.99)
+- `first`: first level before the shift (1e-06 to 1)
+- `last`: last level before the shift (0 to 0.999999)
+- `closed`: whether the last level is one of the n
+- `twice`: whether the last level is shifted twice, as peers do
+- `most`: levels above are this one (1e-06 to 1)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+diffusers_flow_multistep(; shift = 0.0, mu = 0.0, power = 1.0, tokens = 0.0, base_mu = 0.5, max_mu = 1.15, base_tokens = 256.0, max_tokens = 4096.0, fit = "linear", terminal = 0.0, first = 0.999, last = 0.0, closed = false, twice = false, most = 1.0, tail = "clean") =
+    spec("diffusers.flow-multistep", "shift" => shift, "mu" => mu, "power" => power, "tokens" => tokens, "base_mu" => base_mu, "max_mu" => max_mu, "base_tokens" => base_tokens, "max_tokens" => max_tokens, "fit" => fit, "terminal" => terminal, "first" => first, "last" => last, "closed" => closed, "twice" => twice, "most" => most, "tail" => tail)
+"""
+    diffusers_flow_unipc(; settings...)
+
+flow down to 0.001, and no level above 0.999999
+
+- `shift`: k of k s/(1 + (k-1) s); 0 is the schedule's own (0 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `tokens`: length of the sequence, from which more mu; 0: none (0 to 1e+09)
+- `base_mu`: mu at base_tokens (-50 to 50)
+- `max_mu`: mu at max_tokens (-50 to 50)
+- `base_tokens`: a length (0 to 1e+09)
+- `max_tokens`: a greater length (1 to 1e+09)
+- `fit`: mu is linear in tokens, or FLUX.2's; one of \"linear\", \"flux2\"
+- `terminal`: the last level, to which the others are stretched; 0: none (0 to 0.99)
+- `first`: first level before the shift (1e-06 to 1)
+- `last`: last level before the shift (0 to 0.999999)
+- `closed`: whether the last level is one of the n
+- `twice`: whether the last level is shifted twice, as peers do
+- `most`: levels above are this one (1e-06 to 1)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+diffusers_flow_unipc(; shift = 0.0, mu = 0.0, power = 1.0, tokens = 0.0, base_mu = 0.5, max_mu = 1.15, base_tokens = 256.0, max_tokens = 4096.0, fit = "linear", terminal = 0.0, first = 1.0, last = 0.001, closed = false, twice = false, most = 0.999999, tail = "clean") =
+    spec("diffusers.flow-unipc", "shift" => shift, "mu" => mu, "power" => power, "tokens" => tokens, "base_mu" => base_mu, "max_mu" => max_mu, "base_tokens" => base_tokens, "max_tokens" => max_tokens, "fit" => fit, "terminal" => terminal, "first" => first, "last" => last, "closed" => closed, "twice" => twice, "most" => most, "tail" => tail)
+"""
+    logit_normal(; settings...)
+
+s as quantiles of a logit-normal distribution
+
+- `mean`: of the normal (-1000 to 1000)
+- `std`: of the normal (1e-06 to 1000)
+- `logsnr_min`: 2 log(alpha/sigma) at most noise (-700 to 700)
+- `logsnr_max`: 2 log(alpha/sigma) at least noise (-700 to 700)
+- `tokens`: length of the sequence: mean grows by log(tokens/1024)/2; 0: not (0 to 1e+09)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+logit_normal(; mean = 0.0, std = 1.75, logsnr_min = -18.0, logsnr_max = 15.0, tokens = 0.0, tail = "clean") =
+    spec("logit-normal", "mean" => mean, "std" => std, "logsnr_min" => logsnr_min, "logsnr_max" => logsnr_max, "tokens" => tokens, "tail" => tail)
 end
 
 "Constructors of what the catalogue has for a sampler: each gives a spec."
@@ -529,13 +1440,14 @@ ddpm(; variance = "small", guidance = 1.0, unit_input = false) =
 second-order multistep in log-SNR
 
 - `solver`: weight of the slope: at the step's midpoint, or its exact integral; one of \"midpoint\", \"heun\"
-- `lower_order_final`: whether the last step is first-order wherever it ends
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `order`: 1 takes no slope at all (1 to 2)
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dpmpp_2m(; solver = "midpoint", lower_order_final = false, order = 2.0, guidance = 1.0, unit_input = false) =
-    spec("dpmpp-2m", "solver" => solver, "lower_order_final" => lower_order_final, "order" => order, "guidance" => guidance, "unit_input" => unit_input)
+dpmpp_2m(; solver = "midpoint", lower_order_final = "no", order = 2.0, space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("dpmpp-2m", "solver" => solver, "lower_order_final" => lower_order_final, "order" => order, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
 """
     rk4(; settings...)
 
@@ -621,7 +1533,7 @@ pc(; corrections = 1.0, delta = 0.01, guidance = 1.0, unit_input = false) =
 
 Adams-Bashforth for the noise in sigma/alpha
 
-- `order`: how many predictions the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
@@ -632,7 +1544,7 @@ zab(; order = 2.0, guidance = 1.0, unit_input = false) =
 
 Adams-Bashforth for noise minus data in sigma/(alpha+sigma)
 
-- `order`: how many predictions the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
@@ -643,7 +1555,7 @@ vab(; order = 2.0, guidance = 1.0, unit_input = false) =
 
 exponential Adams-Bashforth for the noise in log-SNR
 
-- `order`: how many predictions the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
@@ -654,7 +1566,7 @@ zeab(; order = 2.0, guidance = 1.0, unit_input = false) =
 
 exponential Adams-Bashforth for the data in log-SNR
 
-- `order`: how many predictions the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
@@ -665,13 +1577,471 @@ xeab(; order = 2.0, guidance = 1.0, unit_input = false) =
 
 exponential Adams-Bashforth for the angular prediction in log-SNR
 
-- `order`: how many predictions the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `scale`: of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one; one of \"next\", \"mixed\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
 reab(; order = 2.0, scale = "next", guidance = 1.0, unit_input = false) =
     spec("reab", "order" => order, "scale" => scale, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    euler_ancestral(; settings...)
+
+first-order with fresh noise
+
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+euler_ancestral(; eta = 1.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("euler-ancestral", "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    lms(; settings...)
+
+linear multistep, exact weights
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 5)
+- `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+lms(; order = 3.0, start = "corrected", lower_order_final = "no", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("lms", "order" => order, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    ipndm(; settings...)
+
+Adams-Bashforth, fixed weights
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 4)
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+ipndm(; order = 4.0, lower_order_final = "no", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("ipndm", "order" => order, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    pndm(; settings...)
+
+Adams-Bashforth, fixed weights, after a step of Heun
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 4)
+- `start`: one step of Heun, or three of the classical Runge-Kutta method; one of \"heun\", \"runge-kutta\"
+- `average`: what is averaged: the noise, or the model's output whatever it predicts; one of \"noise\", \"output\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+pndm(; order = 4.0, start = "heun", average = "noise", guidance = 1.0, unit_input = false) =
+    spec("pndm", "order" => order, "start" => start, "average" => average, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    deis(; settings...)
+
+the noise a polynomial in log-SNR, exact integrals
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 5)
+- `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+deis(; order = 3.0, start = "corrected", lower_order_final = "no", guidance = 1.0, unit_input = false) =
+    spec("deis", "order" => order, "start" => start, "lower_order_final" => lower_order_final, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    dpmpp_3m(; settings...)
+
+third-order multistep in log-SNR
+
+- `curvature`: weight of the second derivative: its exact integral, or half of it as peers have; one of \"exact\", \"half\"
+- `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `solver`: weight of the slope: at the step's midpoint, or its exact integral; one of \"midpoint\", \"heun\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dpmpp_3m(; curvature = "exact", start = "corrected", lower_order_final = "no", space = "sigma", solver = "heun", guidance = 1.0, unit_input = false) =
+    spec("dpmpp-3m", "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "solver" => solver, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    dpmpp_2m_sde(; settings...)
+
+dpmpp-2m with fresh noise
+
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `solver`: weight of the slope: at the step's midpoint, or its exact integral; one of \"midpoint\", \"heun\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dpmpp_2m_sde(; eta = 1.0, s_noise = 1.0, solver = "midpoint", lower_order_final = "no", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("dpmpp-2m-sde", "eta" => eta, "s_noise" => s_noise, "solver" => solver, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    dpmpp_3m_sde(; settings...)
+
+dpmpp-3m with fresh noise
+
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `curvature`: weight of the second derivative: its exact integral, or half of it as peers have; one of \"exact\", \"half\"
+- `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `solver`: weight of the slope: at the step's midpoint, or its exact integral; one of \"midpoint\", \"heun\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dpmpp_3m_sde(; eta = 1.0, s_noise = 1.0, curvature = "exact", start = "corrected", lower_order_final = "no", space = "sigma", solver = "heun", guidance = 1.0, unit_input = false) =
+    spec("dpmpp-3m-sde", "eta" => eta, "s_noise" => s_noise, "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "solver" => solver, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    dpm_solver(; settings...)
+
+multistep for the noise in log-SNR
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 3)
+- `solver`: weight of the slope: at the step's midpoint, or its exact integral; one of \"midpoint\", \"heun\"
+- `curvature`: weight of the second derivative: its exact integral, or half of it as peers have; one of \"exact\", \"half\"
+- `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dpm_solver(; order = 2.0, solver = "midpoint", curvature = "exact", start = "corrected", lower_order_final = "no", eta = 0.0, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("dpm-solver", "order" => order, "solver" => solver, "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    res_multistep(; settings...)
+
+second-order multistep, exact weights
+
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `noise`: the SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"sde\", \"variance\", \"flow\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+res_multistep(; eta = 0.0, s_noise = 1.0, noise = "sde", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("res-multistep", "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    unipc(; settings...)
+
+multistep predictor and free corrector
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 4)
+- `variant`: weights where two values meet: bh1, bh2, or exact integrals; one of \"bh1\", \"bh2\", \"exact\"
+- `corrector`: whether the next evaluation corrects a step
+- `corrector_begin`: the first step that is corrected (0 to 1e+06)
+- `predict`: what is extrapolated; one of \"data\", \"noise\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+unipc(; order = 2.0, variant = "bh2", corrector = true, corrector_begin = 0.0, predict = "data", lower_order_final = "no", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    sa_solver(; settings...)
+
+multistep for the SDE with a free corrector
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 4)
+- `corrector_order`: values of the corrector, the new one included; 1 is no corrector (1 to 4)
+- `tau`: scale of the fresh noise; 0 is deterministic (0 to 1000)
+- `s_min`: sigma/alpha below which none is added (0 to 1e+300)
+- `s_max`: sigma/alpha above which none is added (0 to 1e+300)
+- `tau_at`: which end of a step s_min and s_max mean; one of \"begin\", \"end\"
+- `mode`: whether a corrected point is evaluated again; one of \"pec\", \"pece\"
+- `simple`: two values weighed as in the paper's appendix
+- `predict`: what is extrapolated; one of \"data\", \"noise\"
+- `lower_order_final`: as steps are left; or one fewer, the corrector's too; one of \"no\", \"yes\", \"last\", \"early\"
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+sa_solver(; order = 2.0, corrector_order = 3.0, tau = 1.0, s_min = 0.0, s_max = 1e+300, tau_at = "begin", mode = "pec", simple = false, predict = "data", lower_order_final = "no", s_noise = 1.0, guidance = 1.0, unit_input = false) =
+    spec("sa-solver", "order" => order, "corrector_order" => corrector_order, "tau" => tau, "s_min" => s_min, "s_max" => s_max, "tau_at" => tau_at, "mode" => mode, "simple" => simple, "predict" => predict, "lower_order_final" => lower_order_final, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    gradient_estimation(; settings...)
+
+first-order, small error at few steps
+
+- `gamma`: weight of the present slope; 1 is Euler (0 to 10)
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+gradient_estimation(; gamma = 2.0, eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("gradient-estimation", "gamma" => gamma, "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    dpm_2(; settings...)
+
+midpoint rule in log-SNR
+
+- `middle`: of the levels: in their logarithm, or in their cube roots; one of \"log\", \"cube-root\"
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
+- `s_churn`: noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha (0 to 1e+06)
+- `s_min`: sigma/alpha below which none is added (0 to 1e+300)
+- `s_max`: sigma/alpha above which none is added (0 to 1e+300)
+- `s_noise`: standard deviation of what is added (1e-06 to 1e+06)
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dpm_2(; middle = "log", eta = 0.0, noise = "variance", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("dpm-2", "middle" => middle, "eta" => eta, "noise" => noise, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    dpmpp_2s(; settings...)
+
+second-order in log-SNR with an inner point
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 3)
+- `predict`: what is extrapolated; one of \"data\", \"noise\"
+- `solver`: weight of the slope: at the inner point, or its exact integral with all values; one of \"midpoint\", \"heun\"
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dpmpp_2s(; order = 2.0, predict = "data", solver = "midpoint", eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("dpmpp-2s", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    dpm_singlestep(; settings...)
+
+dpmpp-2s, its inner points those of the grid
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 3)
+- `predict`: what is extrapolated; one of \"data\", \"noise\"
+- `solver`: weight of the slope: at the inner point, or its exact integral with all values; one of \"midpoint\", \"heun\"
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `inner`: weights within a block: as the solver's, or exact; one of \"solver\", \"exact\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dpm_singlestep(; order = 2.0, predict = "data", solver = "midpoint", eta = 0.0, s_noise = 1.0, lower_order_final = "no", inner = "exact", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("dpm-singlestep", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "lower_order_final" => lower_order_final, "inner" => inner, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    dpm_fast(; settings...)
+
+third-order for the noise, lower at the end
+
+- `rest`: evaluations of the last step: 1, 2, or 0 for a step of 2 and one of 1 (0 to 2)
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dpm_fast(; rest = 0.0, eta = 0.0, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("dpm-fast", "rest" => rest, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    dpmpp_sde(; settings...)
+
+an SDE step with an inner point
+
+- `r`: the inner point, as a part of the step (0.01 to 1)
+- `draws`: both of one Brownian path, or independent; one of \"path\", \"independent\"
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dpmpp_sde(; r = 0.5, draws = "path", eta = 1.0, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("dpmpp-sde", "r" => r, "draws" => draws, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    seeds_2(; settings...)
+
+exponential SDE, two stages
+
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+seeds_2(; eta = 1.0, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("seeds-2", "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    seeds_3(; settings...)
+
+exponential SDE, three stages
+
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+seeds_3(; eta = 1.0, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("seeds-3", "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    res_2s(; settings...)
+
+second-order, exact weights
+
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+res_2s(; eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("res-2s", "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    er_sde(; settings...)
+
+multistep for the SDE with little noise at low levels
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 3)
+- `power`: phi is this power of sigma/alpha; 0 is the paper's x (exp(x^0.3) + 10) (0 to 10)
+- `points`: of a left Riemann sum for the integrals; 0 is exact (0 to 100000)
+- `slope`: at the step's begin, or the last difference as peers have it; one of \"exact\", \"backward\"
+- `least_variance`: of the fresh noise; below it there is none (0 to 1)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+er_sde(; order = 3.0, power = 0.0, points = 0.0, slope = "exact", least_variance = 0.0, s_noise = 1.0, guidance = 1.0, unit_input = false) =
+    spec("er-sde", "order" => order, "power" => power, "points" => points, "slope" => slope, "least_variance" => least_variance, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    heunpp2(; settings...)
+
+first-order, looks ahead
+
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+heunpp2(; space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("heunpp2", "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    lcm(; settings...)
+
+to clean data and noised again
+
+- `timestep_scaling`: of the boundary condition c(t) of some networks; 0 is none (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+lcm(; timestep_scaling = 0.0, s_noise = 1.0, guidance = 1.0, unit_input = false) =
+    spec("lcm", "timestep_scaling" => timestep_scaling, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    tcd(; settings...)
+
+ddim beyond the next time, noised again
+
+- `gamma`: how far beyond each time it goes, as a part of that time, before fresh noise (0 to 1)
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+tcd(; gamma = 0.3, guidance = 1.0, unit_input = false) =
+    spec("tcd", "gamma" => gamma, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    consistency(; settings...)
+
+lcm above a level that the model leaves
+
+- `sigma_min`: level that the model leaves (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+consistency(; sigma_min = 0.002, s_noise = 1.0, guidance = 1.0, unit_input = false) =
+    spec("consistency", "sigma_min" => sigma_min, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    midpoint(; settings...)
+
+second-order ODE by the slope in the middle
+
+- `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
+- `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+midpoint(; space = "t", last_step = "data", guidance = 1.0, unit_input = false) =
+    spec("midpoint", "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    heun_3(; settings...)
+
+Heun's third-order ODE
+
+- `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
+- `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+heun_3(; space = "t", last_step = "data", guidance = 1.0, unit_input = false) =
+    spec("heun-3", "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    kutta_38(; settings...)
+
+fourth-order ODE, the 3/8 rule
+
+- `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
+- `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+kutta_38(; space = "t", last_step = "data", guidance = 1.0, unit_input = false) =
+    spec("kutta-38", "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    bogacki_shampine(; settings...)
+
+third-order ODE, fixed steps
+
+- `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
+- `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+bogacki_shampine(; space = "t", last_step = "data", guidance = 1.0, unit_input = false) =
+    spec("bogacki-shampine", "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    dormand_prince(; settings...)
+
+fifth-order ODE, fixed steps
+
+- `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
+- `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dormand_prince(; space = "t", last_step = "data", guidance = 1.0, unit_input = false) =
+    spec("dormand-prince", "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    restart(; settings...)
+
+heun, with a stretch of levels gone through again
+
+- `s_min`: sigma/alpha of the lower end; the nearest of the grid is taken (0 to 1e+06)
+- `s_max`: sigma/alpha of the upper end (1e-12 to 1e+06)
+- `steps`: from the upper to the lower end (1 to 1000)
+- `repeats`: how often (0 to 1000)
+- `s_noise`: scale of the noise (0 to 1e+06)
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+restart(; s_min = 0.06, s_max = 0.3, steps = 3.0, repeats = 1.0, s_noise = 1.0, guidance = 1.0, unit_input = false) =
+    spec("restart", "s_min" => s_min, "s_max" => s_max, "steps" => steps, "repeats" => repeats, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
 """
     azula_ddim(; settings...)
 
@@ -683,6 +2053,58 @@ ddim whose eta scales the variance of the fresh noise
 """
 azula_ddim(; eta = 0.0, guidance = 1.0, unit_input = false) =
     spec("azula.ddim", "eta" => eta, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    dpm_2_ancestral(; settings...)
+
+dpm-2 with fresh noise
+
+- `middle`: of the levels: in their logarithm, or in their cube roots; one of \"log\", \"cube-root\"
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
+- `s_churn`: noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha (0 to 1e+06)
+- `s_min`: sigma/alpha below which none is added (0 to 1e+300)
+- `s_max`: sigma/alpha above which none is added (0 to 1e+300)
+- `s_noise`: standard deviation of what is added (1e-06 to 1e+06)
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dpm_2_ancestral(; middle = "log", eta = 1.0, noise = "variance", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("dpm-2-ancestral", "middle" => middle, "eta" => eta, "noise" => noise, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    dpmpp_2s_ancestral(; settings...)
+
+dpmpp-2s with fresh noise
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 3)
+- `predict`: what is extrapolated; one of \"data\", \"noise\"
+- `solver`: weight of the slope: at the inner point, or its exact integral with all values; one of \"midpoint\", \"heun\"
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dpmpp_2s_ancestral(; order = 2.0, predict = "data", solver = "midpoint", eta = 1.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("dpmpp-2s-ancestral", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    dpmpp_3s(; settings...)
+
+third-order with two inner points
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 3)
+- `predict`: what is extrapolated; one of \"data\", \"noise\"
+- `solver`: weight of the slope: at the inner point, or its exact integral with all values; one of \"midpoint\", \"heun\"
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dpmpp_3s(; order = 3.0, predict = "data", solver = "midpoint", eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("dpmpp-3s", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
 """
     azula_heun(; settings...)
 
@@ -700,13 +2122,341 @@ azula_heun(; space = "sigma", last_step = "data", guidance = 1.0, unit_input = f
 
 reab with scale=mixed, first-order as in azula
 
-- `order`: how many predictions the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `scale`: of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one; one of \"next\", \"mixed\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
 azula_reab(; order = 2.0, scale = "mixed", guidance = 1.0, unit_input = false) =
     spec("azula.reab", "order" => order, "scale" => scale, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    k_euler(; settings...)
+
+edm in sigma/alpha, of one evaluation
+
+- `solver`: the step after the noise; one of \"euler\", \"heun\"
+- `s_churn`: noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha (0 to 1e+06)
+- `s_min`: sigma/alpha below which none is added (0 to 1e+300)
+- `s_max`: sigma/alpha above which none is added (0 to 1e+300)
+- `s_noise`: standard deviation of what is added (1e-06 to 1e+06)
+- `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
+- `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+k_euler(; solver = "euler", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "sigma", last_step = "data", guidance = 1.0, unit_input = false) =
+    spec("k.euler", "solver" => solver, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    k_heun(; settings...)
+
+edm in sigma/alpha
+
+- `solver`: the step after the noise; one of \"euler\", \"heun\"
+- `s_churn`: noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha (0 to 1e+06)
+- `s_min`: sigma/alpha below which none is added (0 to 1e+300)
+- `s_max`: sigma/alpha above which none is added (0 to 1e+300)
+- `s_noise`: standard deviation of what is added (1e-06 to 1e+06)
+- `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
+- `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+k_heun(; solver = "heun", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "sigma", last_step = "data", guidance = 1.0, unit_input = false) =
+    spec("k.heun", "solver" => solver, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    k_lms(; settings...)
+
+lms that starts with Euler's step
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 5)
+- `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+k_lms(; order = 4.0, start = "euler", lower_order_final = "no", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("k.lms", "order" => order, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    k_dpmpp_sde(; settings...)
+
+dpmpp-sde whose two draws a step are the caller's
+
+- `r`: the inner point, as a part of the step (0.01 to 1)
+- `draws`: both of one Brownian path, or independent; one of \"path\", \"independent\"
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+k_dpmpp_sde(; r = 0.5, draws = "independent", eta = 1.0, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("k.dpmpp-sde", "r" => r, "draws" => draws, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    k_dpmpp_3m_sde(; settings...)
+
+half the weight of curvature
+
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `curvature`: weight of the second derivative: its exact integral, or half of it as peers have; one of \"exact\", \"half\"
+- `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `solver`: weight of the slope: at the step's midpoint, or its exact integral; one of \"midpoint\", \"heun\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+k_dpmpp_3m_sde(; eta = 1.0, s_noise = 1.0, curvature = "half", start = "euler", lower_order_final = "no", space = "sigma", solver = "heun", guidance = 1.0, unit_input = false) =
+    spec("k.dpmpp-3m-sde", "eta" => eta, "s_noise" => s_noise, "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "solver" => solver, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    diffusers_dpmpp_2m(; settings...)
+
+lower order in the end
+
+- `solver`: weight of the slope: at the step's midpoint, or its exact integral; one of \"midpoint\", \"heun\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `order`: 1 takes no slope at all (1 to 2)
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+diffusers_dpmpp_2m(; solver = "midpoint", lower_order_final = "yes", order = 2.0, space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("diffusers.dpmpp-2m", "solver" => solver, "lower_order_final" => lower_order_final, "order" => order, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    diffusers_dpmpp_3m(; settings...)
+
+half the weight of curvature
+
+- `curvature`: weight of the second derivative: its exact integral, or half of it as peers have; one of \"exact\", \"half\"
+- `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `solver`: weight of the slope: at the step's midpoint, or its exact integral; one of \"midpoint\", \"heun\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+diffusers_dpmpp_3m(; curvature = "half", start = "euler", lower_order_final = "yes", space = "sigma", solver = "midpoint", guidance = 1.0, unit_input = false) =
+    spec("diffusers.dpmpp-3m", "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "solver" => solver, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    diffusers_dpmpp_2m_sde(; settings...)
+
+lower order in the end
+
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `solver`: weight of the slope: at the step's midpoint, or its exact integral; one of \"midpoint\", \"heun\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+diffusers_dpmpp_2m_sde(; eta = 1.0, s_noise = 1.0, solver = "midpoint", lower_order_final = "yes", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("diffusers.dpmpp-2m-sde", "eta" => eta, "s_noise" => s_noise, "solver" => solver, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    diffusers_dpm_solver(; settings...)
+
+lower order in the end
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 3)
+- `solver`: weight of the slope: at the step's midpoint, or its exact integral; one of \"midpoint\", \"heun\"
+- `curvature`: weight of the second derivative: its exact integral, or half of it as peers have; one of \"exact\", \"half\"
+- `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+diffusers_dpm_solver(; order = 2.0, solver = "midpoint", curvature = "half", start = "euler", lower_order_final = "yes", eta = 0.0, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("diffusers.dpm-solver", "order" => order, "solver" => solver, "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    diffusers_dpm_singlestep(; settings...)
+
+inner values weighed as the last
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 3)
+- `predict`: what is extrapolated; one of \"data\", \"noise\"
+- `solver`: weight of the slope: at the inner point, or its exact integral with all values; one of \"midpoint\", \"heun\"
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `inner`: weights within a block: as the solver's, or exact; one of \"solver\", \"exact\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+diffusers_dpm_singlestep(; order = 2.0, predict = "data", solver = "midpoint", eta = 0.0, s_noise = 1.0, lower_order_final = "yes", inner = "solver", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("diffusers.dpm-singlestep", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "lower_order_final" => lower_order_final, "inner" => inner, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    diffusers_deis(; settings...)
+
+starts with Euler's step
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 5)
+- `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+diffusers_deis(; order = 2.0, start = "euler", lower_order_final = "yes", guidance = 1.0, unit_input = false) =
+    spec("diffusers.deis", "order" => order, "start" => start, "lower_order_final" => lower_order_final, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    diffusers_unipc(; settings...)
+
+lower order in the end
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 4)
+- `variant`: weights where two values meet: bh1, bh2, or exact integrals; one of \"bh1\", \"bh2\", \"exact\"
+- `corrector`: whether the next evaluation corrects a step
+- `corrector_begin`: the first step that is corrected (0 to 1e+06)
+- `predict`: what is extrapolated; one of \"data\", \"noise\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+diffusers_unipc(; order = 2.0, variant = "bh2", corrector = true, corrector_begin = 0.0, predict = "data", lower_order_final = "yes", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("diffusers.unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    diffusers_sa_solver(; settings...)
+
+weights of the paper's appendix
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 4)
+- `corrector_order`: values of the corrector, the new one included; 1 is no corrector (1 to 4)
+- `tau`: scale of the fresh noise; 0 is deterministic (0 to 1000)
+- `s_min`: sigma/alpha below which none is added (0 to 1e+300)
+- `s_max`: sigma/alpha above which none is added (0 to 1e+300)
+- `tau_at`: which end of a step s_min and s_max mean; one of \"begin\", \"end\"
+- `mode`: whether a corrected point is evaluated again; one of \"pec\", \"pece\"
+- `simple`: two values weighed as in the paper's appendix
+- `predict`: what is extrapolated; one of \"data\", \"noise\"
+- `lower_order_final`: as steps are left; or one fewer, the corrector's too; one of \"no\", \"yes\", \"last\", \"early\"
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+diffusers_sa_solver(; order = 2.0, corrector_order = 2.0, tau = 1.0, s_min = 0.0, s_max = 1e+300, tau_at = "begin", mode = "pec", simple = true, predict = "data", lower_order_final = "yes", s_noise = 1.0, guidance = 1.0, unit_input = false) =
+    spec("diffusers.sa-solver", "order" => order, "corrector_order" => corrector_order, "tau" => tau, "s_min" => s_min, "s_max" => s_max, "tau_at" => tau_at, "mode" => mode, "simple" => simple, "predict" => predict, "lower_order_final" => lower_order_final, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    diffusers_lcm(; settings...)
+
+with the boundary condition of its networks
+
+- `timestep_scaling`: of the boundary condition c(t) of some networks; 0 is none (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+diffusers_lcm(; timestep_scaling = 10.0, s_noise = 1.0, guidance = 1.0, unit_input = false) =
+    spec("diffusers.lcm", "timestep_scaling" => timestep_scaling, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    comfy_sa_solver(; settings...)
+
+lower order one step earlier
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 4)
+- `corrector_order`: values of the corrector, the new one included; 1 is no corrector (1 to 4)
+- `tau`: scale of the fresh noise; 0 is deterministic (0 to 1000)
+- `s_min`: sigma/alpha below which none is added (0 to 1e+300)
+- `s_max`: sigma/alpha above which none is added (0 to 1e+300)
+- `tau_at`: which end of a step s_min and s_max mean; one of \"begin\", \"end\"
+- `mode`: whether a corrected point is evaluated again; one of \"pec\", \"pece\"
+- `simple`: two values weighed as in the paper's appendix
+- `predict`: what is extrapolated; one of \"data\", \"noise\"
+- `lower_order_final`: as steps are left; or one fewer, the corrector's too; one of \"no\", \"yes\", \"last\", \"early\"
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+comfy_sa_solver(; order = 3.0, corrector_order = 4.0, tau = 1.0, s_min = 0.0, s_max = 1e+300, tau_at = "end", mode = "pec", simple = false, predict = "data", lower_order_final = "early", s_noise = 1.0, guidance = 1.0, unit_input = false) =
+    spec("comfy.sa-solver", "order" => order, "corrector_order" => corrector_order, "tau" => tau, "s_min" => s_min, "s_max" => s_max, "tau_at" => tau_at, "mode" => mode, "simple" => simple, "predict" => predict, "lower_order_final" => lower_order_final, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    comfy_sa_solver_pece(; settings...)
+
+comfy.sa-solver that evaluates again
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 4)
+- `corrector_order`: values of the corrector, the new one included; 1 is no corrector (1 to 4)
+- `tau`: scale of the fresh noise; 0 is deterministic (0 to 1000)
+- `s_min`: sigma/alpha below which none is added (0 to 1e+300)
+- `s_max`: sigma/alpha above which none is added (0 to 1e+300)
+- `tau_at`: which end of a step s_min and s_max mean; one of \"begin\", \"end\"
+- `mode`: whether a corrected point is evaluated again; one of \"pec\", \"pece\"
+- `simple`: two values weighed as in the paper's appendix
+- `predict`: what is extrapolated; one of \"data\", \"noise\"
+- `lower_order_final`: as steps are left; or one fewer, the corrector's too; one of \"no\", \"yes\", \"last\", \"early\"
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+comfy_sa_solver_pece(; order = 3.0, corrector_order = 4.0, tau = 1.0, s_min = 0.0, s_max = 1e+300, tau_at = "end", mode = "pece", simple = false, predict = "data", lower_order_final = "early", s_noise = 1.0, guidance = 1.0, unit_input = false) =
+    spec("comfy.sa-solver-pece", "order" => order, "corrector_order" => corrector_order, "tau" => tau, "s_min" => s_min, "s_max" => s_max, "tau_at" => tau_at, "mode" => mode, "simple" => simple, "predict" => predict, "lower_order_final" => lower_order_final, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    comfy_er_sde(; settings...)
+
+Riemann sums of 200 points
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 3)
+- `power`: phi is this power of sigma/alpha; 0 is the paper's x (exp(x^0.3) + 10) (0 to 10)
+- `points`: of a left Riemann sum for the integrals; 0 is exact (0 to 100000)
+- `slope`: at the step's begin, or the last difference as peers have it; one of \"exact\", \"backward\"
+- `least_variance`: of the fresh noise; below it there is none (0 to 1)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+comfy_er_sde(; order = 3.0, power = 0.0, points = 200.0, slope = "backward", least_variance = 0.0, s_noise = 1.0, guidance = 1.0, unit_input = false) =
+    spec("comfy.er-sde", "order" => order, "power" => power, "points" => points, "slope" => slope, "least_variance" => least_variance, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    ersde_er_sde(; settings...)
+
+Riemann sums of 100 points
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 3)
+- `power`: phi is this power of sigma/alpha; 0 is the paper's x (exp(x^0.3) + 10) (0 to 10)
+- `points`: of a left Riemann sum for the integrals; 0 is exact (0 to 100000)
+- `slope`: at the step's begin, or the last difference as peers have it; one of \"exact\", \"backward\"
+- `least_variance`: of the fresh noise; below it there is none (0 to 1)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+ersde_er_sde(; order = 3.0, power = 0.0, points = 100.0, slope = "backward", least_variance = 1e-06, s_noise = 1.0, guidance = 1.0, unit_input = false) =
+    spec("ersde.er-sde", "order" => order, "power" => power, "points" => points, "slope" => slope, "least_variance" => least_variance, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    comfy_res_multistep(; settings...)
+
+with the posterior's noise
+
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `noise`: the SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"sde\", \"variance\", \"flow\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+comfy_res_multistep(; eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("comfy.res-multistep", "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+"""
+    candle_unipc(; settings...)
+
+bh1, three steps uncorrected
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 4)
+- `variant`: weights where two values meet: bh1, bh2, or exact integrals; one of \"bh1\", \"bh2\", \"exact\"
+- `corrector`: whether the next evaluation corrects a step
+- `corrector_begin`: the first step that is corrected (0 to 1e+06)
+- `predict`: what is extrapolated; one of \"data\", \"noise\"
+- `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+candle_unipc(; order = 2.0, variant = "bh1", corrector = true, corrector_begin = 3.0, predict = "data", lower_order_final = "no", space = "sigma", guidance = 1.0, unit_input = false) =
+    spec("candle.unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
 end
 
 "Constructors of what the catalogue has for a weight: each gives a spec."
@@ -772,6 +2522,44 @@ equilibrium matching's truncated decay towards data
 """
 eqm(; threshold = 0.8, multiplier = 4.0) =
     spec("eqm", "threshold" => threshold, "multiplier" => multiplier)
+"""
+    min_snr(; settings...)
+
+min(snr, gamma) as the loss of a prediction
+
+- `gamma`: most of the SNR that counts (1e-12 to 1e+12)
+- `prediction`: what the loss compares; one of \"noise\", \"data\", \"angular\"
+"""
+min_snr(; gamma = 5.0, prediction = "noise") =
+    spec("min-snr", "gamma" => gamma, "prediction" => prediction)
+"""
+    soft_min_snr()
+
+(q/(1+q^2))^2 for F, q = sigma/(alpha sigma_data)
+"""
+soft_min_snr() =
+    spec("soft-min-snr")
+"""
+    k_snr()
+
+1/(1+q^2) for F, q = sigma/(alpha sigma_data)
+"""
+k_snr() =
+    spec("k.snr")
+"""
+    sigma_sqrt()
+
+s^-2, s = sigma/(alpha+sigma)
+"""
+sigma_sqrt() =
+    spec("sigma-sqrt")
+"""
+    cosmap()
+
+2/(pi (1 - 2s + 2s^2)), s = sigma/(alpha+sigma)
+"""
+cosmap() =
+    spec("cosmap")
 end
 
 "Constructors of what the catalogue has for a density: each gives a spec."
@@ -784,9 +2572,10 @@ even in t
 
 - `begin_`: first time; with end, both 0 is the schedule's ends (-1e+12 to 1e+12)
 - `end_`: last time (-1e+12 to 1e+12)
+- `stratified`: one number from each of as many even parts
 """
-uniform(; begin_ = 0.0, end_ = 0.0) =
-    spec("uniform", "begin" => begin_, "end" => end_)
+uniform(; begin_ = 0.0, end_ = 0.0, stratified = false) =
+    spec("uniform", "begin" => begin_, "end" => end_, "stratified" => stratified)
 """
     logit_normal(; settings...)
 
@@ -794,9 +2583,10 @@ the fraction of the way to noise is the sigmoid of a normal
 
 - `mean`: of the normal (-1000 to 1000)
 - `std`: of the normal (1e-12 to 1000)
+- `stratified`: one number from each of as many even parts
 """
-logit_normal(; mean = 0.0, std = 1.0) =
-    spec("logit-normal", "mean" => mean, "std" => std)
+logit_normal(; mean = 0.0, std = 1.0, stratified = false) =
+    spec("logit-normal", "mean" => mean, "std" => std, "stratified" => stratified)
 """
     log_normal(; settings...)
 
@@ -804,9 +2594,10 @@ log(sigma/alpha) is normal
 
 - `mean`: of log(sigma/alpha) (-1000 to 1000)
 - `std`: of log(sigma/alpha) (1e-12 to 1000)
+- `stratified`: one number from each of as many even parts
 """
-log_normal(; mean = -1.2, std = 1.2) =
-    spec("log-normal", "mean" => mean, "std" => std)
+log_normal(; mean = -1.2, std = 1.2, stratified = false) =
+    spec("log-normal", "mean" => mean, "std" => std, "stratified" => stratified)
 """
     log_uniform(; settings...)
 
@@ -814,7 +2605,68 @@ log(sigma/alpha) is uniform
 
 - `sigma_min`: least sigma/alpha; 0 is the schedule's (0 to 1e+12)
 - `sigma_max`: largest sigma/alpha; 0 is the schedule's (0 to 1e+12)
+- `stratified`: one number from each of as many even parts
 """
-log_uniform(; sigma_min = 0.0, sigma_max = 0.0) =
-    spec("log-uniform", "sigma_min" => sigma_min, "sigma_max" => sigma_max)
+log_uniform(; sigma_min = 0.0, sigma_max = 0.0, stratified = false) =
+    spec("log-uniform", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "stratified" => stratified)
+"""
+    mode(; settings...)
+
+u with more weight in the middle, or at the ends
+
+- `scale`: weight of the middle, below 0 of the ends (-1 to 1.75194)
+- `stratified`: one number from each of as many even parts
+"""
+mode(; scale = 1.29, stratified = false) =
+    spec("mode", "scale" => scale, "stratified" => stratified)
+"""
+    log_logistic(; settings...)
+
+log(sigma/alpha) is logistic between two levels
+
+- `mean`: of log(sigma/alpha) (-1000 to 1000)
+- `scale`: of log(sigma/alpha) (1e-12 to 1000)
+- `sigma_min`: least sigma/alpha (1e-12 to 1e+12)
+- `sigma_max`: largest sigma/alpha (1e-12 to 1e+12)
+- `stratified`: one number from each of as many even parts
+"""
+log_logistic(; mean = 0.0, scale = 1.0, sigma_min = 0.001, sigma_max = 1000.0, stratified = false) =
+    spec("log-logistic", "mean" => mean, "scale" => scale, "sigma_min" => sigma_min, "sigma_max" => sigma_max, "stratified" => stratified)
+"""
+    v_diffusion(; settings...)
+
+the angle atan(sigma/(alpha sigma_data)) is uniform between two levels
+
+- `sigma_min`: least sigma/alpha (1e-12 to 1e+12)
+- `sigma_max`: largest sigma/alpha (1e-12 to 1e+12)
+- `stratified`: one number from each of as many even parts
+"""
+v_diffusion(; sigma_min = 0.001, sigma_max = 1000.0, stratified = false) =
+    spec("v-diffusion", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "stratified" => stratified)
+"""
+    cosine_interpolated(; settings...)
+
+v-diffusion whose SNR goes from one resolution's to another's
+
+- `image`: width of the images (1e-06 to 1e+09)
+- `noise_low`: width whose noise they get at the noisy end (1e-06 to 1e+09)
+- `noise_high`: at the clean end (1e-06 to 1e+09)
+- `sigma_min`: least sigma/alpha (1e-12 to 1e+12)
+- `sigma_max`: largest sigma/alpha (1e-12 to 1e+12)
+- `stratified`: one number from each of as many even parts
+"""
+cosine_interpolated(; image = 64.0, noise_low = 32.0, noise_high = 64.0, sigma_min = 0.001, sigma_max = 1000.0, stratified = false) =
+    spec("cosine-interpolated", "image" => image, "noise_low" => noise_low, "noise_high" => noise_high, "sigma_min" => sigma_min, "sigma_max" => sigma_max, "stratified" => stratified)
+"""
+    split_log_normal(; settings...)
+
+log(sigma/alpha) is normal with two deviations
+
+- `mean`: of log(sigma/alpha), its mode (-1000 to 1000)
+- `std_low`: of log(sigma/alpha) below (1e-12 to 1000)
+- `std_high`: of log(sigma/alpha) above (1e-12 to 1000)
+- `stratified`: one number from each of as many even parts
+"""
+split_log_normal(; mean = -1.2, std_low = 1.2, std_high = 1.2, stratified = false) =
+    spec("split-log-normal", "mean" => mean, "std_low" => std_low, "std_high" => std_high, "stratified" => stratified)
 end

@@ -70,7 +70,7 @@ const nwr_distribution = Int32
 const NWR_NORMAL = Int32(0)
 const NWR_UNIFORM = Int32(1)
 
-"Values from 1000 on are the schedules of other libraries, which have names only."
+"Values from 1000 on are entries that have names only, such as those of other libraries."
 const nwr_schedule_kind = Int32
 const NWR_SCHEDULE_LINEAR = Int32(0)
 const NWR_SCHEDULE_COSINE = Int32(1)
@@ -89,7 +89,7 @@ const NWR_SCHEDULE_POLAR_SWAP = Int32(13)
 const NWR_SCHEDULE_POLYNOMIAL = Int32(14)
 const NWR_SCHEDULE_MIRROR = Int32(15)
 
-"Functions of a schedule: amounts of diffusion, weights of losses."
+"Functions of a schedule: amounts of diffusion, weights of losses. Values from 1000 on are entries that have names only."
 const nwr_weight_kind = Int32
 const NWR_WEIGHT_DIFFUSION = Int32(0)
 const NWR_WEIGHT_SNR = Int32(1)
@@ -99,14 +99,14 @@ const NWR_WEIGHT_LIKELIHOOD = Int32(4)
 const NWR_WEIGHT_SIGNAL = Int32(5)
 const NWR_WEIGHT_EQM = Int32(6)
 
-"Densities that training times are drawn from."
+"Densities that training times are drawn from. Values from 1000 on are entries that have names only."
 const nwr_density_kind = Int32
 const NWR_DENSITY_UNIFORM = Int32(0)
 const NWR_DENSITY_LOGIT_NORMAL = Int32(1)
 const NWR_DENSITY_LOG_NORMAL = Int32(2)
 const NWR_DENSITY_LOG_UNIFORM = Int32(3)
 
-"How the times of a run are spaced."
+"How the times of a run are spaced. Values from 1000 on are entries that have names only, such as those of other libraries."
 const nwr_grid_kind = Int32
 const NWR_GRID_UNIFORM = Int32(0)
 const NWR_GRID_LOGSNR = Int32(1)
@@ -152,6 +152,41 @@ const NWR_SAMPLER_VAB = Int32(12)
 const NWR_SAMPLER_ZEAB = Int32(13)
 const NWR_SAMPLER_XEAB = Int32(14)
 const NWR_SAMPLER_REAB = Int32(15)
+const NWR_SAMPLER_EULER_ANCESTRAL = Int32(16)
+const NWR_SAMPLER_LMS = Int32(17)
+const NWR_SAMPLER_IPNDM = Int32(18)
+const NWR_SAMPLER_PNDM = Int32(19)
+const NWR_SAMPLER_DEIS = Int32(20)
+const NWR_SAMPLER_DPMPP_3M = Int32(21)
+const NWR_SAMPLER_DPMPP_2M_SDE = Int32(22)
+const NWR_SAMPLER_DPMPP_3M_SDE = Int32(23)
+const NWR_SAMPLER_DPM_SOLVER = Int32(24)
+const NWR_SAMPLER_RES_MULTISTEP = Int32(25)
+const NWR_SAMPLER_UNIPC = Int32(26)
+const NWR_SAMPLER_SA_SOLVER = Int32(27)
+const NWR_SAMPLER_GRADIENT_ESTIMATION = Int32(28)
+const NWR_SAMPLER_DPM_2 = Int32(29)
+const NWR_SAMPLER_DPM_2_ANCESTRAL = Int32(30)
+const NWR_SAMPLER_DPMPP_2S = Int32(31)
+const NWR_SAMPLER_DPMPP_2S_ANCESTRAL = Int32(32)
+const NWR_SAMPLER_DPMPP_3S = Int32(33)
+const NWR_SAMPLER_DPM_SINGLESTEP = Int32(34)
+const NWR_SAMPLER_DPM_FAST = Int32(35)
+const NWR_SAMPLER_DPMPP_SDE = Int32(36)
+const NWR_SAMPLER_SEEDS_2 = Int32(37)
+const NWR_SAMPLER_SEEDS_3 = Int32(38)
+const NWR_SAMPLER_RES_2S = Int32(39)
+const NWR_SAMPLER_ER_SDE = Int32(40)
+const NWR_SAMPLER_HEUNPP2 = Int32(41)
+const NWR_SAMPLER_LCM = Int32(42)
+const NWR_SAMPLER_TCD = Int32(43)
+const NWR_SAMPLER_CONSISTENCY = Int32(44)
+const NWR_SAMPLER_MIDPOINT = Int32(45)
+const NWR_SAMPLER_HEUN_3 = Int32(46)
+const NWR_SAMPLER_KUTTA_38 = Int32(47)
+const NWR_SAMPLER_BOGACKI_SHAMPINE = Int32(48)
+const NWR_SAMPLER_DORMAND_PRINCE = Int32(49)
+const NWR_SAMPLER_RESTART = Int32(50)
 
 "Bits of nwr_sampler_options.flags."
 const nwr_sampler_flags = Int32
@@ -537,7 +572,7 @@ nwr_random_times(context, schedule, options, rngs, rng_count, out) =
 "Writes count times, first to last: one more than the steps, 2 or more. Grids in noise levels begin at log(alpha/sigma) = -5.1 where the schedule's is -infinity; where it ends at sigma = 0, the last time is that end and the one before it has sigma/alpha = 0.002 (discrete: index 0's). A grid is just an array: make your own if you like. Karras et al. 2206.00364, eq. 5 for karras."
 nwr_grid_fill(schedule, options, times, count) =
     ccall(sym_nwr_grid_fill[], nwr_status, (Ptr{nwr_schedule}, Ptr{nwr_grid_options}, Ptr{Float64}, Csize_t,), schedule, options, times, count)
-"From inputs known at times t, writes outputs, in one pass. Every quantity is a fixed combination of data, noise and latent, so any inputs that determine an output will do: {data, noise} to {state, velocity} corrupts a training batch and makes its target; {state, velocity} to {score} converts a prediction. t: f32 or f64, one number or one a sample. diffusion is w(t)^2 >= 0 for NWR_DRIFT, likewise; NULL is 0. Up to 8 inputs and 8 outputs of one shape; a rank-0 input stands for every element. NWR_ERROR_SINGULAR where the inputs do not determine an output, such as data from noise where alpha is 0."
+"From inputs known at times t, writes outputs, in one pass. Every quantity is a fixed combination of data, noise and latent, so any inputs that determine an output will do: {data, noise} to {state, velocity} corrupts a training batch and makes its target; {state, velocity} to {score} converts a prediction. t: f32 or f64, one number or one a sample. diffusion is w(t)^2 >= 0 for NWR_DRIFT, likewise; NULL is 0. Up to 8 inputs and 8 outputs of one shape; a rank-0 input stands for every element. NWR_ERROR_SINGULAR where the inputs do not determine an output, such as data from noise where alpha is 0. On a CUDA context t and diffusion may lie on the device, which then evaluates the schedule itself: to rounding the same, a custom schedule through a table, and NaN in place of an error."
 nwr_transform_apply(context, schedule, t, diffusion, inputs, input_count, outputs, output_count) =
     ccall(sym_nwr_transform_apply[], nwr_status, (Ptr{nwr_context}, Ptr{nwr_schedule}, Ptr{nwr_tensor}, Ptr{nwr_tensor}, Ptr{nwr_operand}, Csize_t, Ptr{nwr_operand}, Csize_t,), context, schedule, t, diffusion, inputs, input_count, outputs, output_count)
 "As nwr_transform_apply, with one more input that nobody stores: drawn, NWR_NOISE or NWR_LATENT, is made of unit normals during the pass, the numbers that nwr_random_fill would write into a tensor of this shape. {data} to {state, velocity} makes a training batch in one pass; drawn is itself an output where it is wanted. rng_count is 1 or the batch size."

@@ -271,9 +271,13 @@ public static class Schedules
 
     /// <summary><c>ddpm</c>: Discrete, from a formula for beta; t is the index, from count-1, noise, to -1, data.</summary>
     /// <param name="beta">Formula of beta.</param>
-    /// <param name="betaStart">Beta of index 0 (linear, scaled_linear). From 1e-12 to 0.999999.</param>
-    /// <param name="betaEnd">Beta of the last index (linear, scaled_linear). From 1e-12 to 0.999999.</param>
+    /// <param name="betaStart">Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="betaEnd">Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
     /// <param name="count">Number of indices. From 2 to 1e+06.</param>
+    /// <param name="snrShift">Divides (alpha/sigma)^2. From 1e-06 to 1e+06.</param>
+    /// <param name="zeroSnr">Whether the last index is made pure noise.</param>
+    /// <param name="terminal">With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.</param>
+    /// <param name="between">What is linear between two indices.</param>
     /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Ddpm(
@@ -281,23 +285,43 @@ public static class Schedules
         double betaStart = 0.0001,
         double betaEnd = 0.02,
         double count = 1000.0,
+        double snrShift = 1.0,
+        bool zeroSnr = false,
+        double terminal = 0.0,
+        ScheduleBetween between = ScheduleBetween.LogSigma,
         double sigmaData = 1.0) =>
         Spec.Of("ddpm",
-            ("beta", Spec.Word((int)beta, 0, ["linear", "scaled_linear", "squaredcos_cap_v2"])),
+            ("beta", Spec.Word((int)beta, 0, ["linear", "scaled_linear", "squaredcos_cap_v2", "laplace", "exp", "sigmoid"])),
             ("beta_start", Spec.Number(betaStart, 0.0001)),
             ("beta_end", Spec.Number(betaEnd, 0.02)),
             ("count", Spec.Number(count, 1000.0)),
+            ("snr_shift", Spec.Number(snrShift, 1.0)),
+            ("zero_snr", Spec.Truth(zeroSnr, false)),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("between", Spec.Word((int)between, 0, ["log-sigma", "sigma"])),
             ("sigma_data", Spec.Number(sigmaData, 1.0)));
 
     /// <summary><c>table</c>: Discrete, from options.table; t is the index, from table_count-1, noise, to -1, data.</summary>
     /// <param name="betas">Whether options.table holds betas in place of alpha_bar.</param>
+    /// <param name="snrShift">Divides (alpha/sigma)^2. From 1e-06 to 1e+06.</param>
+    /// <param name="zeroSnr">Whether the last index is made pure noise.</param>
+    /// <param name="terminal">With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.</param>
+    /// <param name="between">What is linear between two indices.</param>
     /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Table(
         bool betas = false,
+        double snrShift = 1.0,
+        bool zeroSnr = false,
+        double terminal = 0.0,
+        ScheduleBetween between = ScheduleBetween.LogSigma,
         double sigmaData = 1.0) =>
         Spec.Of("table",
             ("betas", Spec.Truth(betas, false)),
+            ("snr_shift", Spec.Number(snrShift, 1.0)),
+            ("zero_snr", Spec.Truth(zeroSnr, false)),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("between", Spec.Word((int)between, 0, ["log-sigma", "sigma"])),
             ("sigma_data", Spec.Number(sigmaData, 1.0)));
 
     /// <summary><c>custom</c>: Coefficients from options.coeffs; t runs from t_noise to t_data.</summary>
@@ -603,6 +627,653 @@ public static class Schedules
             ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
             ("latent_scale", Spec.Number(latentScale, 1.0)),
             ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>sd15</c>: Ddpm with the betas of Stable Diffusion 1, 2 and XL.</summary>
+    /// <param name="beta">Formula of beta.</param>
+    /// <param name="betaStart">Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="betaEnd">Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="count">Number of indices. From 2 to 1e+06.</param>
+    /// <param name="snrShift">Divides (alpha/sigma)^2. From 1e-06 to 1e+06.</param>
+    /// <param name="zeroSnr">Whether the last index is made pure noise.</param>
+    /// <param name="terminal">With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.</param>
+    /// <param name="between">What is linear between two indices.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Sd15(
+        ScheduleBeta beta = ScheduleBeta.ScaledLinear,
+        double betaStart = 0.00085,
+        double betaEnd = 0.012,
+        double count = 1000.0,
+        double snrShift = 1.0,
+        bool zeroSnr = false,
+        double terminal = 0.0,
+        ScheduleBetween between = ScheduleBetween.LogSigma,
+        double sigmaData = 1.0) =>
+        Spec.Of("sd15",
+            ("beta", Spec.Word((int)beta, 1, ["linear", "scaled_linear", "squaredcos_cap_v2", "laplace", "exp", "sigmoid"])),
+            ("beta_start", Spec.Number(betaStart, 0.00085)),
+            ("beta_end", Spec.Number(betaEnd, 0.012)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("snr_shift", Spec.Number(snrShift, 1.0)),
+            ("zero_snr", Spec.Truth(zeroSnr, false)),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("between", Spec.Word((int)between, 0, ["log-sigma", "sigma"])),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>sd-zero-snr</c>: Sd15 with its last index made pure noise.</summary>
+    /// <param name="beta">Formula of beta.</param>
+    /// <param name="betaStart">Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="betaEnd">Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="count">Number of indices. From 2 to 1e+06.</param>
+    /// <param name="snrShift">Divides (alpha/sigma)^2. From 1e-06 to 1e+06.</param>
+    /// <param name="zeroSnr">Whether the last index is made pure noise.</param>
+    /// <param name="terminal">With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.</param>
+    /// <param name="between">What is linear between two indices.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec SdZeroSnr(
+        ScheduleBeta beta = ScheduleBeta.ScaledLinear,
+        double betaStart = 0.00085,
+        double betaEnd = 0.012,
+        double count = 1000.0,
+        double snrShift = 1.0,
+        bool zeroSnr = true,
+        double terminal = 0.0,
+        ScheduleBetween between = ScheduleBetween.LogSigma,
+        double sigmaData = 1.0) =>
+        Spec.Of("sd-zero-snr",
+            ("beta", Spec.Word((int)beta, 1, ["linear", "scaled_linear", "squaredcos_cap_v2", "laplace", "exp", "sigmoid"])),
+            ("beta_start", Spec.Number(betaStart, 0.00085)),
+            ("beta_end", Spec.Number(betaEnd, 0.012)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("snr_shift", Spec.Number(snrShift, 1.0)),
+            ("zero_snr", Spec.Truth(zeroSnr, true)),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("between", Spec.Word((int)between, 0, ["log-sigma", "sigma"])),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>comfy.sd-zero-snr</c>: Sd-zero-snr whose last index keeps a little data.</summary>
+    /// <param name="beta">Formula of beta.</param>
+    /// <param name="betaStart">Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="betaEnd">Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="count">Number of indices. From 2 to 1e+06.</param>
+    /// <param name="snrShift">Divides (alpha/sigma)^2. From 1e-06 to 1e+06.</param>
+    /// <param name="zeroSnr">Whether the last index is made pure noise.</param>
+    /// <param name="terminal">With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.</param>
+    /// <param name="between">What is linear between two indices.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ComfySdZeroSnr(
+        ScheduleBeta beta = ScheduleBeta.ScaledLinear,
+        double betaStart = 0.00085,
+        double betaEnd = 0.012,
+        double count = 1000.0,
+        double snrShift = 1.0,
+        bool zeroSnr = true,
+        double terminal = 4.8973451890853435e-08,
+        ScheduleBetween between = ScheduleBetween.LogSigma,
+        double sigmaData = 1.0) =>
+        Spec.Of("comfy.sd-zero-snr",
+            ("beta", Spec.Word((int)beta, 1, ["linear", "scaled_linear", "squaredcos_cap_v2", "laplace", "exp", "sigmoid"])),
+            ("beta_start", Spec.Number(betaStart, 0.00085)),
+            ("beta_end", Spec.Number(betaEnd, 0.012)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("snr_shift", Spec.Number(snrShift, 1.0)),
+            ("zero_snr", Spec.Truth(zeroSnr, true)),
+            ("terminal", Spec.Number(terminal, 4.8973451890853435e-08)),
+            ("between", Spec.Word((int)between, 0, ["log-sigma", "sigma"])),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>cogvideox</c>: CogVideoX 2B: sd-zero-snr with a third of the SNR.</summary>
+    /// <param name="beta">Formula of beta.</param>
+    /// <param name="betaStart">Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="betaEnd">Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="count">Number of indices. From 2 to 1e+06.</param>
+    /// <param name="snrShift">Divides (alpha/sigma)^2. From 1e-06 to 1e+06.</param>
+    /// <param name="zeroSnr">Whether the last index is made pure noise.</param>
+    /// <param name="terminal">With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.</param>
+    /// <param name="between">What is linear between two indices.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Cogvideox(
+        ScheduleBeta beta = ScheduleBeta.ScaledLinear,
+        double betaStart = 0.00085,
+        double betaEnd = 0.012,
+        double count = 1000.0,
+        double snrShift = 3.0,
+        bool zeroSnr = true,
+        double terminal = 0.0,
+        ScheduleBetween between = ScheduleBetween.LogSigma,
+        double sigmaData = 1.0) =>
+        Spec.Of("cogvideox",
+            ("beta", Spec.Word((int)beta, 1, ["linear", "scaled_linear", "squaredcos_cap_v2", "laplace", "exp", "sigmoid"])),
+            ("beta_start", Spec.Number(betaStart, 0.00085)),
+            ("beta_end", Spec.Number(betaEnd, 0.012)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("snr_shift", Spec.Number(snrShift, 3.0)),
+            ("zero_snr", Spec.Truth(zeroSnr, true)),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("between", Spec.Word((int)between, 0, ["log-sigma", "sigma"])),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>cogvideox-5b</c>: CogVideoX 5B: sd-zero-snr.</summary>
+    /// <param name="beta">Formula of beta.</param>
+    /// <param name="betaStart">Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="betaEnd">Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="count">Number of indices. From 2 to 1e+06.</param>
+    /// <param name="snrShift">Divides (alpha/sigma)^2. From 1e-06 to 1e+06.</param>
+    /// <param name="zeroSnr">Whether the last index is made pure noise.</param>
+    /// <param name="terminal">With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.</param>
+    /// <param name="between">What is linear between two indices.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Cogvideox5b(
+        ScheduleBeta beta = ScheduleBeta.ScaledLinear,
+        double betaStart = 0.00085,
+        double betaEnd = 0.012,
+        double count = 1000.0,
+        double snrShift = 1.0,
+        bool zeroSnr = true,
+        double terminal = 0.0,
+        ScheduleBetween between = ScheduleBetween.LogSigma,
+        double sigmaData = 1.0) =>
+        Spec.Of("cogvideox-5b",
+            ("beta", Spec.Word((int)beta, 1, ["linear", "scaled_linear", "squaredcos_cap_v2", "laplace", "exp", "sigmoid"])),
+            ("beta_start", Spec.Number(betaStart, 0.00085)),
+            ("beta_end", Spec.Number(betaEnd, 0.012)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("snr_shift", Spec.Number(snrShift, 1.0)),
+            ("zero_snr", Spec.Truth(zeroSnr, true)),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("between", Spec.Word((int)between, 0, ["log-sigma", "sigma"])),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>iddpm</c>: Ddpm with squared cosine alpha_bar, betas capped.</summary>
+    /// <param name="beta">Formula of beta.</param>
+    /// <param name="betaStart">Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="betaEnd">Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="count">Number of indices. From 2 to 1e+06.</param>
+    /// <param name="snrShift">Divides (alpha/sigma)^2. From 1e-06 to 1e+06.</param>
+    /// <param name="zeroSnr">Whether the last index is made pure noise.</param>
+    /// <param name="terminal">With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.</param>
+    /// <param name="between">What is linear between two indices.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Iddpm(
+        ScheduleBeta beta = ScheduleBeta.SquaredcosCapV2,
+        double betaStart = 0.0001,
+        double betaEnd = 0.02,
+        double count = 1000.0,
+        double snrShift = 1.0,
+        bool zeroSnr = false,
+        double terminal = 0.0,
+        ScheduleBetween between = ScheduleBetween.LogSigma,
+        double sigmaData = 1.0) =>
+        Spec.Of("iddpm",
+            ("beta", Spec.Word((int)beta, 2, ["linear", "scaled_linear", "squaredcos_cap_v2", "laplace", "exp", "sigmoid"])),
+            ("beta_start", Spec.Number(betaStart, 0.0001)),
+            ("beta_end", Spec.Number(betaEnd, 0.02)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("snr_shift", Spec.Number(snrShift, 1.0)),
+            ("zero_snr", Spec.Truth(zeroSnr, false)),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("between", Spec.Word((int)between, 0, ["log-sigma", "sigma"])),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>kandinsky</c>: Ddpm with the linear betas of Kandinsky 2.</summary>
+    /// <param name="beta">Formula of beta.</param>
+    /// <param name="betaStart">Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="betaEnd">Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="count">Number of indices. From 2 to 1e+06.</param>
+    /// <param name="snrShift">Divides (alpha/sigma)^2. From 1e-06 to 1e+06.</param>
+    /// <param name="zeroSnr">Whether the last index is made pure noise.</param>
+    /// <param name="terminal">With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.</param>
+    /// <param name="between">What is linear between two indices.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Kandinsky(
+        ScheduleBeta beta = ScheduleBeta.Linear,
+        double betaStart = 0.00085,
+        double betaEnd = 0.012,
+        double count = 1000.0,
+        double snrShift = 1.0,
+        bool zeroSnr = false,
+        double terminal = 0.0,
+        ScheduleBetween between = ScheduleBetween.LogSigma,
+        double sigmaData = 1.0) =>
+        Spec.Of("kandinsky",
+            ("beta", Spec.Word((int)beta, 0, ["linear", "scaled_linear", "squaredcos_cap_v2", "laplace", "exp", "sigmoid"])),
+            ("beta_start", Spec.Number(betaStart, 0.00085)),
+            ("beta_end", Spec.Number(betaEnd, 0.012)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("snr_shift", Spec.Number(snrShift, 1.0)),
+            ("zero_snr", Spec.Truth(zeroSnr, false)),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("between", Spec.Word((int)between, 0, ["log-sigma", "sigma"])),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>shap-e</c>: Ddpm with alpha_bar = exp(-12 u), 1024 indices.</summary>
+    /// <param name="beta">Formula of beta.</param>
+    /// <param name="betaStart">Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="betaEnd">Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.</param>
+    /// <param name="count">Number of indices. From 2 to 1e+06.</param>
+    /// <param name="snrShift">Divides (alpha/sigma)^2. From 1e-06 to 1e+06.</param>
+    /// <param name="zeroSnr">Whether the last index is made pure noise.</param>
+    /// <param name="terminal">With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.</param>
+    /// <param name="between">What is linear between two indices.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ShapE(
+        ScheduleBeta beta = ScheduleBeta.Exp,
+        double betaStart = 0.0001,
+        double betaEnd = 0.02,
+        double count = 1024.0,
+        double snrShift = 1.0,
+        bool zeroSnr = false,
+        double terminal = 0.0,
+        ScheduleBetween between = ScheduleBetween.LogSigma,
+        double sigmaData = 1.0) =>
+        Spec.Of("shap-e",
+            ("beta", Spec.Word((int)beta, 4, ["linear", "scaled_linear", "squaredcos_cap_v2", "laplace", "exp", "sigmoid"])),
+            ("beta_start", Spec.Number(betaStart, 0.0001)),
+            ("beta_end", Spec.Number(betaEnd, 0.02)),
+            ("count", Spec.Number(count, 1024.0)),
+            ("snr_shift", Spec.Number(snrShift, 1.0)),
+            ("zero_snr", Spec.Truth(zeroSnr, false)),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("between", Spec.Word((int)between, 0, ["log-sigma", "sigma"])),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>flow</c>: Linear, t = sigma, with a shifted table of levels for grids to choose from.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Flow(
+        double shift = 1.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double count = 1000.0,
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("flow",
+            ("shift", Spec.Number(shift, 1.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>sd3</c>: Flow with shift 3.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Sd3(
+        double shift = 3.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double count = 1000.0,
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("sd3",
+            ("shift", Spec.Number(shift, 3.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>flux</c>: Flow with mu 1.15.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Flux(
+        double shift = 1.0,
+        double mu = 1.15,
+        double power = 1.0,
+        double count = 1000.0,
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("flux",
+            ("shift", Spec.Number(shift, 1.0)),
+            ("mu", Spec.Number(mu, 1.15)),
+            ("power", Spec.Number(power, 1.0)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>auraflow</c>: Flow with shift 1.73.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Auraflow(
+        double shift = 1.73,
+        double mu = 0.0,
+        double power = 1.0,
+        double count = 1000.0,
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("auraflow",
+            ("shift", Spec.Number(shift, 1.73)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>wan</c>: Flow with shift 5.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Wan(
+        double shift = 5.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double count = 1000.0,
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("wan",
+            ("shift", Spec.Number(shift, 5.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>lumina2</c>: Flow with shift 6.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Lumina2(
+        double shift = 6.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double count = 1000.0,
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("lumina2",
+            ("shift", Spec.Number(shift, 6.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>hunyuan-video</c>: Flow with shift 7.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec HunyuanVideo(
+        double shift = 7.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double count = 1000.0,
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("hunyuan-video",
+            ("shift", Spec.Number(shift, 7.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>minimax-h3</c>: Flow with shift 12.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec MinimaxH3(
+        double shift = 12.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double count = 1000.0,
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("minimax-h3",
+            ("shift", Spec.Number(shift, 12.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>comfy.flux</c>: Flux with a table of 10000 levels.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ComfyFlux(
+        double shift = 1.0,
+        double mu = 1.15,
+        double power = 1.0,
+        double count = 10000.0,
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("comfy.flux",
+            ("shift", Spec.Number(shift, 1.0)),
+            ("mu", Spec.Number(mu, 1.15)),
+            ("power", Spec.Number(power, 1.0)),
+            ("count", Spec.Number(count, 10000.0)),
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>edm-levels</c>: Edm with a table of levels for grids to choose from.</summary>
+    /// <param name="sigmaMin">Least sigma of the table. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaMax">Largest, where sampling begins. From 1e-12 to 1e+12.</param>
+    /// <param name="rho">The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec EdmLevels(
+        double sigmaMin = 0.002,
+        double sigmaMax = 120.0,
+        double rho = 0.0,
+        double count = 1000.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("edm-levels",
+            ("sigma_min", Spec.Number(sigmaMin, 0.002)),
+            ("sigma_max", Spec.Number(sigmaMax, 120.0)),
+            ("rho", Spec.Number(rho, 0.0)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>comfy.edm</c>: Edm-levels from 0.002 to 120.</summary>
+    /// <param name="sigmaMin">Least sigma of the table. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaMax">Largest, where sampling begins. From 1e-12 to 1e+12.</param>
+    /// <param name="rho">The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ComfyEdm(
+        double sigmaMin = 0.002,
+        double sigmaMax = 120.0,
+        double rho = 0.0,
+        double count = 1000.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("comfy.edm",
+            ("sigma_min", Spec.Number(sigmaMin, 0.002)),
+            ("sigma_max", Spec.Number(sigmaMax, 120.0)),
+            ("rho", Spec.Number(rho, 0.0)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>svd</c>: Edm-levels from 0.002 to 700: Stable Video Diffusion.</summary>
+    /// <param name="sigmaMin">Least sigma of the table. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaMax">Largest, where sampling begins. From 1e-12 to 1e+12.</param>
+    /// <param name="rho">The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Svd(
+        double sigmaMin = 0.002,
+        double sigmaMax = 700.0,
+        double rho = 0.0,
+        double count = 1000.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("svd",
+            ("sigma_min", Spec.Number(sigmaMin, 0.002)),
+            ("sigma_max", Spec.Number(sigmaMax, 700.0)),
+            ("rho", Spec.Number(rho, 0.0)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>diffusers.edm</c>: Edm-levels from 0.002 to 80, sigma_data 0.5.</summary>
+    /// <param name="sigmaMin">Least sigma of the table. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaMax">Largest, where sampling begins. From 1e-12 to 1e+12.</param>
+    /// <param name="rho">The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersEdm(
+        double sigmaMin = 0.002,
+        double sigmaMax = 80.0,
+        double rho = 7.0,
+        double count = 40.0,
+        double sigmaData = 0.5) =>
+        Spec.Of("diffusers.edm",
+            ("sigma_min", Spec.Number(sigmaMin, 0.002)),
+            ("sigma_max", Spec.Number(sigmaMax, 80.0)),
+            ("rho", Spec.Number(rho, 7.0)),
+            ("count", Spec.Number(count, 40.0)),
+            ("sigma_data", Spec.Number(sigmaData, 0.5)));
+
+    /// <summary><c>diffusers.cm</c>: The 40 levels of consistency models.</summary>
+    /// <param name="sigmaMin">Least sigma of the table. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaMax">Largest, where sampling begins. From 1e-12 to 1e+12.</param>
+    /// <param name="rho">The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersCm(
+        double sigmaMin = 0.002,
+        double sigmaMax = 80.0,
+        double rho = 7.0,
+        double count = 40.0,
+        double sigmaData = 0.5) =>
+        Spec.Of("diffusers.cm",
+            ("sigma_min", Spec.Number(sigmaMin, 0.002)),
+            ("sigma_max", Spec.Number(sigmaMax, 80.0)),
+            ("rho", Spec.Number(rho, 7.0)),
+            ("count", Spec.Number(count, 40.0)),
+            ("sigma_data", Spec.Number(sigmaData, 0.5)));
+
+    /// <summary><c>diffusers.cosine-dpm</c>: Edm-levels from 0.3 to 500.</summary>
+    /// <param name="sigmaMin">Least sigma of the table. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaMax">Largest, where sampling begins. From 1e-12 to 1e+12.</param>
+    /// <param name="rho">The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersCosineDpm(
+        double sigmaMin = 0.3,
+        double sigmaMax = 500.0,
+        double rho = 0.0,
+        double count = 1000.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("diffusers.cosine-dpm",
+            ("sigma_min", Spec.Number(sigmaMin, 0.3)),
+            ("sigma_max", Spec.Number(sigmaMax, 500.0)),
+            ("rho", Spec.Number(rho, 0.0)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>wuerstchen</c>: Cosine whose alpha_bar is kept between 1e-4 and 0.9999.</summary>
+    /// <param name="s">Offset of the cosine. From 0 to 1.</param>
+    /// <param name="scaler">Above 1: 1 - (1-t)^scaler for t; below: t^scaler. From 0.001 to 1000.</param>
+    /// <param name="shift">Divides alpha/sigma. From 1e-06 to 1e+06.</param>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Wuerstchen(
+        double s = 0.008,
+        double scaler = 1.0,
+        double shift = 1.0,
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("wuerstchen",
+            ("s", Spec.Number(s, 0.008)),
+            ("scaler", Spec.Number(scaler, 1.0)),
+            ("shift", Spec.Number(shift, 1.0)),
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>k.v</c>: Trigonometric, t = 1 is noise: sigma/alpha = tan(pi/2 t).</summary>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec KV(
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("k.v",
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
 }
 
 /// <summary>Where t = 1 is.</summary>
@@ -638,6 +1309,21 @@ public enum ScheduleBeta
     ScaledLinear,
     /// <summary><c>squaredcos_cap_v2</c></summary>
     SquaredcosCapV2,
+    /// <summary><c>laplace</c></summary>
+    Laplace,
+    /// <summary><c>exp</c></summary>
+    Exp,
+    /// <summary><c>sigmoid</c></summary>
+    Sigmoid,
+}
+
+/// <summary>What is linear between two indices.</summary>
+public enum ScheduleBetween
+{
+    /// <summary><c>log-sigma</c></summary>
+    LogSigma,
+    /// <summary><c>sigma</c></summary>
+    Sigma,
 }
 
 /// <summary>Torchebm's own clamps, or those of its base class.</summary>
@@ -662,56 +1348,998 @@ public static class Grids
     /// <summary><c>logsnr</c>: Even in log(alpha/sigma).</summary>
     /// <param name="lambdaMin">Log(alpha/sigma) to begin at where the schedule's is -infinity. From -700 to 700.</param>
     /// <param name="lambdaMax">Log(alpha/sigma) of the last time but one where the schedule's is infinity. From -700 to 700.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Logsnr(
         double lambdaMin = -5.1,
-        double lambdaMax = 6.214608098422191) =>
+        double lambdaMax = 6.214608098422191,
+        GridTail tail = GridTail.Clean) =>
         Spec.Of("logsnr",
             ("lambda_min", Spec.Number(lambdaMin, -5.1)),
-            ("lambda_max", Spec.Number(lambdaMax, 6.214608098422191)));
+            ("lambda_max", Spec.Number(lambdaMax, 6.214608098422191)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
 
     /// <summary><c>karras</c>: Even in (sigma/alpha)^(1/rho).</summary>
     /// <param name="sigmaMin">Last noise level, sigma/alpha; 0 is the schedule's. From 0 to 1e+12.</param>
     /// <param name="sigmaMax">First noise level, sigma/alpha; 0 is the schedule's. From 0 to 1e+12.</param>
     /// <param name="rho">Exponent: the larger, the more steps at low noise. From 0.001 to 1000.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Karras(
         double sigmaMin = 0.0,
         double sigmaMax = 0.0,
-        double rho = 7.0) =>
+        double rho = 7.0,
+        GridTail tail = GridTail.Clean) =>
         Spec.Of("karras",
             ("sigma_min", Spec.Number(sigmaMin, 0.0)),
             ("sigma_max", Spec.Number(sigmaMax, 0.0)),
-            ("rho", Spec.Number(rho, 7.0)));
+            ("rho", Spec.Number(rho, 7.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
 
     /// <summary><c>exponential</c>: Even in log(sigma/alpha) between two noise levels.</summary>
     /// <param name="sigmaMin">Last noise level, sigma/alpha; 0 is the schedule's. From 0 to 1e+12.</param>
     /// <param name="sigmaMax">First noise level, sigma/alpha; 0 is the schedule's. From 0 to 1e+12.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Exponential(
         double sigmaMin = 0.0,
-        double sigmaMax = 0.0) =>
+        double sigmaMax = 0.0,
+        GridTail tail = GridTail.Clean) =>
         Spec.Of("exponential",
             ("sigma_min", Spec.Number(sigmaMin, 0.0)),
-            ("sigma_max", Spec.Number(sigmaMax, 0.0)));
+            ("sigma_max", Spec.Number(sigmaMax, 0.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
 
     /// <summary><c>leading</c>: Discrete: every (T/n)-th index from 0 up.</summary>
     /// <param name="offset">Added to each index (Stable Diffusion has 1). From 0 to 1e+06.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Leading(
-        double offset = 0.0) =>
+        double offset = 0.0,
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
         Spec.Of("leading",
-            ("offset", Spec.Number(offset, 0.0)));
+            ("offset", Spec.Number(offset, 0.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
 
     /// <summary><c>trailing</c>: Discrete: every (T/n)-th index from T-1 down.</summary>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
-    public static Spec Trailing() =>
-        Spec.Of("trailing");
+    public static Spec Trailing(
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("trailing",
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
 
     /// <summary><c>linspace</c>: Discrete: n indices from T-1 to 0.</summary>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
-    public static Spec Linspace() =>
-        Spec.Of("linspace");
+    public static Spec Linspace(
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("linspace",
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>multistep-leading</c>: Discrete: every (T/(n+1))-th index but the one at 0.</summary>
+    /// <param name="offset">Added to each index (Stable Diffusion has 1). From 0 to 1e+06.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec MultistepLeading(
+        double offset = 0.0,
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("multistep-leading",
+            ("offset", Spec.Number(offset, 0.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>multistep-linspace</c>: Discrete: n+1 indices from T-1 to 0 but the one at 0.</summary>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec MultistepLinspace(
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("multistep-linspace",
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>normal</c>: Linspace without rounding.</summary>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Normal(
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("normal",
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>sgm-uniform</c>: Multistep-linspace without rounding.</summary>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec SgmUniform(
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("sgm-uniform",
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>simple</c>: Discrete: T-1 less the whole part of iT/n.</summary>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Simple(
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("simple",
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>from-top</c>: Discrete: every (T/n)-th index from T-1 down, T/n cut to an integer.</summary>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec FromTop(
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("from-top",
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>ddim-uniform</c>: Leading with offset 1 where there is room for it.</summary>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DdimUniform(
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("ddim-uniform",
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>lcm</c>: N of the indices that a distilled model has seen.</summary>
+    /// <param name="original">Steps of the distilled model; 0 is 50, or n if more. From 0 to 1e+06.</param>
+    /// <param name="strength">Share of those steps that is used. From 1e-06 to 1.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Lcm(
+        double original = 0.0,
+        double strength = 1.0,
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("lcm",
+            ("original", Spec.Number(original, 0.0)),
+            ("strength", Spec.Number(strength, 1.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>beta</c>: Places in the table as quantiles of a Beta distribution.</summary>
+    /// <param name="alpha">First exponent. From 0.01 to 1000.</param>
+    /// <param name="beta">Second exponent. From 0.01 to 1000.</param>
+    /// <param name="round">To whole indices.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Beta(
+        double alpha = 0.6,
+        double beta = 0.6,
+        bool round = false,
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("beta",
+            ("alpha", Spec.Number(alpha, 0.6)),
+            ("beta", Spec.Number(beta, 0.6)),
+            ("round", Spec.Truth(round, false)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>comfy.beta</c>: Beta with round=yes.</summary>
+    /// <param name="alpha">First exponent. From 0.01 to 1000.</param>
+    /// <param name="beta">Second exponent. From 0.01 to 1000.</param>
+    /// <param name="round">To whole indices.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ComfyBeta(
+        double alpha = 0.6,
+        double beta = 0.6,
+        bool round = true,
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("comfy.beta",
+            ("alpha", Spec.Number(alpha, 0.6)),
+            ("beta", Spec.Number(beta, 0.6)),
+            ("round", Spec.Truth(round, true)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>smoothstep</c>: Places in the table along 3u^2 - 2u^3.</summary>
+    /// <param name="round">To whole indices.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Smoothstep(
+        bool round = false,
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("smoothstep",
+            ("round", Spec.Truth(round, false)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>sdcpp.smoothstep</c>: Smoothstep with round=yes.</summary>
+    /// <param name="round">To whole indices.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec SdcppSmoothstep(
+        bool round = true,
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("sdcpp.smoothstep",
+            ("round", Spec.Truth(round, true)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>k.karras</c>: Karras between the levels of a table, on a flow in sigma.</summary>
+    /// <param name="sigmaMin">Last noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.</param>
+    /// <param name="sigmaMax">First noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.</param>
+    /// <param name="ends">Of the table, or of leading or trailing indices.</param>
+    /// <param name="offset">Of leading indices. From 0 to 1e+06.</param>
+    /// <param name="rho">Exponent: the larger, the more steps at low noise. From 0.001 to 1000.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec KKarras(
+        double sigmaMin = 0.0,
+        double sigmaMax = 0.0,
+        GridEnds ends = GridEnds.Table,
+        double offset = 0.0,
+        double rho = 7.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("k.karras",
+            ("sigma_min", Spec.Number(sigmaMin, 0.0)),
+            ("sigma_max", Spec.Number(sigmaMax, 0.0)),
+            ("ends", Spec.Word((int)ends, 0, ["table", "leading", "trailing"])),
+            ("offset", Spec.Number(offset, 0.0)),
+            ("rho", Spec.Number(rho, 7.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>k.exponential</c>: Exponential between the levels of a table, on a flow in sigma.</summary>
+    /// <param name="sigmaMin">Last noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.</param>
+    /// <param name="sigmaMax">First noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.</param>
+    /// <param name="ends">Of the table, or of leading or trailing indices.</param>
+    /// <param name="offset">Of leading indices. From 0 to 1e+06.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec KExponential(
+        double sigmaMin = 0.0,
+        double sigmaMax = 0.0,
+        GridEnds ends = GridEnds.Table,
+        double offset = 0.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("k.exponential",
+            ("sigma_min", Spec.Number(sigmaMin, 0.0)),
+            ("sigma_max", Spec.Number(sigmaMax, 0.0)),
+            ("ends", Spec.Word((int)ends, 0, ["table", "leading", "trailing"])),
+            ("offset", Spec.Number(offset, 0.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>polyexponential</c>: Log(noise level) along a power of the place.</summary>
+    /// <param name="sigmaMin">Last noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.</param>
+    /// <param name="sigmaMax">First noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.</param>
+    /// <param name="rho">Exponent: the larger, the more steps at low noise. From 0.001 to 1000.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Polyexponential(
+        double sigmaMin = 0.0,
+        double sigmaMax = 0.0,
+        double rho = 1.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("polyexponential",
+            ("sigma_min", Spec.Number(sigmaMin, 0.0)),
+            ("sigma_max", Spec.Number(sigmaMax, 0.0)),
+            ("rho", Spec.Number(rho, 1.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>beta-sigma</c>: Noise levels as quantiles of a Beta distribution.</summary>
+    /// <param name="sigmaMin">Last noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.</param>
+    /// <param name="sigmaMax">First noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.</param>
+    /// <param name="ends">Of the table, or of leading or trailing indices.</param>
+    /// <param name="offset">Of leading indices. From 0 to 1e+06.</param>
+    /// <param name="alpha">First exponent. From 0.01 to 1000.</param>
+    /// <param name="beta">Second exponent. From 0.01 to 1000.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec BetaSigma(
+        double sigmaMin = 0.0,
+        double sigmaMax = 0.0,
+        GridEnds ends = GridEnds.Table,
+        double offset = 0.0,
+        double alpha = 0.6,
+        double beta = 0.6,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("beta-sigma",
+            ("sigma_min", Spec.Number(sigmaMin, 0.0)),
+            ("sigma_max", Spec.Number(sigmaMax, 0.0)),
+            ("ends", Spec.Word((int)ends, 0, ["table", "leading", "trailing"])),
+            ("offset", Spec.Number(offset, 0.0)),
+            ("alpha", Spec.Number(alpha, 0.6)),
+            ("beta", Spec.Number(beta, 0.6)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>kl-optimal</c>: Even in the arc tangent of the noise level.</summary>
+    /// <param name="sigmaMin">Last noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.</param>
+    /// <param name="sigmaMax">First noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec KlOptimal(
+        double sigmaMin = 0.0,
+        double sigmaMax = 0.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("kl-optimal",
+            ("sigma_min", Spec.Number(sigmaMin, 0.0)),
+            ("sigma_max", Spec.Number(sigmaMax, 0.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>laplace</c>: Log(noise level) as quantiles of a Laplace distribution.</summary>
+    /// <param name="sigmaMin">Last noise level, sigma/alpha; 0 is the schedule's. From 0 to 1e+12.</param>
+    /// <param name="sigmaMax">First noise level, sigma/alpha; 0 is the schedule's. From 0 to 1e+12.</param>
+    /// <param name="mu">Of log(sigma). From -100 to 100.</param>
+    /// <param name="scale">Of log(sigma). From 1e-06 to 100.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Laplace(
+        double sigmaMin = 0.0,
+        double sigmaMax = 0.0,
+        double mu = 0.0,
+        double scale = 0.5,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("laplace",
+            ("sigma_min", Spec.Number(sigmaMin, 0.0)),
+            ("sigma_max", Spec.Number(sigmaMax, 0.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("scale", Spec.Number(scale, 0.5)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>linear-quadratic</c>: Half of the steps linear at high noise, half along a parabola.</summary>
+    /// <param name="sigmaMin">Last noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.</param>
+    /// <param name="sigmaMax">First noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.</param>
+    /// <param name="threshold">Share of the noise that the first half of the steps removes. From 1e-06 to 0.5.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec LinearQuadratic(
+        double sigmaMin = 0.0,
+        double sigmaMax = 0.0,
+        double threshold = 0.025,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("linear-quadratic",
+            ("sigma_min", Spec.Number(sigmaMin, 0.0)),
+            ("sigma_max", Spec.Number(sigmaMax, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.025)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>bong-tangent</c>: Two arcs of a tangent that meet in the middle.</summary>
+    /// <param name="sigmaMin">Last noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.</param>
+    /// <param name="sigmaMax">First noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec BongTangent(
+        double sigmaMin = 0.0,
+        double sigmaMax = 0.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("bong-tangent",
+            ("sigma_min", Spec.Number(sigmaMin, 0.0)),
+            ("sigma_max", Spec.Number(sigmaMax, 0.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>ays</c>: A model's optimised levels for ten steps, or between them.</summary>
+    /// <param name="model">Whose table.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Ays(
+        GridModel model = GridModel.Sd15,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("ays",
+            ("model", Spec.Word((int)model, 0, ["sd15", "sdxl", "svd"])),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>gits</c>: Stable Diffusion's levels by the geometry of its trajectories.</summary>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Gits(
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("gits",
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>time-quadratic</c>: Even in the root of the way from data.</summary>
+    /// <param name="power">Of which even times have the root. From 0.001 to 1000.</param>
+    /// <param name="last">Fraction of the way from data of the last time but one; 0: as even as the rest. From 0 to 0.999999.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec TimeQuadratic(
+        double power = 2.0,
+        double last = 0.0) =>
+        Spec.Of("time-quadratic",
+            ("power", Spec.Number(power, 2.0)),
+            ("last", Spec.Number(last, 0.0)));
+
+    /// <summary><c>k.vp</c>: Even in t down to 0.001 of the way, then data.</summary>
+    /// <param name="power">Of which even times have the root. From 0.001 to 1000.</param>
+    /// <param name="last">Fraction of the way from data of the last time but one; 0: as even as the rest. From 0 to 0.999999.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec KVp(
+        double power = 1.0,
+        double last = 0.001) =>
+        Spec.Of("k.vp",
+            ("power", Spec.Number(power, 1.0)),
+            ("last", Spec.Number(last, 0.001)));
+
+    /// <summary><c>score-sde</c>: Even in t down to 1e-5 of the way, then data.</summary>
+    /// <param name="power">Of which even times have the root. From 0.001 to 1000.</param>
+    /// <param name="last">Fraction of the way from data of the last time but one; 0: as even as the rest. From 0 to 0.999999.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ScoreSde(
+        double power = 1.0,
+        double last = 1e-05) =>
+        Spec.Of("score-sde",
+            ("power", Spec.Number(power, 1.0)),
+            ("last", Spec.Number(last, 1e-05)));
+
+    /// <summary><c>sine-squared</c>: Even in the arc sine of the root of sin(pi/2 t).</summary>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec SineSquared() =>
+        Spec.Of("sine-squared");
+
+    /// <summary><c>flow</c>: Even in s = sigma/(alpha+sigma), then shifted.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="tokens">Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.</param>
+    /// <param name="baseMu">Mu at base_tokens. From -50 to 50.</param>
+    /// <param name="maxMu">Mu at max_tokens. From -50 to 50.</param>
+    /// <param name="baseTokens">A length. From 0 to 1e+09.</param>
+    /// <param name="maxTokens">A greater length. From 1 to 1e+09.</param>
+    /// <param name="fit">Mu is linear in tokens, or FLUX.2's.</param>
+    /// <param name="terminal">The last level, to which the others are stretched; 0: none. From 0 to 0.99.</param>
+    /// <param name="first">First level before the shift. From 1e-06 to 1.</param>
+    /// <param name="last">Last level before the shift. From 0 to 0.999999.</param>
+    /// <param name="closed">Whether the last level is one of the n.</param>
+    /// <param name="twice">Whether the last level is shifted twice, as peers do.</param>
+    /// <param name="most">Levels above are this one. From 1e-06 to 1.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Flow(
+        double shift = 0.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double tokens = 0.0,
+        double baseMu = 0.5,
+        double maxMu = 1.15,
+        double baseTokens = 256.0,
+        double maxTokens = 4096.0,
+        GridFit fit = GridFit.Linear,
+        double terminal = 0.0,
+        double first = 1.0,
+        double last = 0.0,
+        bool closed = false,
+        bool twice = false,
+        double most = 1.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("flow",
+            ("shift", Spec.Number(shift, 0.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("tokens", Spec.Number(tokens, 0.0)),
+            ("base_mu", Spec.Number(baseMu, 0.5)),
+            ("max_mu", Spec.Number(maxMu, 1.15)),
+            ("base_tokens", Spec.Number(baseTokens, 256.0)),
+            ("max_tokens", Spec.Number(maxTokens, 4096.0)),
+            ("fit", Spec.Word((int)fit, 0, ["linear", "flux2"])),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("first", Spec.Number(first, 1.0)),
+            ("last", Spec.Number(last, 0.0)),
+            ("closed", Spec.Truth(closed, false)),
+            ("twice", Spec.Truth(twice, false)),
+            ("most", Spec.Number(most, 1.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>sd3</c>: Flow with shift 3.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="tokens">Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.</param>
+    /// <param name="baseMu">Mu at base_tokens. From -50 to 50.</param>
+    /// <param name="maxMu">Mu at max_tokens. From -50 to 50.</param>
+    /// <param name="baseTokens">A length. From 0 to 1e+09.</param>
+    /// <param name="maxTokens">A greater length. From 1 to 1e+09.</param>
+    /// <param name="fit">Mu is linear in tokens, or FLUX.2's.</param>
+    /// <param name="terminal">The last level, to which the others are stretched; 0: none. From 0 to 0.99.</param>
+    /// <param name="first">First level before the shift. From 1e-06 to 1.</param>
+    /// <param name="last">Last level before the shift. From 0 to 0.999999.</param>
+    /// <param name="closed">Whether the last level is one of the n.</param>
+    /// <param name="twice">Whether the last level is shifted twice, as peers do.</param>
+    /// <param name="most">Levels above are this one. From 1e-06 to 1.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Sd3(
+        double shift = 3.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double tokens = 0.0,
+        double baseMu = 0.5,
+        double maxMu = 1.15,
+        double baseTokens = 256.0,
+        double maxTokens = 4096.0,
+        GridFit fit = GridFit.Linear,
+        double terminal = 0.0,
+        double first = 1.0,
+        double last = 0.0,
+        bool closed = false,
+        bool twice = false,
+        double most = 1.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("sd3",
+            ("shift", Spec.Number(shift, 3.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("tokens", Spec.Number(tokens, 0.0)),
+            ("base_mu", Spec.Number(baseMu, 0.5)),
+            ("max_mu", Spec.Number(maxMu, 1.15)),
+            ("base_tokens", Spec.Number(baseTokens, 256.0)),
+            ("max_tokens", Spec.Number(maxTokens, 4096.0)),
+            ("fit", Spec.Word((int)fit, 0, ["linear", "flux2"])),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("first", Spec.Number(first, 1.0)),
+            ("last", Spec.Number(last, 0.0)),
+            ("closed", Spec.Truth(closed, false)),
+            ("twice", Spec.Truth(twice, false)),
+            ("most", Spec.Number(most, 1.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>flux</c>: Flow with the mu of 4096 tokens, or of others.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="tokens">Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.</param>
+    /// <param name="baseMu">Mu at base_tokens. From -50 to 50.</param>
+    /// <param name="maxMu">Mu at max_tokens. From -50 to 50.</param>
+    /// <param name="baseTokens">A length. From 0 to 1e+09.</param>
+    /// <param name="maxTokens">A greater length. From 1 to 1e+09.</param>
+    /// <param name="fit">Mu is linear in tokens, or FLUX.2's.</param>
+    /// <param name="terminal">The last level, to which the others are stretched; 0: none. From 0 to 0.99.</param>
+    /// <param name="first">First level before the shift. From 1e-06 to 1.</param>
+    /// <param name="last">Last level before the shift. From 0 to 0.999999.</param>
+    /// <param name="closed">Whether the last level is one of the n.</param>
+    /// <param name="twice">Whether the last level is shifted twice, as peers do.</param>
+    /// <param name="most">Levels above are this one. From 1e-06 to 1.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Flux(
+        double shift = 0.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double tokens = 4096.0,
+        double baseMu = 0.5,
+        double maxMu = 1.15,
+        double baseTokens = 256.0,
+        double maxTokens = 4096.0,
+        GridFit fit = GridFit.Linear,
+        double terminal = 0.0,
+        double first = 1.0,
+        double last = 0.0,
+        bool closed = false,
+        bool twice = false,
+        double most = 1.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("flux",
+            ("shift", Spec.Number(shift, 0.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("tokens", Spec.Number(tokens, 4096.0)),
+            ("base_mu", Spec.Number(baseMu, 0.5)),
+            ("max_mu", Spec.Number(maxMu, 1.15)),
+            ("base_tokens", Spec.Number(baseTokens, 256.0)),
+            ("max_tokens", Spec.Number(maxTokens, 4096.0)),
+            ("fit", Spec.Word((int)fit, 0, ["linear", "flux2"])),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("first", Spec.Number(first, 1.0)),
+            ("last", Spec.Number(last, 0.0)),
+            ("closed", Spec.Truth(closed, false)),
+            ("twice", Spec.Truth(twice, false)),
+            ("most", Spec.Number(most, 1.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>flux2</c>: Flow with FLUX.2's mu of tokens and steps.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="tokens">Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.</param>
+    /// <param name="baseMu">Mu at base_tokens. From -50 to 50.</param>
+    /// <param name="maxMu">Mu at max_tokens. From -50 to 50.</param>
+    /// <param name="baseTokens">A length. From 0 to 1e+09.</param>
+    /// <param name="maxTokens">A greater length. From 1 to 1e+09.</param>
+    /// <param name="fit">Mu is linear in tokens, or FLUX.2's.</param>
+    /// <param name="terminal">The last level, to which the others are stretched; 0: none. From 0 to 0.99.</param>
+    /// <param name="first">First level before the shift. From 1e-06 to 1.</param>
+    /// <param name="last">Last level before the shift. From 0 to 0.999999.</param>
+    /// <param name="closed">Whether the last level is one of the n.</param>
+    /// <param name="twice">Whether the last level is shifted twice, as peers do.</param>
+    /// <param name="most">Levels above are this one. From 1e-06 to 1.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Flux2(
+        double shift = 0.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double tokens = 4096.0,
+        double baseMu = 0.5,
+        double maxMu = 1.15,
+        double baseTokens = 256.0,
+        double maxTokens = 4096.0,
+        GridFit fit = GridFit.Flux2,
+        double terminal = 0.0,
+        double first = 1.0,
+        double last = 0.0,
+        bool closed = false,
+        bool twice = false,
+        double most = 1.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("flux2",
+            ("shift", Spec.Number(shift, 0.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("tokens", Spec.Number(tokens, 4096.0)),
+            ("base_mu", Spec.Number(baseMu, 0.5)),
+            ("max_mu", Spec.Number(maxMu, 1.15)),
+            ("base_tokens", Spec.Number(baseTokens, 256.0)),
+            ("max_tokens", Spec.Number(maxTokens, 4096.0)),
+            ("fit", Spec.Word((int)fit, 1, ["linear", "flux2"])),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("first", Spec.Number(first, 1.0)),
+            ("last", Spec.Number(last, 0.0)),
+            ("closed", Spec.Truth(closed, false)),
+            ("twice", Spec.Truth(twice, false)),
+            ("most", Spec.Number(most, 1.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>ltx2</c>: Flow with LTX-2's mu of tokens, stretched to 0.1.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="tokens">Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.</param>
+    /// <param name="baseMu">Mu at base_tokens. From -50 to 50.</param>
+    /// <param name="maxMu">Mu at max_tokens. From -50 to 50.</param>
+    /// <param name="baseTokens">A length. From 0 to 1e+09.</param>
+    /// <param name="maxTokens">A greater length. From 1 to 1e+09.</param>
+    /// <param name="fit">Mu is linear in tokens, or FLUX.2's.</param>
+    /// <param name="terminal">The last level, to which the others are stretched; 0: none. From 0 to 0.99.</param>
+    /// <param name="first">First level before the shift. From 1e-06 to 1.</param>
+    /// <param name="last">Last level before the shift. From 0 to 0.999999.</param>
+    /// <param name="closed">Whether the last level is one of the n.</param>
+    /// <param name="twice">Whether the last level is shifted twice, as peers do.</param>
+    /// <param name="most">Levels above are this one. From 1e-06 to 1.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Ltx2(
+        double shift = 0.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double tokens = 4096.0,
+        double baseMu = 0.95,
+        double maxMu = 2.05,
+        double baseTokens = 1024.0,
+        double maxTokens = 4096.0,
+        GridFit fit = GridFit.Linear,
+        double terminal = 0.1,
+        double first = 1.0,
+        double last = 0.0,
+        bool closed = false,
+        bool twice = false,
+        double most = 1.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("ltx2",
+            ("shift", Spec.Number(shift, 0.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("tokens", Spec.Number(tokens, 4096.0)),
+            ("base_mu", Spec.Number(baseMu, 0.95)),
+            ("max_mu", Spec.Number(maxMu, 2.05)),
+            ("base_tokens", Spec.Number(baseTokens, 1024.0)),
+            ("max_tokens", Spec.Number(maxTokens, 4096.0)),
+            ("fit", Spec.Word((int)fit, 0, ["linear", "flux2"])),
+            ("terminal", Spec.Number(terminal, 0.1)),
+            ("first", Spec.Number(first, 1.0)),
+            ("last", Spec.Number(last, 0.0)),
+            ("closed", Spec.Truth(closed, false)),
+            ("twice", Spec.Truth(twice, false)),
+            ("most", Spec.Number(most, 1.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>diffusers.flow-match</c>: Flow down to 0.001, which is shifted twice.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="tokens">Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.</param>
+    /// <param name="baseMu">Mu at base_tokens. From -50 to 50.</param>
+    /// <param name="maxMu">Mu at max_tokens. From -50 to 50.</param>
+    /// <param name="baseTokens">A length. From 0 to 1e+09.</param>
+    /// <param name="maxTokens">A greater length. From 1 to 1e+09.</param>
+    /// <param name="fit">Mu is linear in tokens, or FLUX.2's.</param>
+    /// <param name="terminal">The last level, to which the others are stretched; 0: none. From 0 to 0.99.</param>
+    /// <param name="first">First level before the shift. From 1e-06 to 1.</param>
+    /// <param name="last">Last level before the shift. From 0 to 0.999999.</param>
+    /// <param name="closed">Whether the last level is one of the n.</param>
+    /// <param name="twice">Whether the last level is shifted twice, as peers do.</param>
+    /// <param name="most">Levels above are this one. From 1e-06 to 1.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersFlowMatch(
+        double shift = 0.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double tokens = 0.0,
+        double baseMu = 0.5,
+        double maxMu = 1.15,
+        double baseTokens = 256.0,
+        double maxTokens = 4096.0,
+        GridFit fit = GridFit.Linear,
+        double terminal = 0.0,
+        double first = 1.0,
+        double last = 0.001,
+        bool closed = true,
+        bool twice = true,
+        double most = 1.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("diffusers.flow-match",
+            ("shift", Spec.Number(shift, 0.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("tokens", Spec.Number(tokens, 0.0)),
+            ("base_mu", Spec.Number(baseMu, 0.5)),
+            ("max_mu", Spec.Number(maxMu, 1.15)),
+            ("base_tokens", Spec.Number(baseTokens, 256.0)),
+            ("max_tokens", Spec.Number(maxTokens, 4096.0)),
+            ("fit", Spec.Word((int)fit, 0, ["linear", "flux2"])),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("first", Spec.Number(first, 1.0)),
+            ("last", Spec.Number(last, 0.001)),
+            ("closed", Spec.Truth(closed, true)),
+            ("twice", Spec.Truth(twice, true)),
+            ("most", Spec.Number(most, 1.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>comfy.flow-sgm</c>: Comfy.flow-normal without its last level.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="tokens">Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.</param>
+    /// <param name="baseMu">Mu at base_tokens. From -50 to 50.</param>
+    /// <param name="maxMu">Mu at max_tokens. From -50 to 50.</param>
+    /// <param name="baseTokens">A length. From 0 to 1e+09.</param>
+    /// <param name="maxTokens">A greater length. From 1 to 1e+09.</param>
+    /// <param name="fit">Mu is linear in tokens, or FLUX.2's.</param>
+    /// <param name="terminal">The last level, to which the others are stretched; 0: none. From 0 to 0.99.</param>
+    /// <param name="first">First level before the shift. From 1e-06 to 1.</param>
+    /// <param name="last">Last level before the shift. From 0 to 0.999999.</param>
+    /// <param name="closed">Whether the last level is one of the n.</param>
+    /// <param name="twice">Whether the last level is shifted twice, as peers do.</param>
+    /// <param name="most">Levels above are this one. From 1e-06 to 1.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ComfyFlowSgm(
+        double shift = 0.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double tokens = 0.0,
+        double baseMu = 0.5,
+        double maxMu = 1.15,
+        double baseTokens = 256.0,
+        double maxTokens = 4096.0,
+        GridFit fit = GridFit.Linear,
+        double terminal = 0.0,
+        double first = 1.0,
+        double last = 0.001,
+        bool closed = false,
+        bool twice = true,
+        double most = 1.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("comfy.flow-sgm",
+            ("shift", Spec.Number(shift, 0.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("tokens", Spec.Number(tokens, 0.0)),
+            ("base_mu", Spec.Number(baseMu, 0.5)),
+            ("max_mu", Spec.Number(maxMu, 1.15)),
+            ("base_tokens", Spec.Number(baseTokens, 256.0)),
+            ("max_tokens", Spec.Number(maxTokens, 4096.0)),
+            ("fit", Spec.Word((int)fit, 0, ["linear", "flux2"])),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("first", Spec.Number(first, 1.0)),
+            ("last", Spec.Number(last, 0.001)),
+            ("closed", Spec.Truth(closed, false)),
+            ("twice", Spec.Truth(twice, true)),
+            ("most", Spec.Number(most, 1.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>diffusers.flow-multistep</c>: Flow from 0.999 down.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="tokens">Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.</param>
+    /// <param name="baseMu">Mu at base_tokens. From -50 to 50.</param>
+    /// <param name="maxMu">Mu at max_tokens. From -50 to 50.</param>
+    /// <param name="baseTokens">A length. From 0 to 1e+09.</param>
+    /// <param name="maxTokens">A greater length. From 1 to 1e+09.</param>
+    /// <param name="fit">Mu is linear in tokens, or FLUX.2's.</param>
+    /// <param name="terminal">The last level, to which the others are stretched; 0: none. From 0 to 0.99.</param>
+    /// <param name="first">First level before the shift. From 1e-06 to 1.</param>
+    /// <param name="last">Last level before the shift. From 0 to 0.999999.</param>
+    /// <param name="closed">Whether the last level is one of the n.</param>
+    /// <param name="twice">Whether the last level is shifted twice, as peers do.</param>
+    /// <param name="most">Levels above are this one. From 1e-06 to 1.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersFlowMultistep(
+        double shift = 0.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double tokens = 0.0,
+        double baseMu = 0.5,
+        double maxMu = 1.15,
+        double baseTokens = 256.0,
+        double maxTokens = 4096.0,
+        GridFit fit = GridFit.Linear,
+        double terminal = 0.0,
+        double first = 0.999,
+        double last = 0.0,
+        bool closed = false,
+        bool twice = false,
+        double most = 1.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("diffusers.flow-multistep",
+            ("shift", Spec.Number(shift, 0.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("tokens", Spec.Number(tokens, 0.0)),
+            ("base_mu", Spec.Number(baseMu, 0.5)),
+            ("max_mu", Spec.Number(maxMu, 1.15)),
+            ("base_tokens", Spec.Number(baseTokens, 256.0)),
+            ("max_tokens", Spec.Number(maxTokens, 4096.0)),
+            ("fit", Spec.Word((int)fit, 0, ["linear", "flux2"])),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("first", Spec.Number(first, 0.999)),
+            ("last", Spec.Number(last, 0.0)),
+            ("closed", Spec.Truth(closed, false)),
+            ("twice", Spec.Truth(twice, false)),
+            ("most", Spec.Number(most, 1.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>diffusers.flow-unipc</c>: Flow down to 0.001, and no level above 0.999999.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="tokens">Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.</param>
+    /// <param name="baseMu">Mu at base_tokens. From -50 to 50.</param>
+    /// <param name="maxMu">Mu at max_tokens. From -50 to 50.</param>
+    /// <param name="baseTokens">A length. From 0 to 1e+09.</param>
+    /// <param name="maxTokens">A greater length. From 1 to 1e+09.</param>
+    /// <param name="fit">Mu is linear in tokens, or FLUX.2's.</param>
+    /// <param name="terminal">The last level, to which the others are stretched; 0: none. From 0 to 0.99.</param>
+    /// <param name="first">First level before the shift. From 1e-06 to 1.</param>
+    /// <param name="last">Last level before the shift. From 0 to 0.999999.</param>
+    /// <param name="closed">Whether the last level is one of the n.</param>
+    /// <param name="twice">Whether the last level is shifted twice, as peers do.</param>
+    /// <param name="most">Levels above are this one. From 1e-06 to 1.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersFlowUnipc(
+        double shift = 0.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double tokens = 0.0,
+        double baseMu = 0.5,
+        double maxMu = 1.15,
+        double baseTokens = 256.0,
+        double maxTokens = 4096.0,
+        GridFit fit = GridFit.Linear,
+        double terminal = 0.0,
+        double first = 1.0,
+        double last = 0.001,
+        bool closed = false,
+        bool twice = false,
+        double most = 0.999999,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("diffusers.flow-unipc",
+            ("shift", Spec.Number(shift, 0.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("tokens", Spec.Number(tokens, 0.0)),
+            ("base_mu", Spec.Number(baseMu, 0.5)),
+            ("max_mu", Spec.Number(maxMu, 1.15)),
+            ("base_tokens", Spec.Number(baseTokens, 256.0)),
+            ("max_tokens", Spec.Number(maxTokens, 4096.0)),
+            ("fit", Spec.Word((int)fit, 0, ["linear", "flux2"])),
+            ("terminal", Spec.Number(terminal, 0.0)),
+            ("first", Spec.Number(first, 1.0)),
+            ("last", Spec.Number(last, 0.001)),
+            ("closed", Spec.Truth(closed, false)),
+            ("twice", Spec.Truth(twice, false)),
+            ("most", Spec.Number(most, 0.999999)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>logit-normal</c>: S as quantiles of a logit-normal distribution.</summary>
+    /// <param name="mean">Of the normal. From -1000 to 1000.</param>
+    /// <param name="std">Of the normal. From 1e-06 to 1000.</param>
+    /// <param name="logsnrMin">2 log(alpha/sigma) at most noise. From -700 to 700.</param>
+    /// <param name="logsnrMax">2 log(alpha/sigma) at least noise. From -700 to 700.</param>
+    /// <param name="tokens">Length of the sequence: mean grows by log(tokens/1024)/2; 0: not. From 0 to 1e+09.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec LogitNormal(
+        double mean = 0.0,
+        double std = 1.75,
+        double logsnrMin = -18.0,
+        double logsnrMax = 15.0,
+        double tokens = 0.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("logit-normal",
+            ("mean", Spec.Number(mean, 0.0)),
+            ("std", Spec.Number(std, 1.75)),
+            ("logsnr_min", Spec.Number(logsnrMin, -18.0)),
+            ("logsnr_max", Spec.Number(logsnrMax, 15.0)),
+            ("tokens", Spec.Number(tokens, 0.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+}
+
+/// <summary>Where the last step ends: at data, at the least noise level, or where it began.</summary>
+public enum GridTail
+{
+    /// <summary><c>clean</c></summary>
+    Clean,
+    /// <summary><c>least</c></summary>
+    Least,
+    /// <summary><c>repeat</c></summary>
+    Repeat,
+}
+
+/// <summary>Of the table, or of leading or trailing indices.</summary>
+public enum GridEnds
+{
+    /// <summary><c>table</c></summary>
+    Table,
+    /// <summary><c>leading</c></summary>
+    Leading,
+    /// <summary><c>trailing</c></summary>
+    Trailing,
+}
+
+/// <summary>Whose table.</summary>
+public enum GridModel
+{
+    /// <summary><c>sd15</c></summary>
+    Sd15,
+    /// <summary><c>sdxl</c></summary>
+    Sdxl,
+    /// <summary><c>svd</c></summary>
+    Svd,
+}
+
+/// <summary>Mu is linear in tokens, or FLUX.2's.</summary>
+public enum GridFit
+{
+    /// <summary><c>linear</c></summary>
+    Linear,
+    /// <summary><c>flux2</c></summary>
+    Flux2,
 }
 
 /// <summary>The samplers, by name: each method gives the spec of one.</summary>
@@ -781,21 +2409,24 @@ public static class Samplers
 
     /// <summary><c>dpmpp-2m</c>: Second-order multistep in log-SNR.</summary>
     /// <param name="solver">Weight of the slope: at the step's midpoint, or its exact integral.</param>
-    /// <param name="lowerOrderFinal">Whether the last step is first-order wherever it ends.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="order">1 takes no slope at all. From 1 to 2.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Dpmpp2m(
         SamplerSolver solver = SamplerSolver.Midpoint,
-        bool lowerOrderFinal = false,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
         double order = 2.0,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
         bool unitInput = false) =>
         Spec.Of("dpmpp-2m",
             ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
-            ("lower_order_final", Spec.Truth(lowerOrderFinal, false)),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
             ("order", Spec.Number(order, 2.0)),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
             ("unit_input", Spec.Truth(unitInput, false)));
 
@@ -926,7 +2557,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>zab</c>: Adams-Bashforth for the noise in sigma/alpha.</summary>
-    /// <param name="order">How many predictions the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
@@ -940,7 +2571,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>vab</c>: Adams-Bashforth for noise minus data in sigma/(alpha+sigma).</summary>
-    /// <param name="order">How many predictions the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
@@ -954,7 +2585,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>zeab</c>: Exponential Adams-Bashforth for the noise in log-SNR.</summary>
-    /// <param name="order">How many predictions the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
@@ -968,7 +2599,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>xeab</c>: Exponential Adams-Bashforth for the data in log-SNR.</summary>
-    /// <param name="order">How many predictions the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
@@ -982,7 +2613,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>reab</c>: Exponential Adams-Bashforth for the angular prediction in log-SNR.</summary>
-    /// <param name="order">How many predictions the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="scale">Of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
@@ -998,6 +2629,772 @@ public static class Samplers
             ("guidance", Spec.Number(guidance, 1.0)),
             ("unit_input", Spec.Truth(unitInput, false)));
 
+    /// <summary><c>euler-ancestral</c>: First-order with fresh noise.</summary>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec EulerAncestral(
+        double eta = 1.0,
+        double sNoise = 1.0,
+        SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Variance,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("euler-ancestral",
+            ("eta", Spec.Number(eta, 1.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("noise", Spec.Word((int)noise, 0, ["variance", "flow"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>lms</c>: Linear multistep, exact weights.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 5.</param>
+    /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Lms(
+        double order = 3.0,
+        SamplerStart start = SamplerStart.Corrected,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("lms",
+            ("order", Spec.Number(order, 3.0)),
+            ("start", Spec.Word((int)start, 1, ["euler", "corrected"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>ipndm</c>: Adams-Bashforth, fixed weights.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 4.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Ipndm(
+        double order = 4.0,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("ipndm",
+            ("order", Spec.Number(order, 4.0)),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>pndm</c>: Adams-Bashforth, fixed weights, after a step of Heun.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 4.</param>
+    /// <param name="start">One step of Heun, or three of the classical Runge-Kutta method.</param>
+    /// <param name="average">What is averaged: the noise, or the model's output whatever it predicts.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Pndm(
+        double order = 4.0,
+        SamplerPndmStart start = SamplerPndmStart.Heun,
+        SamplerAverage average = SamplerAverage.Noise,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("pndm",
+            ("order", Spec.Number(order, 4.0)),
+            ("start", Spec.Word((int)start, 0, ["heun", "runge-kutta"])),
+            ("average", Spec.Word((int)average, 0, ["noise", "output"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>deis</c>: The noise a polynomial in log-SNR, exact integrals.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 5.</param>
+    /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Deis(
+        double order = 3.0,
+        SamplerStart start = SamplerStart.Corrected,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("deis",
+            ("order", Spec.Number(order, 3.0)),
+            ("start", Spec.Word((int)start, 1, ["euler", "corrected"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>dpmpp-3m</c>: Third-order multistep in log-SNR.</summary>
+    /// <param name="curvature">Weight of the second derivative: its exact integral, or half of it as peers have.</param>
+    /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="solver">Weight of the slope: at the step's midpoint, or its exact integral.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Dpmpp3m(
+        SamplerCurvature curvature = SamplerCurvature.Exact,
+        SamplerStart start = SamplerStart.Corrected,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        SamplerSolver solver = SamplerSolver.Heun,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("dpmpp-3m",
+            ("curvature", Spec.Word((int)curvature, 0, ["exact", "half"])),
+            ("start", Spec.Word((int)start, 1, ["euler", "corrected"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("solver", Spec.Word((int)solver, 1, ["midpoint", "heun"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>dpmpp-2m-sde</c>: Dpmpp-2m with fresh noise.</summary>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="solver">Weight of the slope: at the step's midpoint, or its exact integral.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Dpmpp2mSde(
+        double eta = 1.0,
+        double sNoise = 1.0,
+        SamplerSolver solver = SamplerSolver.Midpoint,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("dpmpp-2m-sde",
+            ("eta", Spec.Number(eta, 1.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>dpmpp-3m-sde</c>: Dpmpp-3m with fresh noise.</summary>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="curvature">Weight of the second derivative: its exact integral, or half of it as peers have.</param>
+    /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="solver">Weight of the slope: at the step's midpoint, or its exact integral.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Dpmpp3mSde(
+        double eta = 1.0,
+        double sNoise = 1.0,
+        SamplerCurvature curvature = SamplerCurvature.Exact,
+        SamplerStart start = SamplerStart.Corrected,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        SamplerSolver solver = SamplerSolver.Heun,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("dpmpp-3m-sde",
+            ("eta", Spec.Number(eta, 1.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("curvature", Spec.Word((int)curvature, 0, ["exact", "half"])),
+            ("start", Spec.Word((int)start, 1, ["euler", "corrected"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("solver", Spec.Word((int)solver, 1, ["midpoint", "heun"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>dpm-solver</c>: Multistep for the noise in log-SNR.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 3.</param>
+    /// <param name="solver">Weight of the slope: at the step's midpoint, or its exact integral.</param>
+    /// <param name="curvature">Weight of the second derivative: its exact integral, or half of it as peers have.</param>
+    /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DpmSolver(
+        double order = 2.0,
+        SamplerSolver solver = SamplerSolver.Midpoint,
+        SamplerCurvature curvature = SamplerCurvature.Exact,
+        SamplerStart start = SamplerStart.Corrected,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
+        double eta = 0.0,
+        double sNoise = 1.0,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("dpm-solver",
+            ("order", Spec.Number(order, 2.0)),
+            ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
+            ("curvature", Spec.Word((int)curvature, 0, ["exact", "half"])),
+            ("start", Spec.Word((int)start, 1, ["euler", "corrected"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
+            ("eta", Spec.Number(eta, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>res-multistep</c>: Second-order multistep, exact weights.</summary>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="noise">The SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ResMultistep(
+        double eta = 0.0,
+        double sNoise = 1.0,
+        SamplerResMultistepNoise noise = SamplerResMultistepNoise.Sde,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("res-multistep",
+            ("eta", Spec.Number(eta, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("noise", Spec.Word((int)noise, 0, ["sde", "variance", "flow"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>unipc</c>: Multistep predictor and free corrector.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 4.</param>
+    /// <param name="variant">Weights where two values meet: bh1, bh2, or exact integrals.</param>
+    /// <param name="corrector">Whether the next evaluation corrects a step.</param>
+    /// <param name="correctorBegin">The first step that is corrected. From 0 to 1e+06.</param>
+    /// <param name="predict">What is extrapolated.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Unipc(
+        double order = 2.0,
+        SamplerVariant variant = SamplerVariant.Bh2,
+        bool corrector = true,
+        double correctorBegin = 0.0,
+        SamplerPredict predict = SamplerPredict.Data,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("unipc",
+            ("order", Spec.Number(order, 2.0)),
+            ("variant", Spec.Word((int)variant, 1, ["bh1", "bh2", "exact"])),
+            ("corrector", Spec.Truth(corrector, true)),
+            ("corrector_begin", Spec.Number(correctorBegin, 0.0)),
+            ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>sa-solver</c>: Multistep for the SDE with a free corrector.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 4.</param>
+    /// <param name="correctorOrder">Values of the corrector, the new one included; 1 is no corrector. From 1 to 4.</param>
+    /// <param name="tau">Scale of the fresh noise; 0 is deterministic. From 0 to 1000.</param>
+    /// <param name="sMin">Sigma/alpha below which none is added. From 0 to 1e+300.</param>
+    /// <param name="sMax">Sigma/alpha above which none is added. From 0 to 1e+300.</param>
+    /// <param name="tauAt">Which end of a step s_min and s_max mean.</param>
+    /// <param name="mode">Whether a corrected point is evaluated again.</param>
+    /// <param name="simple">Two values weighed as in the paper's appendix.</param>
+    /// <param name="predict">What is extrapolated.</param>
+    /// <param name="lowerOrderFinal">As steps are left; or one fewer, the corrector's too.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec SaSolver(
+        double order = 2.0,
+        double correctorOrder = 3.0,
+        double tau = 1.0,
+        double sMin = 0.0,
+        double sMax = 1e+300,
+        SamplerTauAt tauAt = SamplerTauAt.Begin,
+        SamplerMode mode = SamplerMode.Pec,
+        bool simple = false,
+        SamplerPredict predict = SamplerPredict.Data,
+        SamplerSaSolverLowerOrderFinal lowerOrderFinal = SamplerSaSolverLowerOrderFinal.No,
+        double sNoise = 1.0,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("sa-solver",
+            ("order", Spec.Number(order, 2.0)),
+            ("corrector_order", Spec.Number(correctorOrder, 3.0)),
+            ("tau", Spec.Number(tau, 1.0)),
+            ("s_min", Spec.Number(sMin, 0.0)),
+            ("s_max", Spec.Number(sMax, 1e+300)),
+            ("tau_at", Spec.Word((int)tauAt, 0, ["begin", "end"])),
+            ("mode", Spec.Word((int)mode, 0, ["pec", "pece"])),
+            ("simple", Spec.Truth(simple, false)),
+            ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last", "early"])),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>gradient-estimation</c>: First-order, small error at few steps.</summary>
+    /// <param name="gamma">Weight of the present slope; 1 is Euler. From 0 to 10.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec GradientEstimation(
+        double gamma = 2.0,
+        double eta = 0.0,
+        double sNoise = 1.0,
+        SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Variance,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("gradient-estimation",
+            ("gamma", Spec.Number(gamma, 2.0)),
+            ("eta", Spec.Number(eta, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("noise", Spec.Word((int)noise, 0, ["variance", "flow"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>dpm-2</c>: Midpoint rule in log-SNR.</summary>
+    /// <param name="middle">Of the levels: in their logarithm, or in their cube roots.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
+    /// <param name="sChurn">Noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha. From 0 to 1e+06.</param>
+    /// <param name="sMin">Sigma/alpha below which none is added. From 0 to 1e+300.</param>
+    /// <param name="sMax">Sigma/alpha above which none is added. From 0 to 1e+300.</param>
+    /// <param name="sNoise">Standard deviation of what is added. From 1e-06 to 1e+06.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Dpm2(
+        SamplerMiddle middle = SamplerMiddle.Log,
+        double eta = 0.0,
+        SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Variance,
+        double sChurn = 0.0,
+        double sMin = 0.0,
+        double sMax = 1e+300,
+        double sNoise = 1.0,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("dpm-2",
+            ("middle", Spec.Word((int)middle, 0, ["log", "cube-root"])),
+            ("eta", Spec.Number(eta, 0.0)),
+            ("noise", Spec.Word((int)noise, 0, ["variance", "flow"])),
+            ("s_churn", Spec.Number(sChurn, 0.0)),
+            ("s_min", Spec.Number(sMin, 0.0)),
+            ("s_max", Spec.Number(sMax, 1e+300)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>dpmpp-2s</c>: Second-order in log-SNR with an inner point.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 3.</param>
+    /// <param name="predict">What is extrapolated.</param>
+    /// <param name="solver">Weight of the slope: at the inner point, or its exact integral with all values.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Dpmpp2s(
+        double order = 2.0,
+        SamplerPredict predict = SamplerPredict.Data,
+        SamplerSolver solver = SamplerSolver.Midpoint,
+        double eta = 0.0,
+        double sNoise = 1.0,
+        SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Variance,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("dpmpp-2s",
+            ("order", Spec.Number(order, 2.0)),
+            ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
+            ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
+            ("eta", Spec.Number(eta, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("noise", Spec.Word((int)noise, 0, ["variance", "flow"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>dpm-singlestep</c>: Dpmpp-2s, its inner points those of the grid.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 3.</param>
+    /// <param name="predict">What is extrapolated.</param>
+    /// <param name="solver">Weight of the slope: at the inner point, or its exact integral with all values.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="inner">Weights within a block: as the solver's, or exact.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DpmSinglestep(
+        double order = 2.0,
+        SamplerPredict predict = SamplerPredict.Data,
+        SamplerSolver solver = SamplerSolver.Midpoint,
+        double eta = 0.0,
+        double sNoise = 1.0,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
+        SamplerInner inner = SamplerInner.Exact,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("dpm-singlestep",
+            ("order", Spec.Number(order, 2.0)),
+            ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
+            ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
+            ("eta", Spec.Number(eta, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
+            ("inner", Spec.Word((int)inner, 1, ["solver", "exact"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>dpm-fast</c>: Third-order for the noise, lower at the end.</summary>
+    /// <param name="rest">Evaluations of the last step: 1, 2, or 0 for a step of 2 and one of 1. From 0 to 2.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DpmFast(
+        double rest = 0.0,
+        double eta = 0.0,
+        double sNoise = 1.0,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("dpm-fast",
+            ("rest", Spec.Number(rest, 0.0)),
+            ("eta", Spec.Number(eta, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>dpmpp-sde</c>: An SDE step with an inner point.</summary>
+    /// <param name="r">The inner point, as a part of the step. From 0.01 to 1.</param>
+    /// <param name="draws">Both of one Brownian path, or independent.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DpmppSde(
+        double r = 0.5,
+        SamplerDraws draws = SamplerDraws.Path,
+        double eta = 1.0,
+        double sNoise = 1.0,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("dpmpp-sde",
+            ("r", Spec.Number(r, 0.5)),
+            ("draws", Spec.Word((int)draws, 0, ["path", "independent"])),
+            ("eta", Spec.Number(eta, 1.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>seeds-2</c>: Exponential SDE, two stages.</summary>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Seeds2(
+        double eta = 1.0,
+        double sNoise = 1.0,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("seeds-2",
+            ("eta", Spec.Number(eta, 1.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>seeds-3</c>: Exponential SDE, three stages.</summary>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Seeds3(
+        double eta = 1.0,
+        double sNoise = 1.0,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("seeds-3",
+            ("eta", Spec.Number(eta, 1.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>res-2s</c>: Second-order, exact weights.</summary>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Res2s(
+        double eta = 0.0,
+        double sNoise = 1.0,
+        SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Variance,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("res-2s",
+            ("eta", Spec.Number(eta, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("noise", Spec.Word((int)noise, 0, ["variance", "flow"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>er-sde</c>: Multistep for the SDE with little noise at low levels.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 3.</param>
+    /// <param name="power">Phi is this power of sigma/alpha; 0 is the paper's x (exp(x^0.3) + 10). From 0 to 10.</param>
+    /// <param name="points">Of a left Riemann sum for the integrals; 0 is exact. From 0 to 100000.</param>
+    /// <param name="slope">At the step's begin, or the last difference as peers have it.</param>
+    /// <param name="leastVariance">Of the fresh noise; below it there is none. From 0 to 1.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ErSde(
+        double order = 3.0,
+        double power = 0.0,
+        double points = 0.0,
+        SamplerSlope slope = SamplerSlope.Exact,
+        double leastVariance = 0.0,
+        double sNoise = 1.0,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("er-sde",
+            ("order", Spec.Number(order, 3.0)),
+            ("power", Spec.Number(power, 0.0)),
+            ("points", Spec.Number(points, 0.0)),
+            ("slope", Spec.Word((int)slope, 0, ["exact", "backward"])),
+            ("least_variance", Spec.Number(leastVariance, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>heunpp2</c>: First-order, looks ahead.</summary>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Heunpp2(
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("heunpp2",
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>lcm</c>: To clean data and noised again.</summary>
+    /// <param name="timestepScaling">Of the boundary condition c(t) of some networks; 0 is none. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Lcm(
+        double timestepScaling = 0.0,
+        double sNoise = 1.0,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("lcm",
+            ("timestep_scaling", Spec.Number(timestepScaling, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>tcd</c>: Ddim beyond the next time, noised again.</summary>
+    /// <param name="gamma">How far beyond each time it goes, as a part of that time, before fresh noise. From 0 to 1.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Tcd(
+        double gamma = 0.3,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("tcd",
+            ("gamma", Spec.Number(gamma, 0.3)),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>consistency</c>: Lcm above a level that the model leaves.</summary>
+    /// <param name="sigmaMin">Level that the model leaves. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Consistency(
+        double sigmaMin = 0.002,
+        double sNoise = 1.0,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("consistency",
+            ("sigma_min", Spec.Number(sigmaMin, 0.002)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>midpoint</c>: Second-order ODE by the slope in the middle.</summary>
+    /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
+    /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Midpoint(
+        SamplerSpace space = SamplerSpace.T,
+        SamplerLastStep lastStep = SamplerLastStep.Data,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("midpoint",
+            ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
+            ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>heun-3</c>: Heun's third-order ODE.</summary>
+    /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
+    /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Heun3(
+        SamplerSpace space = SamplerSpace.T,
+        SamplerLastStep lastStep = SamplerLastStep.Data,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("heun-3",
+            ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
+            ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>kutta-38</c>: Fourth-order ODE, the 3/8 rule.</summary>
+    /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
+    /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Kutta38(
+        SamplerSpace space = SamplerSpace.T,
+        SamplerLastStep lastStep = SamplerLastStep.Data,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("kutta-38",
+            ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
+            ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>bogacki-shampine</c>: Third-order ODE, fixed steps.</summary>
+    /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
+    /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec BogackiShampine(
+        SamplerSpace space = SamplerSpace.T,
+        SamplerLastStep lastStep = SamplerLastStep.Data,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("bogacki-shampine",
+            ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
+            ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>dormand-prince</c>: Fifth-order ODE, fixed steps.</summary>
+    /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
+    /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DormandPrince(
+        SamplerSpace space = SamplerSpace.T,
+        SamplerLastStep lastStep = SamplerLastStep.Data,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("dormand-prince",
+            ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
+            ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>restart</c>: Heun, with a stretch of levels gone through again.</summary>
+    /// <param name="sMin">Sigma/alpha of the lower end; the nearest of the grid is taken. From 0 to 1e+06.</param>
+    /// <param name="sMax">Sigma/alpha of the upper end. From 1e-12 to 1e+06.</param>
+    /// <param name="steps">From the upper to the lower end. From 1 to 1000.</param>
+    /// <param name="repeats">How often. From 0 to 1000.</param>
+    /// <param name="sNoise">Scale of the noise. From 0 to 1e+06.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Restart(
+        double sMin = 0.06,
+        double sMax = 0.3,
+        double steps = 3.0,
+        double repeats = 1.0,
+        double sNoise = 1.0,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("restart",
+            ("s_min", Spec.Number(sMin, 0.06)),
+            ("s_max", Spec.Number(sMax, 0.3)),
+            ("steps", Spec.Number(steps, 3.0)),
+            ("repeats", Spec.Number(repeats, 1.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
     /// <summary><c>azula.ddim</c>: Ddim whose eta scales the variance of the fresh noise.</summary>
     /// <param name="eta">Share of the posterior's variance that is fresh noise. From 0 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
@@ -1009,6 +3406,105 @@ public static class Samplers
         bool unitInput = false) =>
         Spec.Of("azula.ddim",
             ("eta", Spec.Number(eta, 0.0)),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>dpm-2-ancestral</c>: Dpm-2 with fresh noise.</summary>
+    /// <param name="middle">Of the levels: in their logarithm, or in their cube roots.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
+    /// <param name="sChurn">Noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha. From 0 to 1e+06.</param>
+    /// <param name="sMin">Sigma/alpha below which none is added. From 0 to 1e+300.</param>
+    /// <param name="sMax">Sigma/alpha above which none is added. From 0 to 1e+300.</param>
+    /// <param name="sNoise">Standard deviation of what is added. From 1e-06 to 1e+06.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Dpm2Ancestral(
+        SamplerMiddle middle = SamplerMiddle.Log,
+        double eta = 1.0,
+        SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Variance,
+        double sChurn = 0.0,
+        double sMin = 0.0,
+        double sMax = 1e+300,
+        double sNoise = 1.0,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("dpm-2-ancestral",
+            ("middle", Spec.Word((int)middle, 0, ["log", "cube-root"])),
+            ("eta", Spec.Number(eta, 1.0)),
+            ("noise", Spec.Word((int)noise, 0, ["variance", "flow"])),
+            ("s_churn", Spec.Number(sChurn, 0.0)),
+            ("s_min", Spec.Number(sMin, 0.0)),
+            ("s_max", Spec.Number(sMax, 1e+300)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>dpmpp-2s-ancestral</c>: Dpmpp-2s with fresh noise.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 3.</param>
+    /// <param name="predict">What is extrapolated.</param>
+    /// <param name="solver">Weight of the slope: at the inner point, or its exact integral with all values.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Dpmpp2sAncestral(
+        double order = 2.0,
+        SamplerPredict predict = SamplerPredict.Data,
+        SamplerSolver solver = SamplerSolver.Midpoint,
+        double eta = 1.0,
+        double sNoise = 1.0,
+        SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Variance,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("dpmpp-2s-ancestral",
+            ("order", Spec.Number(order, 2.0)),
+            ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
+            ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
+            ("eta", Spec.Number(eta, 1.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("noise", Spec.Word((int)noise, 0, ["variance", "flow"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>dpmpp-3s</c>: Third-order with two inner points.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 3.</param>
+    /// <param name="predict">What is extrapolated.</param>
+    /// <param name="solver">Weight of the slope: at the inner point, or its exact integral with all values.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Dpmpp3s(
+        double order = 3.0,
+        SamplerPredict predict = SamplerPredict.Data,
+        SamplerSolver solver = SamplerSolver.Midpoint,
+        double eta = 0.0,
+        double sNoise = 1.0,
+        SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Variance,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("dpmpp-3s",
+            ("order", Spec.Number(order, 3.0)),
+            ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
+            ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
+            ("eta", Spec.Number(eta, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("noise", Spec.Word((int)noise, 0, ["variance", "flow"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
             ("unit_input", Spec.Truth(unitInput, false)));
 
@@ -1030,7 +3526,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>azula.reab</c>: Reab with scale=mixed, first-order as in azula.</summary>
-    /// <param name="order">How many predictions the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="scale">Of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
@@ -1043,6 +3539,610 @@ public static class Samplers
         Spec.Of("azula.reab",
             ("order", Spec.Number(order, 2.0)),
             ("scale", Spec.Word((int)scale, 1, ["next", "mixed"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>k.euler</c>: Edm in sigma/alpha, of one evaluation.</summary>
+    /// <param name="solver">The step after the noise.</param>
+    /// <param name="sChurn">Noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha. From 0 to 1e+06.</param>
+    /// <param name="sMin">Sigma/alpha below which none is added. From 0 to 1e+300.</param>
+    /// <param name="sMax">Sigma/alpha above which none is added. From 0 to 1e+300.</param>
+    /// <param name="sNoise">Standard deviation of what is added. From 1e-06 to 1e+06.</param>
+    /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
+    /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec KEuler(
+        SamplerEdmSolver solver = SamplerEdmSolver.Euler,
+        double sChurn = 0.0,
+        double sMin = 0.0,
+        double sMax = 1e+300,
+        double sNoise = 1.0,
+        SamplerSpace space = SamplerSpace.Sigma,
+        SamplerLastStep lastStep = SamplerLastStep.Data,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("k.euler",
+            ("solver", Spec.Word((int)solver, 0, ["euler", "heun"])),
+            ("s_churn", Spec.Number(sChurn, 0.0)),
+            ("s_min", Spec.Number(sMin, 0.0)),
+            ("s_max", Spec.Number(sMax, 1e+300)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("space", Spec.Word((int)space, 1, ["t", "sigma"])),
+            ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>k.heun</c>: Edm in sigma/alpha.</summary>
+    /// <param name="solver">The step after the noise.</param>
+    /// <param name="sChurn">Noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha. From 0 to 1e+06.</param>
+    /// <param name="sMin">Sigma/alpha below which none is added. From 0 to 1e+300.</param>
+    /// <param name="sMax">Sigma/alpha above which none is added. From 0 to 1e+300.</param>
+    /// <param name="sNoise">Standard deviation of what is added. From 1e-06 to 1e+06.</param>
+    /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
+    /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec KHeun(
+        SamplerEdmSolver solver = SamplerEdmSolver.Heun,
+        double sChurn = 0.0,
+        double sMin = 0.0,
+        double sMax = 1e+300,
+        double sNoise = 1.0,
+        SamplerSpace space = SamplerSpace.Sigma,
+        SamplerLastStep lastStep = SamplerLastStep.Data,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("k.heun",
+            ("solver", Spec.Word((int)solver, 1, ["euler", "heun"])),
+            ("s_churn", Spec.Number(sChurn, 0.0)),
+            ("s_min", Spec.Number(sMin, 0.0)),
+            ("s_max", Spec.Number(sMax, 1e+300)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("space", Spec.Word((int)space, 1, ["t", "sigma"])),
+            ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>k.lms</c>: Lms that starts with Euler's step.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 5.</param>
+    /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec KLms(
+        double order = 4.0,
+        SamplerStart start = SamplerStart.Euler,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("k.lms",
+            ("order", Spec.Number(order, 4.0)),
+            ("start", Spec.Word((int)start, 0, ["euler", "corrected"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>k.dpmpp-sde</c>: Dpmpp-sde whose two draws a step are the caller's.</summary>
+    /// <param name="r">The inner point, as a part of the step. From 0.01 to 1.</param>
+    /// <param name="draws">Both of one Brownian path, or independent.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec KDpmppSde(
+        double r = 0.5,
+        SamplerDraws draws = SamplerDraws.Independent,
+        double eta = 1.0,
+        double sNoise = 1.0,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("k.dpmpp-sde",
+            ("r", Spec.Number(r, 0.5)),
+            ("draws", Spec.Word((int)draws, 1, ["path", "independent"])),
+            ("eta", Spec.Number(eta, 1.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>k.dpmpp-3m-sde</c>: Half the weight of curvature.</summary>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="curvature">Weight of the second derivative: its exact integral, or half of it as peers have.</param>
+    /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="solver">Weight of the slope: at the step's midpoint, or its exact integral.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec KDpmpp3mSde(
+        double eta = 1.0,
+        double sNoise = 1.0,
+        SamplerCurvature curvature = SamplerCurvature.Half,
+        SamplerStart start = SamplerStart.Euler,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        SamplerSolver solver = SamplerSolver.Heun,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("k.dpmpp-3m-sde",
+            ("eta", Spec.Number(eta, 1.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("curvature", Spec.Word((int)curvature, 1, ["exact", "half"])),
+            ("start", Spec.Word((int)start, 0, ["euler", "corrected"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("solver", Spec.Word((int)solver, 1, ["midpoint", "heun"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>diffusers.dpmpp-2m</c>: Lower order in the end.</summary>
+    /// <param name="solver">Weight of the slope: at the step's midpoint, or its exact integral.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="order">1 takes no slope at all. From 1 to 2.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersDpmpp2m(
+        SamplerSolver solver = SamplerSolver.Midpoint,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.Yes,
+        double order = 2.0,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("diffusers.dpmpp-2m",
+            ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 1, ["no", "yes", "last"])),
+            ("order", Spec.Number(order, 2.0)),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>diffusers.dpmpp-3m</c>: Half the weight of curvature.</summary>
+    /// <param name="curvature">Weight of the second derivative: its exact integral, or half of it as peers have.</param>
+    /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="solver">Weight of the slope: at the step's midpoint, or its exact integral.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersDpmpp3m(
+        SamplerCurvature curvature = SamplerCurvature.Half,
+        SamplerStart start = SamplerStart.Euler,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.Yes,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        SamplerSolver solver = SamplerSolver.Midpoint,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("diffusers.dpmpp-3m",
+            ("curvature", Spec.Word((int)curvature, 1, ["exact", "half"])),
+            ("start", Spec.Word((int)start, 0, ["euler", "corrected"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 1, ["no", "yes", "last"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>diffusers.dpmpp-2m-sde</c>: Lower order in the end.</summary>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="solver">Weight of the slope: at the step's midpoint, or its exact integral.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersDpmpp2mSde(
+        double eta = 1.0,
+        double sNoise = 1.0,
+        SamplerSolver solver = SamplerSolver.Midpoint,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.Yes,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("diffusers.dpmpp-2m-sde",
+            ("eta", Spec.Number(eta, 1.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 1, ["no", "yes", "last"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>diffusers.dpm-solver</c>: Lower order in the end.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 3.</param>
+    /// <param name="solver">Weight of the slope: at the step's midpoint, or its exact integral.</param>
+    /// <param name="curvature">Weight of the second derivative: its exact integral, or half of it as peers have.</param>
+    /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersDpmSolver(
+        double order = 2.0,
+        SamplerSolver solver = SamplerSolver.Midpoint,
+        SamplerCurvature curvature = SamplerCurvature.Half,
+        SamplerStart start = SamplerStart.Euler,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.Yes,
+        double eta = 0.0,
+        double sNoise = 1.0,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("diffusers.dpm-solver",
+            ("order", Spec.Number(order, 2.0)),
+            ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
+            ("curvature", Spec.Word((int)curvature, 1, ["exact", "half"])),
+            ("start", Spec.Word((int)start, 0, ["euler", "corrected"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 1, ["no", "yes", "last"])),
+            ("eta", Spec.Number(eta, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>diffusers.dpm-singlestep</c>: Inner values weighed as the last.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 3.</param>
+    /// <param name="predict">What is extrapolated.</param>
+    /// <param name="solver">Weight of the slope: at the inner point, or its exact integral with all values.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="inner">Weights within a block: as the solver's, or exact.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersDpmSinglestep(
+        double order = 2.0,
+        SamplerPredict predict = SamplerPredict.Data,
+        SamplerSolver solver = SamplerSolver.Midpoint,
+        double eta = 0.0,
+        double sNoise = 1.0,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.Yes,
+        SamplerInner inner = SamplerInner.Solver,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("diffusers.dpm-singlestep",
+            ("order", Spec.Number(order, 2.0)),
+            ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
+            ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
+            ("eta", Spec.Number(eta, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 1, ["no", "yes", "last"])),
+            ("inner", Spec.Word((int)inner, 0, ["solver", "exact"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>diffusers.deis</c>: Starts with Euler's step.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 5.</param>
+    /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersDeis(
+        double order = 2.0,
+        SamplerStart start = SamplerStart.Euler,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.Yes,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("diffusers.deis",
+            ("order", Spec.Number(order, 2.0)),
+            ("start", Spec.Word((int)start, 0, ["euler", "corrected"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 1, ["no", "yes", "last"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>diffusers.unipc</c>: Lower order in the end.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 4.</param>
+    /// <param name="variant">Weights where two values meet: bh1, bh2, or exact integrals.</param>
+    /// <param name="corrector">Whether the next evaluation corrects a step.</param>
+    /// <param name="correctorBegin">The first step that is corrected. From 0 to 1e+06.</param>
+    /// <param name="predict">What is extrapolated.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersUnipc(
+        double order = 2.0,
+        SamplerVariant variant = SamplerVariant.Bh2,
+        bool corrector = true,
+        double correctorBegin = 0.0,
+        SamplerPredict predict = SamplerPredict.Data,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.Yes,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("diffusers.unipc",
+            ("order", Spec.Number(order, 2.0)),
+            ("variant", Spec.Word((int)variant, 1, ["bh1", "bh2", "exact"])),
+            ("corrector", Spec.Truth(corrector, true)),
+            ("corrector_begin", Spec.Number(correctorBegin, 0.0)),
+            ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 1, ["no", "yes", "last"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>diffusers.sa-solver</c>: Weights of the paper's appendix.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 4.</param>
+    /// <param name="correctorOrder">Values of the corrector, the new one included; 1 is no corrector. From 1 to 4.</param>
+    /// <param name="tau">Scale of the fresh noise; 0 is deterministic. From 0 to 1000.</param>
+    /// <param name="sMin">Sigma/alpha below which none is added. From 0 to 1e+300.</param>
+    /// <param name="sMax">Sigma/alpha above which none is added. From 0 to 1e+300.</param>
+    /// <param name="tauAt">Which end of a step s_min and s_max mean.</param>
+    /// <param name="mode">Whether a corrected point is evaluated again.</param>
+    /// <param name="simple">Two values weighed as in the paper's appendix.</param>
+    /// <param name="predict">What is extrapolated.</param>
+    /// <param name="lowerOrderFinal">As steps are left; or one fewer, the corrector's too.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersSaSolver(
+        double order = 2.0,
+        double correctorOrder = 2.0,
+        double tau = 1.0,
+        double sMin = 0.0,
+        double sMax = 1e+300,
+        SamplerTauAt tauAt = SamplerTauAt.Begin,
+        SamplerMode mode = SamplerMode.Pec,
+        bool simple = true,
+        SamplerPredict predict = SamplerPredict.Data,
+        SamplerSaSolverLowerOrderFinal lowerOrderFinal = SamplerSaSolverLowerOrderFinal.Yes,
+        double sNoise = 1.0,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("diffusers.sa-solver",
+            ("order", Spec.Number(order, 2.0)),
+            ("corrector_order", Spec.Number(correctorOrder, 2.0)),
+            ("tau", Spec.Number(tau, 1.0)),
+            ("s_min", Spec.Number(sMin, 0.0)),
+            ("s_max", Spec.Number(sMax, 1e+300)),
+            ("tau_at", Spec.Word((int)tauAt, 0, ["begin", "end"])),
+            ("mode", Spec.Word((int)mode, 0, ["pec", "pece"])),
+            ("simple", Spec.Truth(simple, true)),
+            ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 1, ["no", "yes", "last", "early"])),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>diffusers.lcm</c>: With the boundary condition of its networks.</summary>
+    /// <param name="timestepScaling">Of the boundary condition c(t) of some networks; 0 is none. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersLcm(
+        double timestepScaling = 10.0,
+        double sNoise = 1.0,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("diffusers.lcm",
+            ("timestep_scaling", Spec.Number(timestepScaling, 10.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>comfy.sa-solver</c>: Lower order one step earlier.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 4.</param>
+    /// <param name="correctorOrder">Values of the corrector, the new one included; 1 is no corrector. From 1 to 4.</param>
+    /// <param name="tau">Scale of the fresh noise; 0 is deterministic. From 0 to 1000.</param>
+    /// <param name="sMin">Sigma/alpha below which none is added. From 0 to 1e+300.</param>
+    /// <param name="sMax">Sigma/alpha above which none is added. From 0 to 1e+300.</param>
+    /// <param name="tauAt">Which end of a step s_min and s_max mean.</param>
+    /// <param name="mode">Whether a corrected point is evaluated again.</param>
+    /// <param name="simple">Two values weighed as in the paper's appendix.</param>
+    /// <param name="predict">What is extrapolated.</param>
+    /// <param name="lowerOrderFinal">As steps are left; or one fewer, the corrector's too.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ComfySaSolver(
+        double order = 3.0,
+        double correctorOrder = 4.0,
+        double tau = 1.0,
+        double sMin = 0.0,
+        double sMax = 1e+300,
+        SamplerTauAt tauAt = SamplerTauAt.End,
+        SamplerMode mode = SamplerMode.Pec,
+        bool simple = false,
+        SamplerPredict predict = SamplerPredict.Data,
+        SamplerSaSolverLowerOrderFinal lowerOrderFinal = SamplerSaSolverLowerOrderFinal.Early,
+        double sNoise = 1.0,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("comfy.sa-solver",
+            ("order", Spec.Number(order, 3.0)),
+            ("corrector_order", Spec.Number(correctorOrder, 4.0)),
+            ("tau", Spec.Number(tau, 1.0)),
+            ("s_min", Spec.Number(sMin, 0.0)),
+            ("s_max", Spec.Number(sMax, 1e+300)),
+            ("tau_at", Spec.Word((int)tauAt, 1, ["begin", "end"])),
+            ("mode", Spec.Word((int)mode, 0, ["pec", "pece"])),
+            ("simple", Spec.Truth(simple, false)),
+            ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 3, ["no", "yes", "last", "early"])),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>comfy.sa-solver-pece</c>: Comfy.sa-solver that evaluates again.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 4.</param>
+    /// <param name="correctorOrder">Values of the corrector, the new one included; 1 is no corrector. From 1 to 4.</param>
+    /// <param name="tau">Scale of the fresh noise; 0 is deterministic. From 0 to 1000.</param>
+    /// <param name="sMin">Sigma/alpha below which none is added. From 0 to 1e+300.</param>
+    /// <param name="sMax">Sigma/alpha above which none is added. From 0 to 1e+300.</param>
+    /// <param name="tauAt">Which end of a step s_min and s_max mean.</param>
+    /// <param name="mode">Whether a corrected point is evaluated again.</param>
+    /// <param name="simple">Two values weighed as in the paper's appendix.</param>
+    /// <param name="predict">What is extrapolated.</param>
+    /// <param name="lowerOrderFinal">As steps are left; or one fewer, the corrector's too.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ComfySaSolverPece(
+        double order = 3.0,
+        double correctorOrder = 4.0,
+        double tau = 1.0,
+        double sMin = 0.0,
+        double sMax = 1e+300,
+        SamplerTauAt tauAt = SamplerTauAt.End,
+        SamplerMode mode = SamplerMode.Pece,
+        bool simple = false,
+        SamplerPredict predict = SamplerPredict.Data,
+        SamplerSaSolverLowerOrderFinal lowerOrderFinal = SamplerSaSolverLowerOrderFinal.Early,
+        double sNoise = 1.0,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("comfy.sa-solver-pece",
+            ("order", Spec.Number(order, 3.0)),
+            ("corrector_order", Spec.Number(correctorOrder, 4.0)),
+            ("tau", Spec.Number(tau, 1.0)),
+            ("s_min", Spec.Number(sMin, 0.0)),
+            ("s_max", Spec.Number(sMax, 1e+300)),
+            ("tau_at", Spec.Word((int)tauAt, 1, ["begin", "end"])),
+            ("mode", Spec.Word((int)mode, 1, ["pec", "pece"])),
+            ("simple", Spec.Truth(simple, false)),
+            ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 3, ["no", "yes", "last", "early"])),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>comfy.er-sde</c>: Riemann sums of 200 points.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 3.</param>
+    /// <param name="power">Phi is this power of sigma/alpha; 0 is the paper's x (exp(x^0.3) + 10). From 0 to 10.</param>
+    /// <param name="points">Of a left Riemann sum for the integrals; 0 is exact. From 0 to 100000.</param>
+    /// <param name="slope">At the step's begin, or the last difference as peers have it.</param>
+    /// <param name="leastVariance">Of the fresh noise; below it there is none. From 0 to 1.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ComfyErSde(
+        double order = 3.0,
+        double power = 0.0,
+        double points = 200.0,
+        SamplerSlope slope = SamplerSlope.Backward,
+        double leastVariance = 0.0,
+        double sNoise = 1.0,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("comfy.er-sde",
+            ("order", Spec.Number(order, 3.0)),
+            ("power", Spec.Number(power, 0.0)),
+            ("points", Spec.Number(points, 200.0)),
+            ("slope", Spec.Word((int)slope, 1, ["exact", "backward"])),
+            ("least_variance", Spec.Number(leastVariance, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>ersde.er-sde</c>: Riemann sums of 100 points.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 3.</param>
+    /// <param name="power">Phi is this power of sigma/alpha; 0 is the paper's x (exp(x^0.3) + 10). From 0 to 10.</param>
+    /// <param name="points">Of a left Riemann sum for the integrals; 0 is exact. From 0 to 100000.</param>
+    /// <param name="slope">At the step's begin, or the last difference as peers have it.</param>
+    /// <param name="leastVariance">Of the fresh noise; below it there is none. From 0 to 1.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ErsdeErSde(
+        double order = 3.0,
+        double power = 0.0,
+        double points = 100.0,
+        SamplerSlope slope = SamplerSlope.Backward,
+        double leastVariance = 1e-06,
+        double sNoise = 1.0,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("ersde.er-sde",
+            ("order", Spec.Number(order, 3.0)),
+            ("power", Spec.Number(power, 0.0)),
+            ("points", Spec.Number(points, 100.0)),
+            ("slope", Spec.Word((int)slope, 1, ["exact", "backward"])),
+            ("least_variance", Spec.Number(leastVariance, 1e-06)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>comfy.res-multistep</c>: With the posterior's noise.</summary>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="noise">The SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ComfyResMultistep(
+        double eta = 0.0,
+        double sNoise = 1.0,
+        SamplerResMultistepNoise noise = SamplerResMultistepNoise.Variance,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("comfy.res-multistep",
+            ("eta", Spec.Number(eta, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("noise", Spec.Word((int)noise, 1, ["sde", "variance", "flow"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>candle.unipc</c>: Bh1, three steps uncorrected.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 4.</param>
+    /// <param name="variant">Weights where two values meet: bh1, bh2, or exact integrals.</param>
+    /// <param name="corrector">Whether the next evaluation corrects a step.</param>
+    /// <param name="correctorBegin">The first step that is corrected. From 0 to 1e+06.</param>
+    /// <param name="predict">What is extrapolated.</param>
+    /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec CandleUnipc(
+        double order = 2.0,
+        SamplerVariant variant = SamplerVariant.Bh1,
+        bool corrector = true,
+        double correctorBegin = 3.0,
+        SamplerPredict predict = SamplerPredict.Data,
+        SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        bool unitInput = false) =>
+        Spec.Of("candle.unipc",
+            ("order", Spec.Number(order, 2.0)),
+            ("variant", Spec.Word((int)variant, 0, ["bh1", "bh2", "exact"])),
+            ("corrector", Spec.Truth(corrector, true)),
+            ("corrector_begin", Spec.Number(correctorBegin, 3.0)),
+            ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
+            ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
             ("unit_input", Spec.Truth(unitInput, false)));
 }
@@ -1081,6 +4181,26 @@ public enum SamplerSolver
     Midpoint,
     /// <summary><c>heun</c></summary>
     Heun,
+}
+
+/// <summary>No step's order exceeds the number of steps left; or the last step alone is of order 1.</summary>
+public enum SamplerLowerOrderFinal
+{
+    /// <summary><c>no</c></summary>
+    No,
+    /// <summary><c>yes</c></summary>
+    Yes,
+    /// <summary><c>last</c></summary>
+    Last,
+}
+
+/// <summary>What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</summary>
+public enum SamplerDpmpp2mSpace
+{
+    /// <summary><c>sigma</c></summary>
+    Sigma,
+    /// <summary><c>flow</c></summary>
+    Flow,
 }
 
 /// <summary>W^2(t) of the fresh noise.</summary>
@@ -1156,6 +4276,149 @@ public enum SamplerScale
     Mixed,
 }
 
+/// <summary>The posterior's, or linear in sigma/(alpha+sigma) as for flows.</summary>
+public enum SamplerEulerAncestralNoise
+{
+    /// <summary><c>variance</c></summary>
+    Variance,
+    /// <summary><c>flow</c></summary>
+    Flow,
+}
+
+/// <summary>The first step: of order 1, or corrected with the value at its end.</summary>
+public enum SamplerStart
+{
+    /// <summary><c>euler</c></summary>
+    Euler,
+    /// <summary><c>corrected</c></summary>
+    Corrected,
+}
+
+/// <summary>One step of Heun, or three of the classical Runge-Kutta method.</summary>
+public enum SamplerPndmStart
+{
+    /// <summary><c>heun</c></summary>
+    Heun,
+    /// <summary><c>runge-kutta</c></summary>
+    RungeKutta,
+}
+
+/// <summary>What is averaged: the noise, or the model's output whatever it predicts.</summary>
+public enum SamplerAverage
+{
+    /// <summary><c>noise</c></summary>
+    Noise,
+    /// <summary><c>output</c></summary>
+    Output,
+}
+
+/// <summary>Weight of the second derivative: its exact integral, or half of it as peers have.</summary>
+public enum SamplerCurvature
+{
+    /// <summary><c>exact</c></summary>
+    Exact,
+    /// <summary><c>half</c></summary>
+    Half,
+}
+
+/// <summary>The SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows.</summary>
+public enum SamplerResMultistepNoise
+{
+    /// <summary><c>sde</c></summary>
+    Sde,
+    /// <summary><c>variance</c></summary>
+    Variance,
+    /// <summary><c>flow</c></summary>
+    Flow,
+}
+
+/// <summary>Weights where two values meet: bh1, bh2, or exact integrals.</summary>
+public enum SamplerVariant
+{
+    /// <summary><c>bh1</c></summary>
+    Bh1,
+    /// <summary><c>bh2</c></summary>
+    Bh2,
+    /// <summary><c>exact</c></summary>
+    Exact,
+}
+
+/// <summary>What is extrapolated.</summary>
+public enum SamplerPredict
+{
+    /// <summary><c>data</c></summary>
+    Data,
+    /// <summary><c>noise</c></summary>
+    Noise,
+}
+
+/// <summary>Which end of a step s_min and s_max mean.</summary>
+public enum SamplerTauAt
+{
+    /// <summary><c>begin</c></summary>
+    Begin,
+    /// <summary><c>end</c></summary>
+    End,
+}
+
+/// <summary>Whether a corrected point is evaluated again.</summary>
+public enum SamplerMode
+{
+    /// <summary><c>pec</c></summary>
+    Pec,
+    /// <summary><c>pece</c></summary>
+    Pece,
+}
+
+/// <summary>As steps are left; or one fewer, the corrector's too.</summary>
+public enum SamplerSaSolverLowerOrderFinal
+{
+    /// <summary><c>no</c></summary>
+    No,
+    /// <summary><c>yes</c></summary>
+    Yes,
+    /// <summary><c>last</c></summary>
+    Last,
+    /// <summary><c>early</c></summary>
+    Early,
+}
+
+/// <summary>Of the levels: in their logarithm, or in their cube roots.</summary>
+public enum SamplerMiddle
+{
+    /// <summary><c>log</c></summary>
+    Log,
+    /// <summary><c>cube-root</c></summary>
+    CubeRoot,
+}
+
+/// <summary>Weights within a block: as the solver's, or exact.</summary>
+public enum SamplerInner
+{
+    /// <summary><c>solver</c></summary>
+    Solver,
+    /// <summary><c>exact</c></summary>
+    Exact,
+}
+
+/// <summary>Both of one Brownian path, or independent.</summary>
+public enum SamplerDraws
+{
+    /// <summary><c>path</c></summary>
+    Path,
+    /// <summary><c>independent</c></summary>
+    Independent,
+}
+
+/// <summary>At the step's begin, or the last difference as peers have it.</summary>
+public enum SamplerSlope
+{
+    /// <summary><c>exact</c></summary>
+    Exact,
+    /// <summary><c>backward</c></summary>
+    Backward,
+}
+
 /// <summary>The weights, by name: each method gives the spec of one.</summary>
 public static class Weights
 {
@@ -1217,6 +4480,37 @@ public static class Weights
         Spec.Of("eqm",
             ("threshold", Spec.Number(threshold, 0.8)),
             ("multiplier", Spec.Number(multiplier, 4.0)));
+
+    /// <summary><c>min-snr</c>: Min(snr, gamma) as the loss of a prediction.</summary>
+    /// <param name="gamma">Most of the SNR that counts. From 1e-12 to 1e+12.</param>
+    /// <param name="prediction">What the loss compares.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec MinSnr(
+        double gamma = 5.0,
+        WeightPrediction prediction = WeightPrediction.Noise) =>
+        Spec.Of("min-snr",
+            ("gamma", Spec.Number(gamma, 5.0)),
+            ("prediction", Spec.Word((int)prediction, 0, ["noise", "data", "angular"])));
+
+    /// <summary><c>soft-min-snr</c>: (q/(1+q^2))^2 for F, q = sigma/(alpha sigma_data).</summary>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec SoftMinSnr() =>
+        Spec.Of("soft-min-snr");
+
+    /// <summary><c>k.snr</c>: 1/(1+q^2) for F, q = sigma/(alpha sigma_data).</summary>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec KSnr() =>
+        Spec.Of("k.snr");
+
+    /// <summary><c>sigma-sqrt</c>: S^-2, s = sigma/(alpha+sigma).</summary>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec SigmaSqrt() =>
+        Spec.Of("sigma-sqrt");
+
+    /// <summary><c>cosmap</c>: 2/(pi (1 - 2s + 2s^2)), s = sigma/(alpha+sigma).</summary>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Cosmap() =>
+        Spec.Of("cosmap");
 }
 
 /// <summary>How w^2 depends on time.</summary>
@@ -1259,50 +4553,158 @@ public enum WeightConvention
     D,
 }
 
+/// <summary>What the loss compares.</summary>
+public enum WeightPrediction
+{
+    /// <summary><c>noise</c></summary>
+    Noise,
+    /// <summary><c>data</c></summary>
+    Data,
+    /// <summary><c>angular</c></summary>
+    Angular,
+}
+
 /// <summary>The densities, by name: each method gives the spec of one.</summary>
 public static class Densities
 {
     /// <summary><c>uniform</c>: Even in t.</summary>
     /// <param name="begin">First time; with end, both 0 is the schedule's ends. From -1e+12 to 1e+12.</param>
     /// <param name="end">Last time. From -1e+12 to 1e+12.</param>
+    /// <param name="stratified">One number from each of as many even parts.</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Uniform(
         double begin = 0.0,
-        double end = 0.0) =>
+        double end = 0.0,
+        bool stratified = false) =>
         Spec.Of("uniform",
             ("begin", Spec.Number(begin, 0.0)),
-            ("end", Spec.Number(end, 0.0)));
+            ("end", Spec.Number(end, 0.0)),
+            ("stratified", Spec.Truth(stratified, false)));
 
     /// <summary><c>logit-normal</c>: The fraction of the way to noise is the sigmoid of a normal.</summary>
     /// <param name="mean">Of the normal. From -1000 to 1000.</param>
     /// <param name="std">Of the normal. From 1e-12 to 1000.</param>
+    /// <param name="stratified">One number from each of as many even parts.</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec LogitNormal(
         double mean = 0.0,
-        double std = 1.0) =>
+        double std = 1.0,
+        bool stratified = false) =>
         Spec.Of("logit-normal",
             ("mean", Spec.Number(mean, 0.0)),
-            ("std", Spec.Number(std, 1.0)));
+            ("std", Spec.Number(std, 1.0)),
+            ("stratified", Spec.Truth(stratified, false)));
 
     /// <summary><c>log-normal</c>: Log(sigma/alpha) is normal.</summary>
     /// <param name="mean">Of log(sigma/alpha). From -1000 to 1000.</param>
     /// <param name="std">Of log(sigma/alpha). From 1e-12 to 1000.</param>
+    /// <param name="stratified">One number from each of as many even parts.</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec LogNormal(
         double mean = -1.2,
-        double std = 1.2) =>
+        double std = 1.2,
+        bool stratified = false) =>
         Spec.Of("log-normal",
             ("mean", Spec.Number(mean, -1.2)),
-            ("std", Spec.Number(std, 1.2)));
+            ("std", Spec.Number(std, 1.2)),
+            ("stratified", Spec.Truth(stratified, false)));
 
     /// <summary><c>log-uniform</c>: Log(sigma/alpha) is uniform.</summary>
     /// <param name="sigmaMin">Least sigma/alpha; 0 is the schedule's. From 0 to 1e+12.</param>
     /// <param name="sigmaMax">Largest sigma/alpha; 0 is the schedule's. From 0 to 1e+12.</param>
+    /// <param name="stratified">One number from each of as many even parts.</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec LogUniform(
         double sigmaMin = 0.0,
-        double sigmaMax = 0.0) =>
+        double sigmaMax = 0.0,
+        bool stratified = false) =>
         Spec.Of("log-uniform",
             ("sigma_min", Spec.Number(sigmaMin, 0.0)),
-            ("sigma_max", Spec.Number(sigmaMax, 0.0)));
+            ("sigma_max", Spec.Number(sigmaMax, 0.0)),
+            ("stratified", Spec.Truth(stratified, false)));
+
+    /// <summary><c>mode</c>: U with more weight in the middle, or at the ends.</summary>
+    /// <param name="scale">Weight of the middle, below 0 of the ends. From -1 to 1.75194.</param>
+    /// <param name="stratified">One number from each of as many even parts.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Mode(
+        double scale = 1.29,
+        bool stratified = false) =>
+        Spec.Of("mode",
+            ("scale", Spec.Number(scale, 1.29)),
+            ("stratified", Spec.Truth(stratified, false)));
+
+    /// <summary><c>log-logistic</c>: Log(sigma/alpha) is logistic between two levels.</summary>
+    /// <param name="mean">Of log(sigma/alpha). From -1000 to 1000.</param>
+    /// <param name="scale">Of log(sigma/alpha). From 1e-12 to 1000.</param>
+    /// <param name="sigmaMin">Least sigma/alpha. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaMax">Largest sigma/alpha. From 1e-12 to 1e+12.</param>
+    /// <param name="stratified">One number from each of as many even parts.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec LogLogistic(
+        double mean = 0.0,
+        double scale = 1.0,
+        double sigmaMin = 0.001,
+        double sigmaMax = 1000.0,
+        bool stratified = false) =>
+        Spec.Of("log-logistic",
+            ("mean", Spec.Number(mean, 0.0)),
+            ("scale", Spec.Number(scale, 1.0)),
+            ("sigma_min", Spec.Number(sigmaMin, 0.001)),
+            ("sigma_max", Spec.Number(sigmaMax, 1000.0)),
+            ("stratified", Spec.Truth(stratified, false)));
+
+    /// <summary><c>v-diffusion</c>: The angle atan(sigma/(alpha sigma_data)) is uniform between two levels.</summary>
+    /// <param name="sigmaMin">Least sigma/alpha. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaMax">Largest sigma/alpha. From 1e-12 to 1e+12.</param>
+    /// <param name="stratified">One number from each of as many even parts.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec VDiffusion(
+        double sigmaMin = 0.001,
+        double sigmaMax = 1000.0,
+        bool stratified = false) =>
+        Spec.Of("v-diffusion",
+            ("sigma_min", Spec.Number(sigmaMin, 0.001)),
+            ("sigma_max", Spec.Number(sigmaMax, 1000.0)),
+            ("stratified", Spec.Truth(stratified, false)));
+
+    /// <summary><c>cosine-interpolated</c>: V-diffusion whose SNR goes from one resolution's to another's.</summary>
+    /// <param name="image">Width of the images. From 1e-06 to 1e+09.</param>
+    /// <param name="noiseLow">Width whose noise they get at the noisy end. From 1e-06 to 1e+09.</param>
+    /// <param name="noiseHigh">At the clean end. From 1e-06 to 1e+09.</param>
+    /// <param name="sigmaMin">Least sigma/alpha. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaMax">Largest sigma/alpha. From 1e-12 to 1e+12.</param>
+    /// <param name="stratified">One number from each of as many even parts.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec CosineInterpolated(
+        double image = 64.0,
+        double noiseLow = 32.0,
+        double noiseHigh = 64.0,
+        double sigmaMin = 0.001,
+        double sigmaMax = 1000.0,
+        bool stratified = false) =>
+        Spec.Of("cosine-interpolated",
+            ("image", Spec.Number(image, 64.0)),
+            ("noise_low", Spec.Number(noiseLow, 32.0)),
+            ("noise_high", Spec.Number(noiseHigh, 64.0)),
+            ("sigma_min", Spec.Number(sigmaMin, 0.001)),
+            ("sigma_max", Spec.Number(sigmaMax, 1000.0)),
+            ("stratified", Spec.Truth(stratified, false)));
+
+    /// <summary><c>split-log-normal</c>: Log(sigma/alpha) is normal with two deviations.</summary>
+    /// <param name="mean">Of log(sigma/alpha), its mode. From -1000 to 1000.</param>
+    /// <param name="stdLow">Of log(sigma/alpha) below. From 1e-12 to 1000.</param>
+    /// <param name="stdHigh">Of log(sigma/alpha) above. From 1e-12 to 1000.</param>
+    /// <param name="stratified">One number from each of as many even parts.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec SplitLogNormal(
+        double mean = -1.2,
+        double stdLow = 1.2,
+        double stdHigh = 1.2,
+        bool stratified = false) =>
+        Spec.Of("split-log-normal",
+            ("mean", Spec.Number(mean, -1.2)),
+            ("std_low", Spec.Number(stdLow, 1.2)),
+            ("std_high", Spec.Number(stdHigh, 1.2)),
+            ("stratified", Spec.Truth(stratified, false)));
 }

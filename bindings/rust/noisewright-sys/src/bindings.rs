@@ -846,7 +846,8 @@ pub struct nwr_context_options {
     #[doc = " CPU threads; 0 is one per core. Never changes a result."]
     pub threads: u32,
     pub reserved: u32,
-    #[doc = " File of the device's plugin; NULL searches."]
+    #[doc = " File of the device's plugin; NULL searches $NWR_CUDA_PLUGIN, the folder of this library and"]
+    #[doc = "  the loader's path."]
     pub plugin: *const ::core::ffi::c_char,
     #[doc = " Kept, with free and user, until the last user of the context ends."]
     pub alloc: nwr_alloc_fn,
@@ -1280,7 +1281,7 @@ impl nwr_schedule_kind {
     pub const NWR_SCHEDULE_KIND_INT32_: nwr_schedule_kind = nwr_schedule_kind(-2147483648);
 }
 #[repr(transparent)]
-#[doc = " Values from 1000 on are the schedules of other libraries, which have names only."]
+#[doc = " Values from 1000 on are entries that have names only, such as those of other libraries."]
 #[derive(Debug, Copy, Clone, Hash, PartialEq, Eq)]
 pub struct nwr_schedule_kind(pub ::core::ffi::c_int);
 #[doc = " The coefficients at one time, each in closed form, with derivatives in t. Frozen."]
@@ -1957,7 +1958,8 @@ impl nwr_weight_kind {
     pub const NWR_WEIGHT_KIND_INT32_: nwr_weight_kind = nwr_weight_kind(-2147483648);
 }
 #[repr(transparent)]
-#[doc = " Functions of a schedule: amounts of diffusion, weights of losses."]
+#[doc = " Functions of a schedule: amounts of diffusion, weights of losses. Values from 1000 on are"]
+#[doc = " entries that have names only."]
 #[derive(Debug, Copy, Clone, Hash, PartialEq, Eq)]
 pub struct nwr_weight_kind(pub ::core::ffi::c_int);
 #[doc = " Which function of the schedule. All zero: diffusion, the forward SDE's g^2."]
@@ -2130,7 +2132,8 @@ impl nwr_density_kind {
     pub const NWR_DENSITY_KIND_INT32_: nwr_density_kind = nwr_density_kind(-2147483648);
 }
 #[repr(transparent)]
-#[doc = " Densities that training times are drawn from."]
+#[doc = " Densities that training times are drawn from. Values from 1000 on are entries that have names"]
+#[doc = " only."]
 #[derive(Debug, Copy, Clone, Hash, PartialEq, Eq)]
 pub struct nwr_density_kind(pub ::core::ffi::c_int);
 #[doc = " Which density of times. All zero: uniform between the schedule's ends."]
@@ -2316,7 +2319,8 @@ impl nwr_grid_kind {
     pub const NWR_GRID_KIND_INT32_: nwr_grid_kind = nwr_grid_kind(-2147483648);
 }
 #[repr(transparent)]
-#[doc = " How the times of a run are spaced."]
+#[doc = " How the times of a run are spaced. Values from 1000 on are entries that have names only, such as"]
+#[doc = "  those of other libraries."]
 #[derive(Debug, Copy, Clone, Hash, PartialEq, Eq)]
 pub struct nwr_grid_kind(pub ::core::ffi::c_int);
 #[doc = " Which grid. All zero: even in t between the schedule's ends."]
@@ -2666,7 +2670,9 @@ extern "C" {
     #[doc = "  converts a prediction. t: f32 or f64, one number or one a sample. diffusion is w(t)^2 >= 0 for"]
     #[doc = "  NWR_DRIFT, likewise; NULL is 0. Up to 8 inputs and 8 outputs of one shape; a rank-0 input stands"]
     #[doc = "  for every element. NWR_ERROR_SINGULAR where the inputs do not determine an output, such as data"]
-    #[doc = "  from noise where alpha is 0."]
+    #[doc = "  from noise where alpha is 0. On a CUDA context t and diffusion may lie on the device, which then"]
+    #[doc = "  evaluates the schedule itself: to rounding the same, a custom schedule through a table, and NaN"]
+    #[doc = "  in place of an error."]
     pub fn nwr_transform_apply(
         context: *const nwr_context,
         schedule: *const nwr_schedule,
@@ -2791,7 +2797,147 @@ impl nwr_sampler_kind {
     pub const NWR_SAMPLER_REAB: nwr_sampler_kind = nwr_sampler_kind(15);
 }
 impl nwr_sampler_kind {
-    #[doc = " For the angular prediction."]
+    #[doc = " Euler's step to less noise than asked for, and fresh noise."]
+    pub const NWR_SAMPLER_EULER_ANCESTRAL: nwr_sampler_kind = nwr_sampler_kind(16);
+}
+impl nwr_sampler_kind {
+    #[doc = " Linear multistep in sigma/alpha, exact weights."]
+    pub const NWR_SAMPLER_LMS: nwr_sampler_kind = nwr_sampler_kind(17);
+}
+impl nwr_sampler_kind {
+    #[doc = " Adams-Bashforth with fixed weights."]
+    pub const NWR_SAMPLER_IPNDM: nwr_sampler_kind = nwr_sampler_kind(18);
+}
+impl nwr_sampler_kind {
+    #[doc = " The same after a step of Heun."]
+    pub const NWR_SAMPLER_PNDM: nwr_sampler_kind = nwr_sampler_kind(19);
+}
+impl nwr_sampler_kind {
+    #[doc = " The noise a polynomial in log-SNR, integrated exactly."]
+    pub const NWR_SAMPLER_DEIS: nwr_sampler_kind = nwr_sampler_kind(20);
+}
+impl nwr_sampler_kind {
+    #[doc = " DPM-Solver++ of third order."]
+    pub const NWR_SAMPLER_DPMPP_3M: nwr_sampler_kind = nwr_sampler_kind(21);
+}
+impl nwr_sampler_kind {
+    #[doc = " Their SDE forms."]
+    pub const NWR_SAMPLER_DPMPP_2M_SDE: nwr_sampler_kind = nwr_sampler_kind(22);
+}
+impl nwr_sampler_kind {
+    #[doc = " Their SDE forms."]
+    pub const NWR_SAMPLER_DPMPP_3M_SDE: nwr_sampler_kind = nwr_sampler_kind(23);
+}
+impl nwr_sampler_kind {
+    #[doc = " Multistep for the noise."]
+    pub const NWR_SAMPLER_DPM_SOLVER: nwr_sampler_kind = nwr_sampler_kind(24);
+}
+impl nwr_sampler_kind {
+    #[doc = " Multistep for the noise."]
+    pub const NWR_SAMPLER_RES_MULTISTEP: nwr_sampler_kind = nwr_sampler_kind(25);
+}
+impl nwr_sampler_kind {
+    #[doc = " Multistep predictor and a corrector without evaluations of its own."]
+    pub const NWR_SAMPLER_UNIPC: nwr_sampler_kind = nwr_sampler_kind(26);
+}
+impl nwr_sampler_kind {
+    #[doc = " The same for the SDE."]
+    pub const NWR_SAMPLER_SA_SOLVER: nwr_sampler_kind = nwr_sampler_kind(27);
+}
+impl nwr_sampler_kind {
+    #[doc = " The same for the SDE."]
+    pub const NWR_SAMPLER_GRADIENT_ESTIMATION: nwr_sampler_kind = nwr_sampler_kind(28);
+}
+impl nwr_sampler_kind {
+    #[doc = " The midpoint rule in log-SNR (KDPM2)."]
+    pub const NWR_SAMPLER_DPM_2: nwr_sampler_kind = nwr_sampler_kind(29);
+}
+impl nwr_sampler_kind {
+    #[doc = " The midpoint rule in log-SNR (KDPM2)."]
+    pub const NWR_SAMPLER_DPM_2_ANCESTRAL: nwr_sampler_kind = nwr_sampler_kind(30);
+}
+impl nwr_sampler_kind {
+    #[doc = " DPM-Solver(++) with inner points; order and prediction are settings."]
+    pub const NWR_SAMPLER_DPMPP_2S: nwr_sampler_kind = nwr_sampler_kind(31);
+}
+impl nwr_sampler_kind {
+    #[doc = " DPM-Solver(++) with inner points; order and prediction are settings."]
+    pub const NWR_SAMPLER_DPMPP_2S_ANCESTRAL: nwr_sampler_kind = nwr_sampler_kind(32);
+}
+impl nwr_sampler_kind {
+    #[doc = " DPM-Solver(++) with inner points; order and prediction are settings."]
+    pub const NWR_SAMPLER_DPMPP_3S: nwr_sampler_kind = nwr_sampler_kind(33);
+}
+impl nwr_sampler_kind {
+    #[doc = " The same with the grid's own points as inner ones."]
+    pub const NWR_SAMPLER_DPM_SINGLESTEP: nwr_sampler_kind = nwr_sampler_kind(34);
+}
+impl nwr_sampler_kind {
+    #[doc = " The same with the grid's own points as inner ones."]
+    pub const NWR_SAMPLER_DPM_FAST: nwr_sampler_kind = nwr_sampler_kind(35);
+}
+impl nwr_sampler_kind {
+    #[doc = " The same with the grid's own points as inner ones."]
+    pub const NWR_SAMPLER_DPMPP_SDE: nwr_sampler_kind = nwr_sampler_kind(36);
+}
+impl nwr_sampler_kind {
+    #[doc = " Exponential Runge-Kutta methods for the SDE."]
+    pub const NWR_SAMPLER_SEEDS_2: nwr_sampler_kind = nwr_sampler_kind(37);
+}
+impl nwr_sampler_kind {
+    #[doc = " Exponential Runge-Kutta methods for the SDE."]
+    pub const NWR_SAMPLER_SEEDS_3: nwr_sampler_kind = nwr_sampler_kind(38);
+}
+impl nwr_sampler_kind {
+    #[doc = " Exponential Runge-Kutta methods for the SDE."]
+    pub const NWR_SAMPLER_RES_2S: nwr_sampler_kind = nwr_sampler_kind(39);
+}
+impl nwr_sampler_kind {
+    #[doc = " Exponential Runge-Kutta methods for the SDE."]
+    pub const NWR_SAMPLER_ER_SDE: nwr_sampler_kind = nwr_sampler_kind(40);
+}
+impl nwr_sampler_kind {
+    #[doc = " Exponential Runge-Kutta methods for the SDE."]
+    pub const NWR_SAMPLER_HEUNPP2: nwr_sampler_kind = nwr_sampler_kind(41);
+}
+impl nwr_sampler_kind {
+    #[doc = " For models that go to clean data at once."]
+    pub const NWR_SAMPLER_LCM: nwr_sampler_kind = nwr_sampler_kind(42);
+}
+impl nwr_sampler_kind {
+    #[doc = " For models that go to clean data at once."]
+    pub const NWR_SAMPLER_TCD: nwr_sampler_kind = nwr_sampler_kind(43);
+}
+impl nwr_sampler_kind {
+    #[doc = " For models that go to clean data at once."]
+    pub const NWR_SAMPLER_CONSISTENCY: nwr_sampler_kind = nwr_sampler_kind(44);
+}
+impl nwr_sampler_kind {
+    #[doc = " Runge-Kutta methods with fixed steps."]
+    pub const NWR_SAMPLER_MIDPOINT: nwr_sampler_kind = nwr_sampler_kind(45);
+}
+impl nwr_sampler_kind {
+    #[doc = " Runge-Kutta methods with fixed steps."]
+    pub const NWR_SAMPLER_HEUN_3: nwr_sampler_kind = nwr_sampler_kind(46);
+}
+impl nwr_sampler_kind {
+    #[doc = " Runge-Kutta methods with fixed steps."]
+    pub const NWR_SAMPLER_KUTTA_38: nwr_sampler_kind = nwr_sampler_kind(47);
+}
+impl nwr_sampler_kind {
+    #[doc = " Runge-Kutta methods with fixed steps."]
+    pub const NWR_SAMPLER_BOGACKI_SHAMPINE: nwr_sampler_kind = nwr_sampler_kind(48);
+}
+impl nwr_sampler_kind {
+    #[doc = " Runge-Kutta methods with fixed steps."]
+    pub const NWR_SAMPLER_DORMAND_PRINCE: nwr_sampler_kind = nwr_sampler_kind(49);
+}
+impl nwr_sampler_kind {
+    #[doc = " EDM's steps, with a stretch of levels that is noised and gone through again."]
+    pub const NWR_SAMPLER_RESTART: nwr_sampler_kind = nwr_sampler_kind(50);
+}
+impl nwr_sampler_kind {
+    #[doc = " EDM's steps, with a stretch of levels that is noised and gone through again."]
     pub const NWR_SAMPLER_KIND_INT32_: nwr_sampler_kind = nwr_sampler_kind(-2147483648);
 }
 #[repr(transparent)]
@@ -2865,9 +3011,9 @@ pub struct nwr_sampler_options {
     pub params: *const nwr_param,
     pub param_count: u32,
     #[doc = " With times NULL: a default grid of this many steps; 0 is 50. Trailing indices for a discrete"]
-    #[doc = "  schedule, karras for edm, else even in t; noise and score predictions, which say nothing about"]
-    #[doc = "  data where alpha is 0, and samplers that cannot step from there, begin at log(alpha/sigma) ="]
-    #[doc = "  -5.1 instead."]
+    #[doc = "  schedule, karras for edm, a flow's own shifted levels, else even in t; noise and score"]
+    #[doc = " predictions, which say nothing about data where alpha is 0, and samplers that cannot step from"]
+    #[doc = " there, begin at log(alpha/sigma) = -5.1 instead."]
     pub steps: u32,
     #[doc = " time_rows rows of time_count times, 2 or more, that never turn back; copied."]
     pub times: *const f64,

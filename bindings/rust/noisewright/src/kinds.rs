@@ -553,21 +553,66 @@ pub mod schedules {
 
     /// Formula of beta.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum DdpmBeta {
+    pub enum Beta {
         /// `linear`
         Linear,
         /// `scaled_linear`
         ScaledLinear,
         /// `squaredcos_cap_v2`
         SquaredcosCapV2,
+        /// `laplace`
+        Laplace,
+        /// `exp`
+        Exp,
+        /// `sigmoid`
+        Sigmoid,
     }
 
-    impl DdpmBeta {
+    impl Beta {
         fn word(self) -> &'static str {
             match self {
                 Self::Linear => "linear",
                 Self::ScaledLinear => "scaled_linear",
                 Self::SquaredcosCapV2 => "squaredcos_cap_v2",
+                Self::Laplace => "laplace",
+                Self::Exp => "exp",
+                Self::Sigmoid => "sigmoid",
+            }
+        }
+    }
+
+    /// Whether the last index is made pure noise.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum ZeroSnr {
+        /// `no`
+        No,
+        /// `yes`
+        Yes,
+    }
+
+    impl ZeroSnr {
+        fn word(self) -> &'static str {
+            match self {
+                Self::No => "no",
+                Self::Yes => "yes",
+            }
+        }
+    }
+
+    /// What is linear between two indices.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Between {
+        /// `log-sigma`
+        LogSigma,
+        /// `sigma`
+        Sigma,
+    }
+
+    impl Between {
+        fn word(self) -> &'static str {
+            match self {
+                Self::LogSigma => "log-sigma",
+                Self::Sigma => "sigma",
             }
         }
     }
@@ -576,13 +621,21 @@ pub mod schedules {
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Ddpm {
         /// Formula of beta.
-        pub beta: DdpmBeta,
-        /// Beta of index 0 (linear, scaled_linear). From 1e-12 to 0.999999.
+        pub beta: Beta,
+        /// Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
         pub beta_start: f64,
-        /// Beta of the last index (linear, scaled_linear). From 1e-12 to 0.999999.
+        /// Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
         pub beta_end: f64,
         /// Number of indices. From 2 to 1e+06.
         pub count: f64,
+        /// Divides (alpha/sigma)^2. From 1e-06 to 1e+06.
+        pub snr_shift: f64,
+        /// Whether the last index is made pure noise.
+        pub zero_snr: ZeroSnr,
+        /// With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.
+        pub terminal: f64,
+        /// What is linear between two indices.
+        pub between: Between,
         /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
         pub sigma_data: f64,
     }
@@ -590,10 +643,14 @@ pub mod schedules {
     impl Default for Ddpm {
         fn default() -> Self {
             Self {
-                beta: DdpmBeta::Linear,
+                beta: Beta::Linear,
                 beta_start: 0.0001,
                 beta_end: 0.02,
                 count: 1000.0,
+                snr_shift: 1.0,
+                zero_snr: ZeroSnr::No,
+                terminal: 0.0,
+                between: Between::LogSigma,
                 sigma_data: 1.0,
             }
         }
@@ -606,6 +663,10 @@ pub mod schedules {
                 .number("beta_start", value.beta_start)
                 .number("beta_end", value.beta_end)
                 .number("count", value.count)
+                .number("snr_shift", value.snr_shift)
+                .word("zero_snr", value.zero_snr.word())
+                .number("terminal", value.terminal)
+                .word("between", value.between.word())
                 .number("sigma_data", value.sigma_data)
         }
     }
@@ -633,6 +694,14 @@ pub mod schedules {
     pub struct Table {
         /// Whether options.table holds betas in place of alpha_bar.
         pub betas: TableBetas,
+        /// Divides (alpha/sigma)^2. From 1e-06 to 1e+06.
+        pub snr_shift: f64,
+        /// Whether the last index is made pure noise.
+        pub zero_snr: ZeroSnr,
+        /// With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.
+        pub terminal: f64,
+        /// What is linear between two indices.
+        pub between: Between,
         /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
         pub sigma_data: f64,
     }
@@ -641,6 +710,10 @@ pub mod schedules {
         fn default() -> Self {
             Self {
                 betas: TableBetas::No,
+                snr_shift: 1.0,
+                zero_snr: ZeroSnr::No,
+                terminal: 0.0,
+                between: Between::LogSigma,
                 sigma_data: 1.0,
             }
         }
@@ -650,6 +723,10 @@ pub mod schedules {
         fn from(value: Table) -> Self {
             Self::new("table")
                 .word("betas", value.betas.word())
+                .number("snr_shift", value.snr_shift)
+                .word("zero_snr", value.zero_snr.word())
+                .number("terminal", value.terminal)
+                .word("between", value.between.word())
                 .number("sigma_data", value.sigma_data)
         }
     }
@@ -1270,6 +1347,1152 @@ pub mod schedules {
         }
     }
 
+    /// `sd15`: Ddpm with the betas of Stable Diffusion 1, 2 and XL.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Sd15 {
+        /// Formula of beta.
+        pub beta: Beta,
+        /// Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_start: f64,
+        /// Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_end: f64,
+        /// Number of indices. From 2 to 1e+06.
+        pub count: f64,
+        /// Divides (alpha/sigma)^2. From 1e-06 to 1e+06.
+        pub snr_shift: f64,
+        /// Whether the last index is made pure noise.
+        pub zero_snr: ZeroSnr,
+        /// With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.
+        pub terminal: f64,
+        /// What is linear between two indices.
+        pub between: Between,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Sd15 {
+        fn default() -> Self {
+            Self {
+                beta: Beta::ScaledLinear,
+                beta_start: 0.00085,
+                beta_end: 0.012,
+                count: 1000.0,
+                snr_shift: 1.0,
+                zero_snr: ZeroSnr::No,
+                terminal: 0.0,
+                between: Between::LogSigma,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Sd15> for Spec {
+        fn from(value: Sd15) -> Self {
+            Self::new("sd15")
+                .word("beta", value.beta.word())
+                .number("beta_start", value.beta_start)
+                .number("beta_end", value.beta_end)
+                .number("count", value.count)
+                .number("snr_shift", value.snr_shift)
+                .word("zero_snr", value.zero_snr.word())
+                .number("terminal", value.terminal)
+                .word("between", value.between.word())
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `sd-zero-snr`: Sd15 with its last index made pure noise.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct SdZeroSnr {
+        /// Formula of beta.
+        pub beta: Beta,
+        /// Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_start: f64,
+        /// Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_end: f64,
+        /// Number of indices. From 2 to 1e+06.
+        pub count: f64,
+        /// Divides (alpha/sigma)^2. From 1e-06 to 1e+06.
+        pub snr_shift: f64,
+        /// Whether the last index is made pure noise.
+        pub zero_snr: ZeroSnr,
+        /// With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.
+        pub terminal: f64,
+        /// What is linear between two indices.
+        pub between: Between,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for SdZeroSnr {
+        fn default() -> Self {
+            Self {
+                beta: Beta::ScaledLinear,
+                beta_start: 0.00085,
+                beta_end: 0.012,
+                count: 1000.0,
+                snr_shift: 1.0,
+                zero_snr: ZeroSnr::Yes,
+                terminal: 0.0,
+                between: Between::LogSigma,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<SdZeroSnr> for Spec {
+        fn from(value: SdZeroSnr) -> Self {
+            Self::new("sd-zero-snr")
+                .word("beta", value.beta.word())
+                .number("beta_start", value.beta_start)
+                .number("beta_end", value.beta_end)
+                .number("count", value.count)
+                .number("snr_shift", value.snr_shift)
+                .word("zero_snr", value.zero_snr.word())
+                .number("terminal", value.terminal)
+                .word("between", value.between.word())
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `comfy.sd-zero-snr`: Sd-zero-snr whose last index keeps a little data.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ComfySdZeroSnr {
+        /// Formula of beta.
+        pub beta: Beta,
+        /// Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_start: f64,
+        /// Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_end: f64,
+        /// Number of indices. From 2 to 1e+06.
+        pub count: f64,
+        /// Divides (alpha/sigma)^2. From 1e-06 to 1e+06.
+        pub snr_shift: f64,
+        /// Whether the last index is made pure noise.
+        pub zero_snr: ZeroSnr,
+        /// With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.
+        pub terminal: f64,
+        /// What is linear between two indices.
+        pub between: Between,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for ComfySdZeroSnr {
+        fn default() -> Self {
+            Self {
+                beta: Beta::ScaledLinear,
+                beta_start: 0.00085,
+                beta_end: 0.012,
+                count: 1000.0,
+                snr_shift: 1.0,
+                zero_snr: ZeroSnr::Yes,
+                terminal: 4.8973451890853435e-08,
+                between: Between::LogSigma,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<ComfySdZeroSnr> for Spec {
+        fn from(value: ComfySdZeroSnr) -> Self {
+            Self::new("comfy.sd-zero-snr")
+                .word("beta", value.beta.word())
+                .number("beta_start", value.beta_start)
+                .number("beta_end", value.beta_end)
+                .number("count", value.count)
+                .number("snr_shift", value.snr_shift)
+                .word("zero_snr", value.zero_snr.word())
+                .number("terminal", value.terminal)
+                .word("between", value.between.word())
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `cogvideox`: CogVideoX 2B: sd-zero-snr with a third of the SNR.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Cogvideox {
+        /// Formula of beta.
+        pub beta: Beta,
+        /// Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_start: f64,
+        /// Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_end: f64,
+        /// Number of indices. From 2 to 1e+06.
+        pub count: f64,
+        /// Divides (alpha/sigma)^2. From 1e-06 to 1e+06.
+        pub snr_shift: f64,
+        /// Whether the last index is made pure noise.
+        pub zero_snr: ZeroSnr,
+        /// With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.
+        pub terminal: f64,
+        /// What is linear between two indices.
+        pub between: Between,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Cogvideox {
+        fn default() -> Self {
+            Self {
+                beta: Beta::ScaledLinear,
+                beta_start: 0.00085,
+                beta_end: 0.012,
+                count: 1000.0,
+                snr_shift: 3.0,
+                zero_snr: ZeroSnr::Yes,
+                terminal: 0.0,
+                between: Between::LogSigma,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Cogvideox> for Spec {
+        fn from(value: Cogvideox) -> Self {
+            Self::new("cogvideox")
+                .word("beta", value.beta.word())
+                .number("beta_start", value.beta_start)
+                .number("beta_end", value.beta_end)
+                .number("count", value.count)
+                .number("snr_shift", value.snr_shift)
+                .word("zero_snr", value.zero_snr.word())
+                .number("terminal", value.terminal)
+                .word("between", value.between.word())
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `cogvideox-5b`: CogVideoX 5B: sd-zero-snr.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Cogvideox5b {
+        /// Formula of beta.
+        pub beta: Beta,
+        /// Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_start: f64,
+        /// Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_end: f64,
+        /// Number of indices. From 2 to 1e+06.
+        pub count: f64,
+        /// Divides (alpha/sigma)^2. From 1e-06 to 1e+06.
+        pub snr_shift: f64,
+        /// Whether the last index is made pure noise.
+        pub zero_snr: ZeroSnr,
+        /// With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.
+        pub terminal: f64,
+        /// What is linear between two indices.
+        pub between: Between,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Cogvideox5b {
+        fn default() -> Self {
+            Self {
+                beta: Beta::ScaledLinear,
+                beta_start: 0.00085,
+                beta_end: 0.012,
+                count: 1000.0,
+                snr_shift: 1.0,
+                zero_snr: ZeroSnr::Yes,
+                terminal: 0.0,
+                between: Between::LogSigma,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Cogvideox5b> for Spec {
+        fn from(value: Cogvideox5b) -> Self {
+            Self::new("cogvideox-5b")
+                .word("beta", value.beta.word())
+                .number("beta_start", value.beta_start)
+                .number("beta_end", value.beta_end)
+                .number("count", value.count)
+                .number("snr_shift", value.snr_shift)
+                .word("zero_snr", value.zero_snr.word())
+                .number("terminal", value.terminal)
+                .word("between", value.between.word())
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `iddpm`: Ddpm with squared cosine alpha_bar, betas capped.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Iddpm {
+        /// Formula of beta.
+        pub beta: Beta,
+        /// Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_start: f64,
+        /// Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_end: f64,
+        /// Number of indices. From 2 to 1e+06.
+        pub count: f64,
+        /// Divides (alpha/sigma)^2. From 1e-06 to 1e+06.
+        pub snr_shift: f64,
+        /// Whether the last index is made pure noise.
+        pub zero_snr: ZeroSnr,
+        /// With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.
+        pub terminal: f64,
+        /// What is linear between two indices.
+        pub between: Between,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Iddpm {
+        fn default() -> Self {
+            Self {
+                beta: Beta::SquaredcosCapV2,
+                beta_start: 0.0001,
+                beta_end: 0.02,
+                count: 1000.0,
+                snr_shift: 1.0,
+                zero_snr: ZeroSnr::No,
+                terminal: 0.0,
+                between: Between::LogSigma,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Iddpm> for Spec {
+        fn from(value: Iddpm) -> Self {
+            Self::new("iddpm")
+                .word("beta", value.beta.word())
+                .number("beta_start", value.beta_start)
+                .number("beta_end", value.beta_end)
+                .number("count", value.count)
+                .number("snr_shift", value.snr_shift)
+                .word("zero_snr", value.zero_snr.word())
+                .number("terminal", value.terminal)
+                .word("between", value.between.word())
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `kandinsky`: Ddpm with the linear betas of Kandinsky 2.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Kandinsky {
+        /// Formula of beta.
+        pub beta: Beta,
+        /// Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_start: f64,
+        /// Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_end: f64,
+        /// Number of indices. From 2 to 1e+06.
+        pub count: f64,
+        /// Divides (alpha/sigma)^2. From 1e-06 to 1e+06.
+        pub snr_shift: f64,
+        /// Whether the last index is made pure noise.
+        pub zero_snr: ZeroSnr,
+        /// With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.
+        pub terminal: f64,
+        /// What is linear between two indices.
+        pub between: Between,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Kandinsky {
+        fn default() -> Self {
+            Self {
+                beta: Beta::Linear,
+                beta_start: 0.00085,
+                beta_end: 0.012,
+                count: 1000.0,
+                snr_shift: 1.0,
+                zero_snr: ZeroSnr::No,
+                terminal: 0.0,
+                between: Between::LogSigma,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Kandinsky> for Spec {
+        fn from(value: Kandinsky) -> Self {
+            Self::new("kandinsky")
+                .word("beta", value.beta.word())
+                .number("beta_start", value.beta_start)
+                .number("beta_end", value.beta_end)
+                .number("count", value.count)
+                .number("snr_shift", value.snr_shift)
+                .word("zero_snr", value.zero_snr.word())
+                .number("terminal", value.terminal)
+                .word("between", value.between.word())
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `shap-e`: Ddpm with alpha_bar = exp(-12 u), 1024 indices.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ShapE {
+        /// Formula of beta.
+        pub beta: Beta,
+        /// Beta of index 0 (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_start: f64,
+        /// Beta of the last index (linear, scaled_linear, sigmoid). From 1e-12 to 0.999999.
+        pub beta_end: f64,
+        /// Number of indices. From 2 to 1e+06.
+        pub count: f64,
+        /// Divides (alpha/sigma)^2. From 1e-06 to 1e+06.
+        pub snr_shift: f64,
+        /// Whether the last index is made pure noise.
+        pub zero_snr: ZeroSnr,
+        /// With zero_snr=yes: alpha_bar of the last index in place of 0. From 0 to 0.01.
+        pub terminal: f64,
+        /// What is linear between two indices.
+        pub between: Between,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for ShapE {
+        fn default() -> Self {
+            Self {
+                beta: Beta::Exp,
+                beta_start: 0.0001,
+                beta_end: 0.02,
+                count: 1024.0,
+                snr_shift: 1.0,
+                zero_snr: ZeroSnr::No,
+                terminal: 0.0,
+                between: Between::LogSigma,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<ShapE> for Spec {
+        fn from(value: ShapE) -> Self {
+            Self::new("shap-e")
+                .word("beta", value.beta.word())
+                .number("beta_start", value.beta_start)
+                .number("beta_end", value.beta_end)
+                .number("count", value.count)
+                .number("snr_shift", value.snr_shift)
+                .word("zero_snr", value.zero_snr.word())
+                .number("terminal", value.terminal)
+                .word("between", value.between.word())
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `flow`: Linear, t = sigma, with a shifted table of levels for grids to choose from.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Flow {
+        /// K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Flow {
+        fn default() -> Self {
+            Self {
+                shift: 1.0,
+                mu: 0.0,
+                power: 1.0,
+                count: 1000.0,
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Flow> for Spec {
+        fn from(value: Flow) -> Self {
+            Self::new("flow")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("count", value.count)
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `sd3`: Flow with shift 3.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Sd3 {
+        /// K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Sd3 {
+        fn default() -> Self {
+            Self {
+                shift: 3.0,
+                mu: 0.0,
+                power: 1.0,
+                count: 1000.0,
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Sd3> for Spec {
+        fn from(value: Sd3) -> Self {
+            Self::new("sd3")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("count", value.count)
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `flux`: Flow with mu 1.15.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Flux {
+        /// K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Flux {
+        fn default() -> Self {
+            Self {
+                shift: 1.0,
+                mu: 1.15,
+                power: 1.0,
+                count: 1000.0,
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Flux> for Spec {
+        fn from(value: Flux) -> Self {
+            Self::new("flux")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("count", value.count)
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `auraflow`: Flow with shift 1.73.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Auraflow {
+        /// K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Auraflow {
+        fn default() -> Self {
+            Self {
+                shift: 1.73,
+                mu: 0.0,
+                power: 1.0,
+                count: 1000.0,
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Auraflow> for Spec {
+        fn from(value: Auraflow) -> Self {
+            Self::new("auraflow")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("count", value.count)
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `wan`: Flow with shift 5.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Wan {
+        /// K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Wan {
+        fn default() -> Self {
+            Self {
+                shift: 5.0,
+                mu: 0.0,
+                power: 1.0,
+                count: 1000.0,
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Wan> for Spec {
+        fn from(value: Wan) -> Self {
+            Self::new("wan")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("count", value.count)
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `lumina2`: Flow with shift 6.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Lumina2 {
+        /// K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Lumina2 {
+        fn default() -> Self {
+            Self {
+                shift: 6.0,
+                mu: 0.0,
+                power: 1.0,
+                count: 1000.0,
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Lumina2> for Spec {
+        fn from(value: Lumina2) -> Self {
+            Self::new("lumina2")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("count", value.count)
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `hunyuan-video`: Flow with shift 7.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct HunyuanVideo {
+        /// K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for HunyuanVideo {
+        fn default() -> Self {
+            Self {
+                shift: 7.0,
+                mu: 0.0,
+                power: 1.0,
+                count: 1000.0,
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<HunyuanVideo> for Spec {
+        fn from(value: HunyuanVideo) -> Self {
+            Self::new("hunyuan-video")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("count", value.count)
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `minimax-h3`: Flow with shift 12.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct MinimaxH3 {
+        /// K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for MinimaxH3 {
+        fn default() -> Self {
+            Self {
+                shift: 12.0,
+                mu: 0.0,
+                power: 1.0,
+                count: 1000.0,
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<MinimaxH3> for Spec {
+        fn from(value: MinimaxH3) -> Self {
+            Self::new("minimax-h3")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("count", value.count)
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `comfy.flux`: Flux with a table of 10000 levels.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ComfyFlux {
+        /// K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for ComfyFlux {
+        fn default() -> Self {
+            Self {
+                shift: 1.0,
+                mu: 1.15,
+                power: 1.0,
+                count: 10000.0,
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<ComfyFlux> for Spec {
+        fn from(value: ComfyFlux) -> Self {
+            Self::new("comfy.flux")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("count", value.count)
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `edm-levels`: Edm with a table of levels for grids to choose from.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct EdmLevels {
+        /// Least sigma of the table. From 1e-12 to 1e+12.
+        pub sigma_min: f64,
+        /// Largest, where sampling begins. From 1e-12 to 1e+12.
+        pub sigma_max: f64,
+        /// The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.
+        pub rho: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for EdmLevels {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.002,
+                sigma_max: 120.0,
+                rho: 0.0,
+                count: 1000.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<EdmLevels> for Spec {
+        fn from(value: EdmLevels) -> Self {
+            Self::new("edm-levels")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .number("rho", value.rho)
+                .number("count", value.count)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `comfy.edm`: Edm-levels from 0.002 to 120.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ComfyEdm {
+        /// Least sigma of the table. From 1e-12 to 1e+12.
+        pub sigma_min: f64,
+        /// Largest, where sampling begins. From 1e-12 to 1e+12.
+        pub sigma_max: f64,
+        /// The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.
+        pub rho: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for ComfyEdm {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.002,
+                sigma_max: 120.0,
+                rho: 0.0,
+                count: 1000.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<ComfyEdm> for Spec {
+        fn from(value: ComfyEdm) -> Self {
+            Self::new("comfy.edm")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .number("rho", value.rho)
+                .number("count", value.count)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `svd`: Edm-levels from 0.002 to 700: Stable Video Diffusion.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Svd {
+        /// Least sigma of the table. From 1e-12 to 1e+12.
+        pub sigma_min: f64,
+        /// Largest, where sampling begins. From 1e-12 to 1e+12.
+        pub sigma_max: f64,
+        /// The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.
+        pub rho: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Svd {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.002,
+                sigma_max: 700.0,
+                rho: 0.0,
+                count: 1000.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Svd> for Spec {
+        fn from(value: Svd) -> Self {
+            Self::new("svd")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .number("rho", value.rho)
+                .number("count", value.count)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `diffusers.edm`: Edm-levels from 0.002 to 80, sigma_data 0.5.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersEdm {
+        /// Least sigma of the table. From 1e-12 to 1e+12.
+        pub sigma_min: f64,
+        /// Largest, where sampling begins. From 1e-12 to 1e+12.
+        pub sigma_max: f64,
+        /// The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.
+        pub rho: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for DiffusersEdm {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.002,
+                sigma_max: 80.0,
+                rho: 7.0,
+                count: 40.0,
+                sigma_data: 0.5,
+            }
+        }
+    }
+
+    impl From<DiffusersEdm> for Spec {
+        fn from(value: DiffusersEdm) -> Self {
+            Self::new("diffusers.edm")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .number("rho", value.rho)
+                .number("count", value.count)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `diffusers.cm`: The 40 levels of consistency models.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersCm {
+        /// Least sigma of the table. From 1e-12 to 1e+12.
+        pub sigma_min: f64,
+        /// Largest, where sampling begins. From 1e-12 to 1e+12.
+        pub sigma_max: f64,
+        /// The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.
+        pub rho: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for DiffusersCm {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.002,
+                sigma_max: 80.0,
+                rho: 7.0,
+                count: 40.0,
+                sigma_data: 0.5,
+            }
+        }
+    }
+
+    impl From<DiffusersCm> for Spec {
+        fn from(value: DiffusersCm) -> Self {
+            Self::new("diffusers.cm")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .number("rho", value.rho)
+                .number("count", value.count)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `diffusers.cosine-dpm`: Edm-levels from 0.3 to 500.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersCosineDpm {
+        /// Least sigma of the table. From 1e-12 to 1e+12.
+        pub sigma_min: f64,
+        /// Largest, where sampling begins. From 1e-12 to 1e+12.
+        pub sigma_max: f64,
+        /// The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.
+        pub rho: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for DiffusersCosineDpm {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.3,
+                sigma_max: 500.0,
+                rho: 0.0,
+                count: 1000.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<DiffusersCosineDpm> for Spec {
+        fn from(value: DiffusersCosineDpm) -> Self {
+            Self::new("diffusers.cosine-dpm")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .number("rho", value.rho)
+                .number("count", value.count)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `wuerstchen`: Cosine whose alpha_bar is kept between 1e-4 and 0.9999.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Wuerstchen {
+        /// Offset of the cosine. From 0 to 1.
+        pub s: f64,
+        /// Above 1: 1 - (1-t)^scaler for t; below: t^scaler. From 0.001 to 1000.
+        pub scaler: f64,
+        /// Divides alpha/sigma. From 1e-06 to 1e+06.
+        pub shift: f64,
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Wuerstchen {
+        fn default() -> Self {
+            Self {
+                s: 0.008,
+                scaler: 1.0,
+                shift: 1.0,
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Wuerstchen> for Spec {
+        fn from(value: Wuerstchen) -> Self {
+            Self::new("wuerstchen")
+                .number("s", value.s)
+                .number("scaler", value.scaler)
+                .number("shift", value.shift)
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `k.v`: Trigonometric, t = 1 is noise: sigma/alpha = tan(pi/2 t).
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct KV {
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for KV {
+        fn default() -> Self {
+            Self {
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<KV> for Spec {
+        fn from(value: KV) -> Self {
+            Self::new("k.v")
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn defaults() -> Vec<Spec> {
         vec![
@@ -1305,6 +2528,31 @@ pub mod schedules {
             AlbergoTrig::default().into(),
             AlbergoEncodingDecoding::default().into(),
             NamiSeed::default().into(),
+            Sd15::default().into(),
+            SdZeroSnr::default().into(),
+            ComfySdZeroSnr::default().into(),
+            Cogvideox::default().into(),
+            Cogvideox5b::default().into(),
+            Iddpm::default().into(),
+            Kandinsky::default().into(),
+            ShapE::default().into(),
+            Flow::default().into(),
+            Sd3::default().into(),
+            Flux::default().into(),
+            Auraflow::default().into(),
+            Wan::default().into(),
+            Lumina2::default().into(),
+            HunyuanVideo::default().into(),
+            MinimaxH3::default().into(),
+            ComfyFlux::default().into(),
+            EdmLevels::default().into(),
+            ComfyEdm::default().into(),
+            Svd::default().into(),
+            DiffusersEdm::default().into(),
+            DiffusersCm::default().into(),
+            DiffusersCosineDpm::default().into(),
+            Wuerstchen::default().into(),
+            KV::default().into(),
         ]
     }
 }
@@ -1323,6 +2571,27 @@ pub mod grids {
         }
     }
 
+    /// Where the last step ends: at data, at the least noise level, or where it began.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Tail {
+        /// `clean`
+        Clean,
+        /// `least`
+        Least,
+        /// `repeat`
+        Repeat,
+    }
+
+    impl Tail {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Clean => "clean",
+                Self::Least => "least",
+                Self::Repeat => "repeat",
+            }
+        }
+    }
+
     /// `logsnr`: Even in log(alpha/sigma).
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Logsnr {
@@ -1330,6 +2599,8 @@ pub mod grids {
         pub lambda_min: f64,
         /// Log(alpha/sigma) of the last time but one where the schedule's is infinity. From -700 to 700.
         pub lambda_max: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
     }
 
     impl Default for Logsnr {
@@ -1337,6 +2608,7 @@ pub mod grids {
             Self {
                 lambda_min: -5.1,
                 lambda_max: 6.214608098422191,
+                tail: Tail::Clean,
             }
         }
     }
@@ -1346,6 +2618,7 @@ pub mod grids {
             Self::new("logsnr")
                 .number("lambda_min", value.lambda_min)
                 .number("lambda_max", value.lambda_max)
+                .word("tail", value.tail.word())
         }
     }
 
@@ -1358,6 +2631,8 @@ pub mod grids {
         pub sigma_max: f64,
         /// Exponent: the larger, the more steps at low noise. From 0.001 to 1000.
         pub rho: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
     }
 
     impl Default for Karras {
@@ -1366,6 +2641,7 @@ pub mod grids {
                 sigma_min: 0.0,
                 sigma_max: 0.0,
                 rho: 7.0,
+                tail: Tail::Clean,
             }
         }
     }
@@ -1376,6 +2652,7 @@ pub mod grids {
                 .number("sigma_min", value.sigma_min)
                 .number("sigma_max", value.sigma_max)
                 .number("rho", value.rho)
+                .word("tail", value.tail.word())
         }
     }
 
@@ -1386,6 +2663,8 @@ pub mod grids {
         pub sigma_min: f64,
         /// First noise level, sigma/alpha; 0 is the schedule's. From 0 to 1e+12.
         pub sigma_max: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
     }
 
     impl Default for Exponential {
@@ -1393,6 +2672,7 @@ pub mod grids {
             Self {
                 sigma_min: 0.0,
                 sigma_max: 0.0,
+                tail: Tail::Clean,
             }
         }
     }
@@ -1402,6 +2682,7 @@ pub mod grids {
             Self::new("exponential")
                 .number("sigma_min", value.sigma_min)
                 .number("sigma_max", value.sigma_max)
+                .word("tail", value.tail.word())
         }
     }
 
@@ -1410,37 +2691,1755 @@ pub mod grids {
     pub struct Leading {
         /// Added to each index (Stable Diffusion has 1). From 0 to 1e+06.
         pub offset: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
     }
 
     impl Default for Leading {
         fn default() -> Self {
-            Self { offset: 0.0 }
+            Self {
+                offset: 0.0,
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
         }
     }
 
     impl From<Leading> for Spec {
         fn from(value: Leading) -> Self {
-            Self::new("leading").number("offset", value.offset)
+            Self::new("leading")
+                .number("offset", value.offset)
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
         }
     }
 
     /// `trailing`: Discrete: every (T/n)-th index from T-1 down.
     #[derive(Clone, Copy, Debug, PartialEq)]
-    pub struct Trailing;
+    pub struct Trailing {
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for Trailing {
+        fn default() -> Self {
+            Self {
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
 
     impl From<Trailing> for Spec {
-        fn from(_: Trailing) -> Self {
+        fn from(value: Trailing) -> Self {
             Self::new("trailing")
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
         }
     }
 
     /// `linspace`: Discrete: n indices from T-1 to 0.
     #[derive(Clone, Copy, Debug, PartialEq)]
-    pub struct Linspace;
+    pub struct Linspace {
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for Linspace {
+        fn default() -> Self {
+            Self {
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
 
     impl From<Linspace> for Spec {
-        fn from(_: Linspace) -> Self {
+        fn from(value: Linspace) -> Self {
             Self::new("linspace")
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// `multistep-leading`: Discrete: every (T/(n+1))-th index but the one at 0.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct MultistepLeading {
+        /// Added to each index (Stable Diffusion has 1). From 0 to 1e+06.
+        pub offset: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for MultistepLeading {
+        fn default() -> Self {
+            Self {
+                offset: 0.0,
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
+
+    impl From<MultistepLeading> for Spec {
+        fn from(value: MultistepLeading) -> Self {
+            Self::new("multistep-leading")
+                .number("offset", value.offset)
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// `multistep-linspace`: Discrete: n+1 indices from T-1 to 0 but the one at 0.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct MultistepLinspace {
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for MultistepLinspace {
+        fn default() -> Self {
+            Self {
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
+
+    impl From<MultistepLinspace> for Spec {
+        fn from(value: MultistepLinspace) -> Self {
+            Self::new("multistep-linspace")
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// `normal`: Linspace without rounding.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Normal {
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for Normal {
+        fn default() -> Self {
+            Self {
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
+
+    impl From<Normal> for Spec {
+        fn from(value: Normal) -> Self {
+            Self::new("normal")
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// `sgm-uniform`: Multistep-linspace without rounding.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct SgmUniform {
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for SgmUniform {
+        fn default() -> Self {
+            Self {
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
+
+    impl From<SgmUniform> for Spec {
+        fn from(value: SgmUniform) -> Self {
+            Self::new("sgm-uniform")
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// `simple`: Discrete: T-1 less the whole part of iT/n.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Simple {
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for Simple {
+        fn default() -> Self {
+            Self {
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
+
+    impl From<Simple> for Spec {
+        fn from(value: Simple) -> Self {
+            Self::new("simple")
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// `from-top`: Discrete: every (T/n)-th index from T-1 down, T/n cut to an integer.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct FromTop {
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for FromTop {
+        fn default() -> Self {
+            Self {
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
+
+    impl From<FromTop> for Spec {
+        fn from(value: FromTop) -> Self {
+            Self::new("from-top")
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// `ddim-uniform`: Leading with offset 1 where there is room for it.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DdimUniform {
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for DdimUniform {
+        fn default() -> Self {
+            Self {
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
+
+    impl From<DdimUniform> for Spec {
+        fn from(value: DdimUniform) -> Self {
+            Self::new("ddim-uniform")
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// `lcm`: N of the indices that a distilled model has seen.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Lcm {
+        /// Steps of the distilled model; 0 is 50, or n if more. From 0 to 1e+06.
+        pub original: f64,
+        /// Share of those steps that is used. From 1e-06 to 1.
+        pub strength: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for Lcm {
+        fn default() -> Self {
+            Self {
+                original: 0.0,
+                strength: 1.0,
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
+
+    impl From<Lcm> for Spec {
+        fn from(value: Lcm) -> Self {
+            Self::new("lcm")
+                .number("original", value.original)
+                .number("strength", value.strength)
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// To whole indices.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Round {
+        /// `no`
+        No,
+        /// `yes`
+        Yes,
+    }
+
+    impl Round {
+        fn word(self) -> &'static str {
+            match self {
+                Self::No => "no",
+                Self::Yes => "yes",
+            }
+        }
+    }
+
+    /// `beta`: Places in the table as quantiles of a Beta distribution.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Beta {
+        /// First exponent. From 0.01 to 1000.
+        pub alpha: f64,
+        /// Second exponent. From 0.01 to 1000.
+        pub beta: f64,
+        /// To whole indices.
+        pub round: Round,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for Beta {
+        fn default() -> Self {
+            Self {
+                alpha: 0.6,
+                beta: 0.6,
+                round: Round::No,
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
+
+    impl From<Beta> for Spec {
+        fn from(value: Beta) -> Self {
+            Self::new("beta")
+                .number("alpha", value.alpha)
+                .number("beta", value.beta)
+                .word("round", value.round.word())
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// `comfy.beta`: Beta with round=yes.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ComfyBeta {
+        /// First exponent. From 0.01 to 1000.
+        pub alpha: f64,
+        /// Second exponent. From 0.01 to 1000.
+        pub beta: f64,
+        /// To whole indices.
+        pub round: Round,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for ComfyBeta {
+        fn default() -> Self {
+            Self {
+                alpha: 0.6,
+                beta: 0.6,
+                round: Round::Yes,
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
+
+    impl From<ComfyBeta> for Spec {
+        fn from(value: ComfyBeta) -> Self {
+            Self::new("comfy.beta")
+                .number("alpha", value.alpha)
+                .number("beta", value.beta)
+                .word("round", value.round.word())
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// `smoothstep`: Places in the table along 3u^2 - 2u^3.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Smoothstep {
+        /// To whole indices.
+        pub round: Round,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for Smoothstep {
+        fn default() -> Self {
+            Self {
+                round: Round::No,
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
+
+    impl From<Smoothstep> for Spec {
+        fn from(value: Smoothstep) -> Self {
+            Self::new("smoothstep")
+                .word("round", value.round.word())
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// `sdcpp.smoothstep`: Smoothstep with round=yes.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct SdcppSmoothstep {
+        /// To whole indices.
+        pub round: Round,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for SdcppSmoothstep {
+        fn default() -> Self {
+            Self {
+                round: Round::Yes,
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
+
+    impl From<SdcppSmoothstep> for Spec {
+        fn from(value: SdcppSmoothstep) -> Self {
+            Self::new("sdcpp.smoothstep")
+                .word("round", value.round.word())
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// Of the table, or of leading or trailing indices.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Ends {
+        /// `table`
+        Table,
+        /// `leading`
+        Leading,
+        /// `trailing`
+        Trailing,
+    }
+
+    impl Ends {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Table => "table",
+                Self::Leading => "leading",
+                Self::Trailing => "trailing",
+            }
+        }
+    }
+
+    /// `k.karras`: Karras between the levels of a table, on a flow in sigma.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct KKarras {
+        /// Last noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.
+        pub sigma_min: f64,
+        /// First noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.
+        pub sigma_max: f64,
+        /// Of the table, or of leading or trailing indices.
+        pub ends: Ends,
+        /// Of leading indices. From 0 to 1e+06.
+        pub offset: f64,
+        /// Exponent: the larger, the more steps at low noise. From 0.001 to 1000.
+        pub rho: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for KKarras {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.0,
+                sigma_max: 0.0,
+                ends: Ends::Table,
+                offset: 0.0,
+                rho: 7.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<KKarras> for Spec {
+        fn from(value: KKarras) -> Self {
+            Self::new("k.karras")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .word("ends", value.ends.word())
+                .number("offset", value.offset)
+                .number("rho", value.rho)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `k.exponential`: Exponential between the levels of a table, on a flow in sigma.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct KExponential {
+        /// Last noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.
+        pub sigma_min: f64,
+        /// First noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.
+        pub sigma_max: f64,
+        /// Of the table, or of leading or trailing indices.
+        pub ends: Ends,
+        /// Of leading indices. From 0 to 1e+06.
+        pub offset: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for KExponential {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.0,
+                sigma_max: 0.0,
+                ends: Ends::Table,
+                offset: 0.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<KExponential> for Spec {
+        fn from(value: KExponential) -> Self {
+            Self::new("k.exponential")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .word("ends", value.ends.word())
+                .number("offset", value.offset)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `polyexponential`: Log(noise level) along a power of the place.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Polyexponential {
+        /// Last noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.
+        pub sigma_min: f64,
+        /// First noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.
+        pub sigma_max: f64,
+        /// Exponent: the larger, the more steps at low noise. From 0.001 to 1000.
+        pub rho: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for Polyexponential {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.0,
+                sigma_max: 0.0,
+                rho: 1.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<Polyexponential> for Spec {
+        fn from(value: Polyexponential) -> Self {
+            Self::new("polyexponential")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .number("rho", value.rho)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `beta-sigma`: Noise levels as quantiles of a Beta distribution.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct BetaSigma {
+        /// Last noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.
+        pub sigma_min: f64,
+        /// First noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.
+        pub sigma_max: f64,
+        /// Of the table, or of leading or trailing indices.
+        pub ends: Ends,
+        /// Of leading indices. From 0 to 1e+06.
+        pub offset: f64,
+        /// First exponent. From 0.01 to 1000.
+        pub alpha: f64,
+        /// Second exponent. From 0.01 to 1000.
+        pub beta: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for BetaSigma {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.0,
+                sigma_max: 0.0,
+                ends: Ends::Table,
+                offset: 0.0,
+                alpha: 0.6,
+                beta: 0.6,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<BetaSigma> for Spec {
+        fn from(value: BetaSigma) -> Self {
+            Self::new("beta-sigma")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .word("ends", value.ends.word())
+                .number("offset", value.offset)
+                .number("alpha", value.alpha)
+                .number("beta", value.beta)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `kl-optimal`: Even in the arc tangent of the noise level.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct KlOptimal {
+        /// Last noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.
+        pub sigma_min: f64,
+        /// First noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.
+        pub sigma_max: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for KlOptimal {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.0,
+                sigma_max: 0.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<KlOptimal> for Spec {
+        fn from(value: KlOptimal) -> Self {
+            Self::new("kl-optimal")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `laplace`: Log(noise level) as quantiles of a Laplace distribution.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Laplace {
+        /// Last noise level, sigma/alpha; 0 is the schedule's. From 0 to 1e+12.
+        pub sigma_min: f64,
+        /// First noise level, sigma/alpha; 0 is the schedule's. From 0 to 1e+12.
+        pub sigma_max: f64,
+        /// Of log(sigma). From -100 to 100.
+        pub mu: f64,
+        /// Of log(sigma). From 1e-06 to 100.
+        pub scale: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for Laplace {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.0,
+                sigma_max: 0.0,
+                mu: 0.0,
+                scale: 0.5,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<Laplace> for Spec {
+        fn from(value: Laplace) -> Self {
+            Self::new("laplace")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .number("mu", value.mu)
+                .number("scale", value.scale)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `linear-quadratic`: Half of the steps linear at high noise, half along a parabola.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct LinearQuadratic {
+        /// Last noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.
+        pub sigma_min: f64,
+        /// First noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.
+        pub sigma_max: f64,
+        /// Share of the noise that the first half of the steps removes. From 1e-06 to 0.5.
+        pub threshold: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for LinearQuadratic {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.0,
+                sigma_max: 0.0,
+                threshold: 0.025,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<LinearQuadratic> for Spec {
+        fn from(value: LinearQuadratic) -> Self {
+            Self::new("linear-quadratic")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .number("threshold", value.threshold)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `bong-tangent`: Two arcs of a tangent that meet in the middle.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct BongTangent {
+        /// Last noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.
+        pub sigma_min: f64,
+        /// First noise level, on a flow of sigma; 0 is the ends'. From 0 to 1e+12.
+        pub sigma_max: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for BongTangent {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.0,
+                sigma_max: 0.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<BongTangent> for Spec {
+        fn from(value: BongTangent) -> Self {
+            Self::new("bong-tangent")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// Whose table.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum AysModel {
+        /// `sd15`
+        Sd15,
+        /// `sdxl`
+        Sdxl,
+        /// `svd`
+        Svd,
+    }
+
+    impl AysModel {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Sd15 => "sd15",
+                Self::Sdxl => "sdxl",
+                Self::Svd => "svd",
+            }
+        }
+    }
+
+    /// `ays`: A model's optimised levels for ten steps, or between them.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Ays {
+        /// Whose table.
+        pub model: AysModel,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for Ays {
+        fn default() -> Self {
+            Self {
+                model: AysModel::Sd15,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<Ays> for Spec {
+        fn from(value: Ays) -> Self {
+            Self::new("ays")
+                .word("model", value.model.word())
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `gits`: Stable Diffusion's levels by the geometry of its trajectories.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Gits {
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for Gits {
+        fn default() -> Self {
+            Self { tail: Tail::Clean }
+        }
+    }
+
+    impl From<Gits> for Spec {
+        fn from(value: Gits) -> Self {
+            Self::new("gits").word("tail", value.tail.word())
+        }
+    }
+
+    /// `time-quadratic`: Even in the root of the way from data.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct TimeQuadratic {
+        /// Of which even times have the root. From 0.001 to 1000.
+        pub power: f64,
+        /// Fraction of the way from data of the last time but one; 0: as even as the rest. From 0 to 0.999999.
+        pub last: f64,
+    }
+
+    impl Default for TimeQuadratic {
+        fn default() -> Self {
+            Self {
+                power: 2.0,
+                last: 0.0,
+            }
+        }
+    }
+
+    impl From<TimeQuadratic> for Spec {
+        fn from(value: TimeQuadratic) -> Self {
+            Self::new("time-quadratic")
+                .number("power", value.power)
+                .number("last", value.last)
+        }
+    }
+
+    /// `k.vp`: Even in t down to 0.001 of the way, then data.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct KVp {
+        /// Of which even times have the root. From 0.001 to 1000.
+        pub power: f64,
+        /// Fraction of the way from data of the last time but one; 0: as even as the rest. From 0 to 0.999999.
+        pub last: f64,
+    }
+
+    impl Default for KVp {
+        fn default() -> Self {
+            Self {
+                power: 1.0,
+                last: 0.001,
+            }
+        }
+    }
+
+    impl From<KVp> for Spec {
+        fn from(value: KVp) -> Self {
+            Self::new("k.vp")
+                .number("power", value.power)
+                .number("last", value.last)
+        }
+    }
+
+    /// `score-sde`: Even in t down to 1e-5 of the way, then data.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ScoreSde {
+        /// Of which even times have the root. From 0.001 to 1000.
+        pub power: f64,
+        /// Fraction of the way from data of the last time but one; 0: as even as the rest. From 0 to 0.999999.
+        pub last: f64,
+    }
+
+    impl Default for ScoreSde {
+        fn default() -> Self {
+            Self {
+                power: 1.0,
+                last: 1e-05,
+            }
+        }
+    }
+
+    impl From<ScoreSde> for Spec {
+        fn from(value: ScoreSde) -> Self {
+            Self::new("score-sde")
+                .number("power", value.power)
+                .number("last", value.last)
+        }
+    }
+
+    /// `sine-squared`: Even in the arc sine of the root of sin(pi/2 t).
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct SineSquared;
+
+    impl From<SineSquared> for Spec {
+        fn from(_: SineSquared) -> Self {
+            Self::new("sine-squared")
+        }
+    }
+
+    /// Mu is linear in tokens, or FLUX.2's.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Fit {
+        /// `linear`
+        Linear,
+        /// `flux2`
+        Flux2,
+    }
+
+    impl Fit {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Linear => "linear",
+                Self::Flux2 => "flux2",
+            }
+        }
+    }
+
+    /// Whether the last level is one of the n.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Closed {
+        /// `no`
+        No,
+        /// `yes`
+        Yes,
+    }
+
+    impl Closed {
+        fn word(self) -> &'static str {
+            match self {
+                Self::No => "no",
+                Self::Yes => "yes",
+            }
+        }
+    }
+
+    /// Whether the last level is shifted twice, as peers do.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Twice {
+        /// `no`
+        No,
+        /// `yes`
+        Yes,
+    }
+
+    impl Twice {
+        fn word(self) -> &'static str {
+            match self {
+                Self::No => "no",
+                Self::Yes => "yes",
+            }
+        }
+    }
+
+    /// `flow`: Even in s = sigma/(alpha+sigma), then shifted.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Flow {
+        /// K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.
+        pub tokens: f64,
+        /// Mu at base_tokens. From -50 to 50.
+        pub base_mu: f64,
+        /// Mu at max_tokens. From -50 to 50.
+        pub max_mu: f64,
+        /// A length. From 0 to 1e+09.
+        pub base_tokens: f64,
+        /// A greater length. From 1 to 1e+09.
+        pub max_tokens: f64,
+        /// Mu is linear in tokens, or FLUX.2's.
+        pub fit: Fit,
+        /// The last level, to which the others are stretched; 0: none. From 0 to 0.99.
+        pub terminal: f64,
+        /// First level before the shift. From 1e-06 to 1.
+        pub first: f64,
+        /// Last level before the shift. From 0 to 0.999999.
+        pub last: f64,
+        /// Whether the last level is one of the n.
+        pub closed: Closed,
+        /// Whether the last level is shifted twice, as peers do.
+        pub twice: Twice,
+        /// Levels above are this one. From 1e-06 to 1.
+        pub most: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for Flow {
+        fn default() -> Self {
+            Self {
+                shift: 0.0,
+                mu: 0.0,
+                power: 1.0,
+                tokens: 0.0,
+                base_mu: 0.5,
+                max_mu: 1.15,
+                base_tokens: 256.0,
+                max_tokens: 4096.0,
+                fit: Fit::Linear,
+                terminal: 0.0,
+                first: 1.0,
+                last: 0.0,
+                closed: Closed::No,
+                twice: Twice::No,
+                most: 1.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<Flow> for Spec {
+        fn from(value: Flow) -> Self {
+            Self::new("flow")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("tokens", value.tokens)
+                .number("base_mu", value.base_mu)
+                .number("max_mu", value.max_mu)
+                .number("base_tokens", value.base_tokens)
+                .number("max_tokens", value.max_tokens)
+                .word("fit", value.fit.word())
+                .number("terminal", value.terminal)
+                .number("first", value.first)
+                .number("last", value.last)
+                .word("closed", value.closed.word())
+                .word("twice", value.twice.word())
+                .number("most", value.most)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `sd3`: Flow with shift 3.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Sd3 {
+        /// K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.
+        pub tokens: f64,
+        /// Mu at base_tokens. From -50 to 50.
+        pub base_mu: f64,
+        /// Mu at max_tokens. From -50 to 50.
+        pub max_mu: f64,
+        /// A length. From 0 to 1e+09.
+        pub base_tokens: f64,
+        /// A greater length. From 1 to 1e+09.
+        pub max_tokens: f64,
+        /// Mu is linear in tokens, or FLUX.2's.
+        pub fit: Fit,
+        /// The last level, to which the others are stretched; 0: none. From 0 to 0.99.
+        pub terminal: f64,
+        /// First level before the shift. From 1e-06 to 1.
+        pub first: f64,
+        /// Last level before the shift. From 0 to 0.999999.
+        pub last: f64,
+        /// Whether the last level is one of the n.
+        pub closed: Closed,
+        /// Whether the last level is shifted twice, as peers do.
+        pub twice: Twice,
+        /// Levels above are this one. From 1e-06 to 1.
+        pub most: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for Sd3 {
+        fn default() -> Self {
+            Self {
+                shift: 3.0,
+                mu: 0.0,
+                power: 1.0,
+                tokens: 0.0,
+                base_mu: 0.5,
+                max_mu: 1.15,
+                base_tokens: 256.0,
+                max_tokens: 4096.0,
+                fit: Fit::Linear,
+                terminal: 0.0,
+                first: 1.0,
+                last: 0.0,
+                closed: Closed::No,
+                twice: Twice::No,
+                most: 1.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<Sd3> for Spec {
+        fn from(value: Sd3) -> Self {
+            Self::new("sd3")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("tokens", value.tokens)
+                .number("base_mu", value.base_mu)
+                .number("max_mu", value.max_mu)
+                .number("base_tokens", value.base_tokens)
+                .number("max_tokens", value.max_tokens)
+                .word("fit", value.fit.word())
+                .number("terminal", value.terminal)
+                .number("first", value.first)
+                .number("last", value.last)
+                .word("closed", value.closed.word())
+                .word("twice", value.twice.word())
+                .number("most", value.most)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `flux`: Flow with the mu of 4096 tokens, or of others.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Flux {
+        /// K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.
+        pub tokens: f64,
+        /// Mu at base_tokens. From -50 to 50.
+        pub base_mu: f64,
+        /// Mu at max_tokens. From -50 to 50.
+        pub max_mu: f64,
+        /// A length. From 0 to 1e+09.
+        pub base_tokens: f64,
+        /// A greater length. From 1 to 1e+09.
+        pub max_tokens: f64,
+        /// Mu is linear in tokens, or FLUX.2's.
+        pub fit: Fit,
+        /// The last level, to which the others are stretched; 0: none. From 0 to 0.99.
+        pub terminal: f64,
+        /// First level before the shift. From 1e-06 to 1.
+        pub first: f64,
+        /// Last level before the shift. From 0 to 0.999999.
+        pub last: f64,
+        /// Whether the last level is one of the n.
+        pub closed: Closed,
+        /// Whether the last level is shifted twice, as peers do.
+        pub twice: Twice,
+        /// Levels above are this one. From 1e-06 to 1.
+        pub most: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for Flux {
+        fn default() -> Self {
+            Self {
+                shift: 0.0,
+                mu: 0.0,
+                power: 1.0,
+                tokens: 4096.0,
+                base_mu: 0.5,
+                max_mu: 1.15,
+                base_tokens: 256.0,
+                max_tokens: 4096.0,
+                fit: Fit::Linear,
+                terminal: 0.0,
+                first: 1.0,
+                last: 0.0,
+                closed: Closed::No,
+                twice: Twice::No,
+                most: 1.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<Flux> for Spec {
+        fn from(value: Flux) -> Self {
+            Self::new("flux")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("tokens", value.tokens)
+                .number("base_mu", value.base_mu)
+                .number("max_mu", value.max_mu)
+                .number("base_tokens", value.base_tokens)
+                .number("max_tokens", value.max_tokens)
+                .word("fit", value.fit.word())
+                .number("terminal", value.terminal)
+                .number("first", value.first)
+                .number("last", value.last)
+                .word("closed", value.closed.word())
+                .word("twice", value.twice.word())
+                .number("most", value.most)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `flux2`: Flow with FLUX.2's mu of tokens and steps.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Flux2 {
+        /// K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.
+        pub tokens: f64,
+        /// Mu at base_tokens. From -50 to 50.
+        pub base_mu: f64,
+        /// Mu at max_tokens. From -50 to 50.
+        pub max_mu: f64,
+        /// A length. From 0 to 1e+09.
+        pub base_tokens: f64,
+        /// A greater length. From 1 to 1e+09.
+        pub max_tokens: f64,
+        /// Mu is linear in tokens, or FLUX.2's.
+        pub fit: Fit,
+        /// The last level, to which the others are stretched; 0: none. From 0 to 0.99.
+        pub terminal: f64,
+        /// First level before the shift. From 1e-06 to 1.
+        pub first: f64,
+        /// Last level before the shift. From 0 to 0.999999.
+        pub last: f64,
+        /// Whether the last level is one of the n.
+        pub closed: Closed,
+        /// Whether the last level is shifted twice, as peers do.
+        pub twice: Twice,
+        /// Levels above are this one. From 1e-06 to 1.
+        pub most: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for Flux2 {
+        fn default() -> Self {
+            Self {
+                shift: 0.0,
+                mu: 0.0,
+                power: 1.0,
+                tokens: 4096.0,
+                base_mu: 0.5,
+                max_mu: 1.15,
+                base_tokens: 256.0,
+                max_tokens: 4096.0,
+                fit: Fit::Flux2,
+                terminal: 0.0,
+                first: 1.0,
+                last: 0.0,
+                closed: Closed::No,
+                twice: Twice::No,
+                most: 1.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<Flux2> for Spec {
+        fn from(value: Flux2) -> Self {
+            Self::new("flux2")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("tokens", value.tokens)
+                .number("base_mu", value.base_mu)
+                .number("max_mu", value.max_mu)
+                .number("base_tokens", value.base_tokens)
+                .number("max_tokens", value.max_tokens)
+                .word("fit", value.fit.word())
+                .number("terminal", value.terminal)
+                .number("first", value.first)
+                .number("last", value.last)
+                .word("closed", value.closed.word())
+                .word("twice", value.twice.word())
+                .number("most", value.most)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `ltx2`: Flow with LTX-2's mu of tokens, stretched to 0.1.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Ltx2 {
+        /// K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.
+        pub tokens: f64,
+        /// Mu at base_tokens. From -50 to 50.
+        pub base_mu: f64,
+        /// Mu at max_tokens. From -50 to 50.
+        pub max_mu: f64,
+        /// A length. From 0 to 1e+09.
+        pub base_tokens: f64,
+        /// A greater length. From 1 to 1e+09.
+        pub max_tokens: f64,
+        /// Mu is linear in tokens, or FLUX.2's.
+        pub fit: Fit,
+        /// The last level, to which the others are stretched; 0: none. From 0 to 0.99.
+        pub terminal: f64,
+        /// First level before the shift. From 1e-06 to 1.
+        pub first: f64,
+        /// Last level before the shift. From 0 to 0.999999.
+        pub last: f64,
+        /// Whether the last level is one of the n.
+        pub closed: Closed,
+        /// Whether the last level is shifted twice, as peers do.
+        pub twice: Twice,
+        /// Levels above are this one. From 1e-06 to 1.
+        pub most: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for Ltx2 {
+        fn default() -> Self {
+            Self {
+                shift: 0.0,
+                mu: 0.0,
+                power: 1.0,
+                tokens: 4096.0,
+                base_mu: 0.95,
+                max_mu: 2.05,
+                base_tokens: 1024.0,
+                max_tokens: 4096.0,
+                fit: Fit::Linear,
+                terminal: 0.1,
+                first: 1.0,
+                last: 0.0,
+                closed: Closed::No,
+                twice: Twice::No,
+                most: 1.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<Ltx2> for Spec {
+        fn from(value: Ltx2) -> Self {
+            Self::new("ltx2")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("tokens", value.tokens)
+                .number("base_mu", value.base_mu)
+                .number("max_mu", value.max_mu)
+                .number("base_tokens", value.base_tokens)
+                .number("max_tokens", value.max_tokens)
+                .word("fit", value.fit.word())
+                .number("terminal", value.terminal)
+                .number("first", value.first)
+                .number("last", value.last)
+                .word("closed", value.closed.word())
+                .word("twice", value.twice.word())
+                .number("most", value.most)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `diffusers.flow-match`: Flow down to 0.001, which is shifted twice.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersFlowMatch {
+        /// K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.
+        pub tokens: f64,
+        /// Mu at base_tokens. From -50 to 50.
+        pub base_mu: f64,
+        /// Mu at max_tokens. From -50 to 50.
+        pub max_mu: f64,
+        /// A length. From 0 to 1e+09.
+        pub base_tokens: f64,
+        /// A greater length. From 1 to 1e+09.
+        pub max_tokens: f64,
+        /// Mu is linear in tokens, or FLUX.2's.
+        pub fit: Fit,
+        /// The last level, to which the others are stretched; 0: none. From 0 to 0.99.
+        pub terminal: f64,
+        /// First level before the shift. From 1e-06 to 1.
+        pub first: f64,
+        /// Last level before the shift. From 0 to 0.999999.
+        pub last: f64,
+        /// Whether the last level is one of the n.
+        pub closed: Closed,
+        /// Whether the last level is shifted twice, as peers do.
+        pub twice: Twice,
+        /// Levels above are this one. From 1e-06 to 1.
+        pub most: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for DiffusersFlowMatch {
+        fn default() -> Self {
+            Self {
+                shift: 0.0,
+                mu: 0.0,
+                power: 1.0,
+                tokens: 0.0,
+                base_mu: 0.5,
+                max_mu: 1.15,
+                base_tokens: 256.0,
+                max_tokens: 4096.0,
+                fit: Fit::Linear,
+                terminal: 0.0,
+                first: 1.0,
+                last: 0.001,
+                closed: Closed::Yes,
+                twice: Twice::Yes,
+                most: 1.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<DiffusersFlowMatch> for Spec {
+        fn from(value: DiffusersFlowMatch) -> Self {
+            Self::new("diffusers.flow-match")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("tokens", value.tokens)
+                .number("base_mu", value.base_mu)
+                .number("max_mu", value.max_mu)
+                .number("base_tokens", value.base_tokens)
+                .number("max_tokens", value.max_tokens)
+                .word("fit", value.fit.word())
+                .number("terminal", value.terminal)
+                .number("first", value.first)
+                .number("last", value.last)
+                .word("closed", value.closed.word())
+                .word("twice", value.twice.word())
+                .number("most", value.most)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `comfy.flow-sgm`: Comfy.flow-normal without its last level.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ComfyFlowSgm {
+        /// K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.
+        pub tokens: f64,
+        /// Mu at base_tokens. From -50 to 50.
+        pub base_mu: f64,
+        /// Mu at max_tokens. From -50 to 50.
+        pub max_mu: f64,
+        /// A length. From 0 to 1e+09.
+        pub base_tokens: f64,
+        /// A greater length. From 1 to 1e+09.
+        pub max_tokens: f64,
+        /// Mu is linear in tokens, or FLUX.2's.
+        pub fit: Fit,
+        /// The last level, to which the others are stretched; 0: none. From 0 to 0.99.
+        pub terminal: f64,
+        /// First level before the shift. From 1e-06 to 1.
+        pub first: f64,
+        /// Last level before the shift. From 0 to 0.999999.
+        pub last: f64,
+        /// Whether the last level is one of the n.
+        pub closed: Closed,
+        /// Whether the last level is shifted twice, as peers do.
+        pub twice: Twice,
+        /// Levels above are this one. From 1e-06 to 1.
+        pub most: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for ComfyFlowSgm {
+        fn default() -> Self {
+            Self {
+                shift: 0.0,
+                mu: 0.0,
+                power: 1.0,
+                tokens: 0.0,
+                base_mu: 0.5,
+                max_mu: 1.15,
+                base_tokens: 256.0,
+                max_tokens: 4096.0,
+                fit: Fit::Linear,
+                terminal: 0.0,
+                first: 1.0,
+                last: 0.001,
+                closed: Closed::No,
+                twice: Twice::Yes,
+                most: 1.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<ComfyFlowSgm> for Spec {
+        fn from(value: ComfyFlowSgm) -> Self {
+            Self::new("comfy.flow-sgm")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("tokens", value.tokens)
+                .number("base_mu", value.base_mu)
+                .number("max_mu", value.max_mu)
+                .number("base_tokens", value.base_tokens)
+                .number("max_tokens", value.max_tokens)
+                .word("fit", value.fit.word())
+                .number("terminal", value.terminal)
+                .number("first", value.first)
+                .number("last", value.last)
+                .word("closed", value.closed.word())
+                .word("twice", value.twice.word())
+                .number("most", value.most)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `diffusers.flow-multistep`: Flow from 0.999 down.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersFlowMultistep {
+        /// K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.
+        pub tokens: f64,
+        /// Mu at base_tokens. From -50 to 50.
+        pub base_mu: f64,
+        /// Mu at max_tokens. From -50 to 50.
+        pub max_mu: f64,
+        /// A length. From 0 to 1e+09.
+        pub base_tokens: f64,
+        /// A greater length. From 1 to 1e+09.
+        pub max_tokens: f64,
+        /// Mu is linear in tokens, or FLUX.2's.
+        pub fit: Fit,
+        /// The last level, to which the others are stretched; 0: none. From 0 to 0.99.
+        pub terminal: f64,
+        /// First level before the shift. From 1e-06 to 1.
+        pub first: f64,
+        /// Last level before the shift. From 0 to 0.999999.
+        pub last: f64,
+        /// Whether the last level is one of the n.
+        pub closed: Closed,
+        /// Whether the last level is shifted twice, as peers do.
+        pub twice: Twice,
+        /// Levels above are this one. From 1e-06 to 1.
+        pub most: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for DiffusersFlowMultistep {
+        fn default() -> Self {
+            Self {
+                shift: 0.0,
+                mu: 0.0,
+                power: 1.0,
+                tokens: 0.0,
+                base_mu: 0.5,
+                max_mu: 1.15,
+                base_tokens: 256.0,
+                max_tokens: 4096.0,
+                fit: Fit::Linear,
+                terminal: 0.0,
+                first: 0.999,
+                last: 0.0,
+                closed: Closed::No,
+                twice: Twice::No,
+                most: 1.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<DiffusersFlowMultistep> for Spec {
+        fn from(value: DiffusersFlowMultistep) -> Self {
+            Self::new("diffusers.flow-multistep")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("tokens", value.tokens)
+                .number("base_mu", value.base_mu)
+                .number("max_mu", value.max_mu)
+                .number("base_tokens", value.base_tokens)
+                .number("max_tokens", value.max_tokens)
+                .word("fit", value.fit.word())
+                .number("terminal", value.terminal)
+                .number("first", value.first)
+                .number("last", value.last)
+                .word("closed", value.closed.word())
+                .word("twice", value.twice.word())
+                .number("most", value.most)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `diffusers.flow-unipc`: Flow down to 0.001, and no level above 0.999999.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersFlowUnipc {
+        /// K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Length of the sequence, from which more mu; 0: none. From 0 to 1e+09.
+        pub tokens: f64,
+        /// Mu at base_tokens. From -50 to 50.
+        pub base_mu: f64,
+        /// Mu at max_tokens. From -50 to 50.
+        pub max_mu: f64,
+        /// A length. From 0 to 1e+09.
+        pub base_tokens: f64,
+        /// A greater length. From 1 to 1e+09.
+        pub max_tokens: f64,
+        /// Mu is linear in tokens, or FLUX.2's.
+        pub fit: Fit,
+        /// The last level, to which the others are stretched; 0: none. From 0 to 0.99.
+        pub terminal: f64,
+        /// First level before the shift. From 1e-06 to 1.
+        pub first: f64,
+        /// Last level before the shift. From 0 to 0.999999.
+        pub last: f64,
+        /// Whether the last level is one of the n.
+        pub closed: Closed,
+        /// Whether the last level is shifted twice, as peers do.
+        pub twice: Twice,
+        /// Levels above are this one. From 1e-06 to 1.
+        pub most: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for DiffusersFlowUnipc {
+        fn default() -> Self {
+            Self {
+                shift: 0.0,
+                mu: 0.0,
+                power: 1.0,
+                tokens: 0.0,
+                base_mu: 0.5,
+                max_mu: 1.15,
+                base_tokens: 256.0,
+                max_tokens: 4096.0,
+                fit: Fit::Linear,
+                terminal: 0.0,
+                first: 1.0,
+                last: 0.001,
+                closed: Closed::No,
+                twice: Twice::No,
+                most: 0.999999,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<DiffusersFlowUnipc> for Spec {
+        fn from(value: DiffusersFlowUnipc) -> Self {
+            Self::new("diffusers.flow-unipc")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("tokens", value.tokens)
+                .number("base_mu", value.base_mu)
+                .number("max_mu", value.max_mu)
+                .number("base_tokens", value.base_tokens)
+                .number("max_tokens", value.max_tokens)
+                .word("fit", value.fit.word())
+                .number("terminal", value.terminal)
+                .number("first", value.first)
+                .number("last", value.last)
+                .word("closed", value.closed.word())
+                .word("twice", value.twice.word())
+                .number("most", value.most)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `logit-normal`: S as quantiles of a logit-normal distribution.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct LogitNormal {
+        /// Of the normal. From -1000 to 1000.
+        pub mean: f64,
+        /// Of the normal. From 1e-06 to 1000.
+        pub std: f64,
+        /// 2 log(alpha/sigma) at most noise. From -700 to 700.
+        pub logsnr_min: f64,
+        /// 2 log(alpha/sigma) at least noise. From -700 to 700.
+        pub logsnr_max: f64,
+        /// Length of the sequence: mean grows by log(tokens/1024)/2; 0: not. From 0 to 1e+09.
+        pub tokens: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for LogitNormal {
+        fn default() -> Self {
+            Self {
+                mean: 0.0,
+                std: 1.75,
+                logsnr_min: -18.0,
+                logsnr_max: 15.0,
+                tokens: 0.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<LogitNormal> for Spec {
+        fn from(value: LogitNormal) -> Self {
+            Self::new("logit-normal")
+                .number("mean", value.mean)
+                .number("std", value.std)
+                .number("logsnr_min", value.logsnr_min)
+                .number("logsnr_max", value.logsnr_max)
+                .number("tokens", value.tokens)
+                .word("tail", value.tail.word())
         }
     }
 
@@ -1452,8 +4451,44 @@ pub mod grids {
             Karras::default().into(),
             Exponential::default().into(),
             Leading::default().into(),
-            Trailing.into(),
-            Linspace.into(),
+            Trailing::default().into(),
+            Linspace::default().into(),
+            MultistepLeading::default().into(),
+            MultistepLinspace::default().into(),
+            Normal::default().into(),
+            SgmUniform::default().into(),
+            Simple::default().into(),
+            FromTop::default().into(),
+            DdimUniform::default().into(),
+            Lcm::default().into(),
+            Beta::default().into(),
+            ComfyBeta::default().into(),
+            Smoothstep::default().into(),
+            SdcppSmoothstep::default().into(),
+            KKarras::default().into(),
+            KExponential::default().into(),
+            Polyexponential::default().into(),
+            BetaSigma::default().into(),
+            KlOptimal::default().into(),
+            Laplace::default().into(),
+            LinearQuadratic::default().into(),
+            BongTangent::default().into(),
+            Ays::default().into(),
+            Gits::default().into(),
+            TimeQuadratic::default().into(),
+            KVp::default().into(),
+            ScoreSde::default().into(),
+            SineSquared.into(),
+            Flow::default().into(),
+            Sd3::default().into(),
+            Flux::default().into(),
+            Flux2::default().into(),
+            Ltx2::default().into(),
+            DiffusersFlowMatch::default().into(),
+            ComfyFlowSgm::default().into(),
+            DiffusersFlowMultistep::default().into(),
+            DiffusersFlowUnipc::default().into(),
+            LogitNormal::default().into(),
         ]
     }
 }
@@ -1664,14 +4699,14 @@ pub mod samplers {
 
     /// Weight of the slope: at the step's midpoint, or its exact integral.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Dpmpp2mSolver {
+    pub enum Solver {
         /// `midpoint`
         Midpoint,
         /// `heun`
         Heun,
     }
 
-    impl Dpmpp2mSolver {
+    impl Solver {
         fn word(self) -> &'static str {
             match self {
                 Self::Midpoint => "midpoint",
@@ -1680,20 +4715,41 @@ pub mod samplers {
         }
     }
 
-    /// Whether the last step is first-order wherever it ends.
+    /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Dpmpp2mLowerOrderFinal {
+    pub enum LowerOrderFinal {
         /// `no`
         No,
         /// `yes`
         Yes,
+        /// `last`
+        Last,
     }
 
-    impl Dpmpp2mLowerOrderFinal {
+    impl LowerOrderFinal {
         fn word(self) -> &'static str {
             match self {
                 Self::No => "no",
                 Self::Yes => "yes",
+                Self::Last => "last",
+            }
+        }
+    }
+
+    /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Dpmpp2mSpace {
+        /// `sigma`
+        Sigma,
+        /// `flow`
+        Flow,
+    }
+
+    impl Dpmpp2mSpace {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Sigma => "sigma",
+                Self::Flow => "flow",
             }
         }
     }
@@ -1702,11 +4758,13 @@ pub mod samplers {
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Dpmpp2m {
         /// Weight of the slope: at the step's midpoint, or its exact integral.
-        pub solver: Dpmpp2mSolver,
-        /// Whether the last step is first-order wherever it ends.
-        pub lower_order_final: Dpmpp2mLowerOrderFinal,
+        pub solver: Solver,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
         /// 1 takes no slope at all. From 1 to 2.
         pub order: f64,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
@@ -1716,9 +4774,10 @@ pub mod samplers {
     impl Default for Dpmpp2m {
         fn default() -> Self {
             Self {
-                solver: Dpmpp2mSolver::Midpoint,
-                lower_order_final: Dpmpp2mLowerOrderFinal::No,
+                solver: Solver::Midpoint,
+                lower_order_final: LowerOrderFinal::No,
                 order: 2.0,
+                space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
                 unit_input: UnitInput::No,
             }
@@ -1731,6 +4790,7 @@ pub mod samplers {
                 .word("solver", value.solver.word())
                 .word("lower_order_final", value.lower_order_final.word())
                 .number("order", value.order)
+                .word("space", value.space.word())
                 .number("guidance", value.guidance)
                 .word("unit_input", value.unit_input.word())
         }
@@ -2089,7 +5149,7 @@ pub mod samplers {
     /// `zab`: Adams-Bashforth for the noise in sigma/alpha.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Zab {
-        /// How many predictions the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
@@ -2119,7 +5179,7 @@ pub mod samplers {
     /// `vab`: Adams-Bashforth for noise minus data in sigma/(alpha+sigma).
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Vab {
-        /// How many predictions the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
@@ -2149,7 +5209,7 @@ pub mod samplers {
     /// `zeab`: Exponential Adams-Bashforth for the noise in log-SNR.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Zeab {
-        /// How many predictions the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
@@ -2179,7 +5239,7 @@ pub mod samplers {
     /// `xeab`: Exponential Adams-Bashforth for the data in log-SNR.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Xeab {
-        /// How many predictions the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
@@ -2227,7 +5287,7 @@ pub mod samplers {
     /// `reab`: Exponential Adams-Bashforth for the angular prediction in log-SNR.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Reab {
-        /// How many predictions the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// Of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one.
         pub scale: Scale,
@@ -2258,6 +5318,1708 @@ pub mod samplers {
         }
     }
 
+    /// The posterior's, or linear in sigma/(alpha+sigma) as for flows.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Noise {
+        /// `variance`
+        Variance,
+        /// `flow`
+        Flow,
+    }
+
+    impl Noise {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Variance => "variance",
+                Self::Flow => "flow",
+            }
+        }
+    }
+
+    /// `euler-ancestral`: First-order with fresh noise.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct EulerAncestral {
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// The posterior's, or linear in sigma/(alpha+sigma) as for flows.
+        pub noise: Noise,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for EulerAncestral {
+        fn default() -> Self {
+            Self {
+                eta: 1.0,
+                s_noise: 1.0,
+                noise: Noise::Variance,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<EulerAncestral> for Spec {
+        fn from(value: EulerAncestral) -> Self {
+            Self::new("euler-ancestral")
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("noise", value.noise.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// The first step: of order 1, or corrected with the value at its end.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Start {
+        /// `euler`
+        Euler,
+        /// `corrected`
+        Corrected,
+    }
+
+    impl Start {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Euler => "euler",
+                Self::Corrected => "corrected",
+            }
+        }
+    }
+
+    /// `lms`: Linear multistep, exact weights.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Lms {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 5.
+        pub order: f64,
+        /// The first step: of order 1, or corrected with the value at its end.
+        pub start: Start,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Lms {
+        fn default() -> Self {
+            Self {
+                order: 3.0,
+                start: Start::Corrected,
+                lower_order_final: LowerOrderFinal::No,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Lms> for Spec {
+        fn from(value: Lms) -> Self {
+            Self::new("lms")
+                .number("order", value.order)
+                .word("start", value.start.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `ipndm`: Adams-Bashforth, fixed weights.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Ipndm {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 4.
+        pub order: f64,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Ipndm {
+        fn default() -> Self {
+            Self {
+                order: 4.0,
+                lower_order_final: LowerOrderFinal::No,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Ipndm> for Spec {
+        fn from(value: Ipndm) -> Self {
+            Self::new("ipndm")
+                .number("order", value.order)
+                .word("lower_order_final", value.lower_order_final.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// One step of Heun, or three of the classical Runge-Kutta method.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum PndmStart {
+        /// `heun`
+        Heun,
+        /// `runge-kutta`
+        RungeKutta,
+    }
+
+    impl PndmStart {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Heun => "heun",
+                Self::RungeKutta => "runge-kutta",
+            }
+        }
+    }
+
+    /// What is averaged: the noise, or the model's output whatever it predicts.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum PndmAverage {
+        /// `noise`
+        Noise,
+        /// `output`
+        Output,
+    }
+
+    impl PndmAverage {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Noise => "noise",
+                Self::Output => "output",
+            }
+        }
+    }
+
+    /// `pndm`: Adams-Bashforth, fixed weights, after a step of Heun.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Pndm {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 4.
+        pub order: f64,
+        /// One step of Heun, or three of the classical Runge-Kutta method.
+        pub start: PndmStart,
+        /// What is averaged: the noise, or the model's output whatever it predicts.
+        pub average: PndmAverage,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Pndm {
+        fn default() -> Self {
+            Self {
+                order: 4.0,
+                start: PndmStart::Heun,
+                average: PndmAverage::Noise,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Pndm> for Spec {
+        fn from(value: Pndm) -> Self {
+            Self::new("pndm")
+                .number("order", value.order)
+                .word("start", value.start.word())
+                .word("average", value.average.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `deis`: The noise a polynomial in log-SNR, exact integrals.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Deis {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 5.
+        pub order: f64,
+        /// The first step: of order 1, or corrected with the value at its end.
+        pub start: Start,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Deis {
+        fn default() -> Self {
+            Self {
+                order: 3.0,
+                start: Start::Corrected,
+                lower_order_final: LowerOrderFinal::No,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Deis> for Spec {
+        fn from(value: Deis) -> Self {
+            Self::new("deis")
+                .number("order", value.order)
+                .word("start", value.start.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// Weight of the second derivative: its exact integral, or half of it as peers have.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Curvature {
+        /// `exact`
+        Exact,
+        /// `half`
+        Half,
+    }
+
+    impl Curvature {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Exact => "exact",
+                Self::Half => "half",
+            }
+        }
+    }
+
+    /// `dpmpp-3m`: Third-order multistep in log-SNR.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Dpmpp3m {
+        /// Weight of the second derivative: its exact integral, or half of it as peers have.
+        pub curvature: Curvature,
+        /// The first step: of order 1, or corrected with the value at its end.
+        pub start: Start,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Weight of the slope: at the step's midpoint, or its exact integral.
+        pub solver: Solver,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Dpmpp3m {
+        fn default() -> Self {
+            Self {
+                curvature: Curvature::Exact,
+                start: Start::Corrected,
+                lower_order_final: LowerOrderFinal::No,
+                space: Dpmpp2mSpace::Sigma,
+                solver: Solver::Heun,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Dpmpp3m> for Spec {
+        fn from(value: Dpmpp3m) -> Self {
+            Self::new("dpmpp-3m")
+                .word("curvature", value.curvature.word())
+                .word("start", value.start.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .word("space", value.space.word())
+                .word("solver", value.solver.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `dpmpp-2m-sde`: Dpmpp-2m with fresh noise.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Dpmpp2mSde {
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Weight of the slope: at the step's midpoint, or its exact integral.
+        pub solver: Solver,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Dpmpp2mSde {
+        fn default() -> Self {
+            Self {
+                eta: 1.0,
+                s_noise: 1.0,
+                solver: Solver::Midpoint,
+                lower_order_final: LowerOrderFinal::No,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Dpmpp2mSde> for Spec {
+        fn from(value: Dpmpp2mSde) -> Self {
+            Self::new("dpmpp-2m-sde")
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("solver", value.solver.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `dpmpp-3m-sde`: Dpmpp-3m with fresh noise.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Dpmpp3mSde {
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Weight of the second derivative: its exact integral, or half of it as peers have.
+        pub curvature: Curvature,
+        /// The first step: of order 1, or corrected with the value at its end.
+        pub start: Start,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Weight of the slope: at the step's midpoint, or its exact integral.
+        pub solver: Solver,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Dpmpp3mSde {
+        fn default() -> Self {
+            Self {
+                eta: 1.0,
+                s_noise: 1.0,
+                curvature: Curvature::Exact,
+                start: Start::Corrected,
+                lower_order_final: LowerOrderFinal::No,
+                space: Dpmpp2mSpace::Sigma,
+                solver: Solver::Heun,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Dpmpp3mSde> for Spec {
+        fn from(value: Dpmpp3mSde) -> Self {
+            Self::new("dpmpp-3m-sde")
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("curvature", value.curvature.word())
+                .word("start", value.start.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .word("space", value.space.word())
+                .word("solver", value.solver.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `dpm-solver`: Multistep for the noise in log-SNR.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DpmSolver {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 3.
+        pub order: f64,
+        /// Weight of the slope: at the step's midpoint, or its exact integral.
+        pub solver: Solver,
+        /// Weight of the second derivative: its exact integral, or half of it as peers have.
+        pub curvature: Curvature,
+        /// The first step: of order 1, or corrected with the value at its end.
+        pub start: Start,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DpmSolver {
+        fn default() -> Self {
+            Self {
+                order: 2.0,
+                solver: Solver::Midpoint,
+                curvature: Curvature::Exact,
+                start: Start::Corrected,
+                lower_order_final: LowerOrderFinal::No,
+                eta: 0.0,
+                s_noise: 1.0,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DpmSolver> for Spec {
+        fn from(value: DpmSolver) -> Self {
+            Self::new("dpm-solver")
+                .number("order", value.order)
+                .word("solver", value.solver.word())
+                .word("curvature", value.curvature.word())
+                .word("start", value.start.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// The SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum ResMultistepNoise {
+        /// `sde`
+        Sde,
+        /// `variance`
+        Variance,
+        /// `flow`
+        Flow,
+    }
+
+    impl ResMultistepNoise {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Sde => "sde",
+                Self::Variance => "variance",
+                Self::Flow => "flow",
+            }
+        }
+    }
+
+    /// `res-multistep`: Second-order multistep, exact weights.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ResMultistep {
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// The SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows.
+        pub noise: ResMultistepNoise,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for ResMultistep {
+        fn default() -> Self {
+            Self {
+                eta: 0.0,
+                s_noise: 1.0,
+                noise: ResMultistepNoise::Sde,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<ResMultistep> for Spec {
+        fn from(value: ResMultistep) -> Self {
+            Self::new("res-multistep")
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("noise", value.noise.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// Weights where two values meet: bh1, bh2, or exact integrals.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Variant {
+        /// `bh1`
+        Bh1,
+        /// `bh2`
+        Bh2,
+        /// `exact`
+        Exact,
+    }
+
+    impl Variant {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Bh1 => "bh1",
+                Self::Bh2 => "bh2",
+                Self::Exact => "exact",
+            }
+        }
+    }
+
+    /// Whether the next evaluation corrects a step.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Corrector {
+        /// `no`
+        No,
+        /// `yes`
+        Yes,
+    }
+
+    impl Corrector {
+        fn word(self) -> &'static str {
+            match self {
+                Self::No => "no",
+                Self::Yes => "yes",
+            }
+        }
+    }
+
+    /// What is extrapolated.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Predict {
+        /// `data`
+        Data,
+        /// `noise`
+        Noise,
+    }
+
+    impl Predict {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Data => "data",
+                Self::Noise => "noise",
+            }
+        }
+    }
+
+    /// `unipc`: Multistep predictor and free corrector.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Unipc {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 4.
+        pub order: f64,
+        /// Weights where two values meet: bh1, bh2, or exact integrals.
+        pub variant: Variant,
+        /// Whether the next evaluation corrects a step.
+        pub corrector: Corrector,
+        /// The first step that is corrected. From 0 to 1e+06.
+        pub corrector_begin: f64,
+        /// What is extrapolated.
+        pub predict: Predict,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Unipc {
+        fn default() -> Self {
+            Self {
+                order: 2.0,
+                variant: Variant::Bh2,
+                corrector: Corrector::Yes,
+                corrector_begin: 0.0,
+                predict: Predict::Data,
+                lower_order_final: LowerOrderFinal::No,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Unipc> for Spec {
+        fn from(value: Unipc) -> Self {
+            Self::new("unipc")
+                .number("order", value.order)
+                .word("variant", value.variant.word())
+                .word("corrector", value.corrector.word())
+                .number("corrector_begin", value.corrector_begin)
+                .word("predict", value.predict.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// Which end of a step s_min and s_max mean.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum TauAt {
+        /// `begin`
+        Begin,
+        /// `end`
+        End,
+    }
+
+    impl TauAt {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Begin => "begin",
+                Self::End => "end",
+            }
+        }
+    }
+
+    /// Whether a corrected point is evaluated again.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Mode {
+        /// `pec`
+        Pec,
+        /// `pece`
+        Pece,
+    }
+
+    impl Mode {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Pec => "pec",
+                Self::Pece => "pece",
+            }
+        }
+    }
+
+    /// Two values weighed as in the paper's appendix.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Simple {
+        /// `no`
+        No,
+        /// `yes`
+        Yes,
+    }
+
+    impl Simple {
+        fn word(self) -> &'static str {
+            match self {
+                Self::No => "no",
+                Self::Yes => "yes",
+            }
+        }
+    }
+
+    /// As steps are left; or one fewer, the corrector's too.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum SaSolverLowerOrderFinal {
+        /// `no`
+        No,
+        /// `yes`
+        Yes,
+        /// `last`
+        Last,
+        /// `early`
+        Early,
+    }
+
+    impl SaSolverLowerOrderFinal {
+        fn word(self) -> &'static str {
+            match self {
+                Self::No => "no",
+                Self::Yes => "yes",
+                Self::Last => "last",
+                Self::Early => "early",
+            }
+        }
+    }
+
+    /// `sa-solver`: Multistep for the SDE with a free corrector.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct SaSolver {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 4.
+        pub order: f64,
+        /// Values of the corrector, the new one included; 1 is no corrector. From 1 to 4.
+        pub corrector_order: f64,
+        /// Scale of the fresh noise; 0 is deterministic. From 0 to 1000.
+        pub tau: f64,
+        /// Sigma/alpha below which none is added. From 0 to 1e+300.
+        pub s_min: f64,
+        /// Sigma/alpha above which none is added. From 0 to 1e+300.
+        pub s_max: f64,
+        /// Which end of a step s_min and s_max mean.
+        pub tau_at: TauAt,
+        /// Whether a corrected point is evaluated again.
+        pub mode: Mode,
+        /// Two values weighed as in the paper's appendix.
+        pub simple: Simple,
+        /// What is extrapolated.
+        pub predict: Predict,
+        /// As steps are left; or one fewer, the corrector's too.
+        pub lower_order_final: SaSolverLowerOrderFinal,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for SaSolver {
+        fn default() -> Self {
+            Self {
+                order: 2.0,
+                corrector_order: 3.0,
+                tau: 1.0,
+                s_min: 0.0,
+                s_max: 1e+300,
+                tau_at: TauAt::Begin,
+                mode: Mode::Pec,
+                simple: Simple::No,
+                predict: Predict::Data,
+                lower_order_final: SaSolverLowerOrderFinal::No,
+                s_noise: 1.0,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<SaSolver> for Spec {
+        fn from(value: SaSolver) -> Self {
+            Self::new("sa-solver")
+                .number("order", value.order)
+                .number("corrector_order", value.corrector_order)
+                .number("tau", value.tau)
+                .number("s_min", value.s_min)
+                .number("s_max", value.s_max)
+                .word("tau_at", value.tau_at.word())
+                .word("mode", value.mode.word())
+                .word("simple", value.simple.word())
+                .word("predict", value.predict.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .number("s_noise", value.s_noise)
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `gradient-estimation`: First-order, small error at few steps.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct GradientEstimation {
+        /// Weight of the present slope; 1 is Euler. From 0 to 10.
+        pub gamma: f64,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// The posterior's, or linear in sigma/(alpha+sigma) as for flows.
+        pub noise: Noise,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for GradientEstimation {
+        fn default() -> Self {
+            Self {
+                gamma: 2.0,
+                eta: 0.0,
+                s_noise: 1.0,
+                noise: Noise::Variance,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<GradientEstimation> for Spec {
+        fn from(value: GradientEstimation) -> Self {
+            Self::new("gradient-estimation")
+                .number("gamma", value.gamma)
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("noise", value.noise.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// Of the levels: in their logarithm, or in their cube roots.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Middle {
+        /// `log`
+        Log,
+        /// `cube-root`
+        CubeRoot,
+    }
+
+    impl Middle {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Log => "log",
+                Self::CubeRoot => "cube-root",
+            }
+        }
+    }
+
+    /// `dpm-2`: Midpoint rule in log-SNR.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Dpm2 {
+        /// Of the levels: in their logarithm, or in their cube roots.
+        pub middle: Middle,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// The posterior's, or linear in sigma/(alpha+sigma) as for flows.
+        pub noise: Noise,
+        /// Noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha. From 0 to 1e+06.
+        pub s_churn: f64,
+        /// Sigma/alpha below which none is added. From 0 to 1e+300.
+        pub s_min: f64,
+        /// Sigma/alpha above which none is added. From 0 to 1e+300.
+        pub s_max: f64,
+        /// Standard deviation of what is added. From 1e-06 to 1e+06.
+        pub s_noise: f64,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Dpm2 {
+        fn default() -> Self {
+            Self {
+                middle: Middle::Log,
+                eta: 0.0,
+                noise: Noise::Variance,
+                s_churn: 0.0,
+                s_min: 0.0,
+                s_max: 1e+300,
+                s_noise: 1.0,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Dpm2> for Spec {
+        fn from(value: Dpm2) -> Self {
+            Self::new("dpm-2")
+                .word("middle", value.middle.word())
+                .number("eta", value.eta)
+                .word("noise", value.noise.word())
+                .number("s_churn", value.s_churn)
+                .number("s_min", value.s_min)
+                .number("s_max", value.s_max)
+                .number("s_noise", value.s_noise)
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `dpmpp-2s`: Second-order in log-SNR with an inner point.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Dpmpp2s {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 3.
+        pub order: f64,
+        /// What is extrapolated.
+        pub predict: Predict,
+        /// Weight of the slope: at the inner point, or its exact integral with all values.
+        pub solver: Solver,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// The posterior's, or linear in sigma/(alpha+sigma) as for flows.
+        pub noise: Noise,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Dpmpp2s {
+        fn default() -> Self {
+            Self {
+                order: 2.0,
+                predict: Predict::Data,
+                solver: Solver::Midpoint,
+                eta: 0.0,
+                s_noise: 1.0,
+                noise: Noise::Variance,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Dpmpp2s> for Spec {
+        fn from(value: Dpmpp2s) -> Self {
+            Self::new("dpmpp-2s")
+                .number("order", value.order)
+                .word("predict", value.predict.word())
+                .word("solver", value.solver.word())
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("noise", value.noise.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// Weights within a block: as the solver's, or exact.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Inner {
+        /// `solver`
+        Solver,
+        /// `exact`
+        Exact,
+    }
+
+    impl Inner {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Solver => "solver",
+                Self::Exact => "exact",
+            }
+        }
+    }
+
+    /// `dpm-singlestep`: Dpmpp-2s, its inner points those of the grid.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DpmSinglestep {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 3.
+        pub order: f64,
+        /// What is extrapolated.
+        pub predict: Predict,
+        /// Weight of the slope: at the inner point, or its exact integral with all values.
+        pub solver: Solver,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// Weights within a block: as the solver's, or exact.
+        pub inner: Inner,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DpmSinglestep {
+        fn default() -> Self {
+            Self {
+                order: 2.0,
+                predict: Predict::Data,
+                solver: Solver::Midpoint,
+                eta: 0.0,
+                s_noise: 1.0,
+                lower_order_final: LowerOrderFinal::No,
+                inner: Inner::Exact,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DpmSinglestep> for Spec {
+        fn from(value: DpmSinglestep) -> Self {
+            Self::new("dpm-singlestep")
+                .number("order", value.order)
+                .word("predict", value.predict.word())
+                .word("solver", value.solver.word())
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("lower_order_final", value.lower_order_final.word())
+                .word("inner", value.inner.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `dpm-fast`: Third-order for the noise, lower at the end.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DpmFast {
+        /// Evaluations of the last step: 1, 2, or 0 for a step of 2 and one of 1. From 0 to 2.
+        pub rest: f64,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DpmFast {
+        fn default() -> Self {
+            Self {
+                rest: 0.0,
+                eta: 0.0,
+                s_noise: 1.0,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DpmFast> for Spec {
+        fn from(value: DpmFast) -> Self {
+            Self::new("dpm-fast")
+                .number("rest", value.rest)
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// Both of one Brownian path, or independent.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Draws {
+        /// `path`
+        Path,
+        /// `independent`
+        Independent,
+    }
+
+    impl Draws {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Path => "path",
+                Self::Independent => "independent",
+            }
+        }
+    }
+
+    /// `dpmpp-sde`: An SDE step with an inner point.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DpmppSde {
+        /// The inner point, as a part of the step. From 0.01 to 1.
+        pub r: f64,
+        /// Both of one Brownian path, or independent.
+        pub draws: Draws,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DpmppSde {
+        fn default() -> Self {
+            Self {
+                r: 0.5,
+                draws: Draws::Path,
+                eta: 1.0,
+                s_noise: 1.0,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DpmppSde> for Spec {
+        fn from(value: DpmppSde) -> Self {
+            Self::new("dpmpp-sde")
+                .number("r", value.r)
+                .word("draws", value.draws.word())
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `seeds-2`: Exponential SDE, two stages.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Seeds2 {
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Seeds2 {
+        fn default() -> Self {
+            Self {
+                eta: 1.0,
+                s_noise: 1.0,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Seeds2> for Spec {
+        fn from(value: Seeds2) -> Self {
+            Self::new("seeds-2")
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `seeds-3`: Exponential SDE, three stages.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Seeds3 {
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Seeds3 {
+        fn default() -> Self {
+            Self {
+                eta: 1.0,
+                s_noise: 1.0,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Seeds3> for Spec {
+        fn from(value: Seeds3) -> Self {
+            Self::new("seeds-3")
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `res-2s`: Second-order, exact weights.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Res2s {
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// The posterior's, or linear in sigma/(alpha+sigma) as for flows.
+        pub noise: Noise,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Res2s {
+        fn default() -> Self {
+            Self {
+                eta: 0.0,
+                s_noise: 1.0,
+                noise: Noise::Variance,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Res2s> for Spec {
+        fn from(value: Res2s) -> Self {
+            Self::new("res-2s")
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("noise", value.noise.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// At the step's begin, or the last difference as peers have it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Slope {
+        /// `exact`
+        Exact,
+        /// `backward`
+        Backward,
+    }
+
+    impl Slope {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Exact => "exact",
+                Self::Backward => "backward",
+            }
+        }
+    }
+
+    /// `er-sde`: Multistep for the SDE with little noise at low levels.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ErSde {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 3.
+        pub order: f64,
+        /// Phi is this power of sigma/alpha; 0 is the paper's x (exp(x^0.3) + 10). From 0 to 10.
+        pub power: f64,
+        /// Of a left Riemann sum for the integrals; 0 is exact. From 0 to 100000.
+        pub points: f64,
+        /// At the step's begin, or the last difference as peers have it.
+        pub slope: Slope,
+        /// Of the fresh noise; below it there is none. From 0 to 1.
+        pub least_variance: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for ErSde {
+        fn default() -> Self {
+            Self {
+                order: 3.0,
+                power: 0.0,
+                points: 0.0,
+                slope: Slope::Exact,
+                least_variance: 0.0,
+                s_noise: 1.0,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<ErSde> for Spec {
+        fn from(value: ErSde) -> Self {
+            Self::new("er-sde")
+                .number("order", value.order)
+                .number("power", value.power)
+                .number("points", value.points)
+                .word("slope", value.slope.word())
+                .number("least_variance", value.least_variance)
+                .number("s_noise", value.s_noise)
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `heunpp2`: First-order, looks ahead.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Heunpp2 {
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Heunpp2 {
+        fn default() -> Self {
+            Self {
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Heunpp2> for Spec {
+        fn from(value: Heunpp2) -> Self {
+            Self::new("heunpp2")
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `lcm`: To clean data and noised again.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Lcm {
+        /// Of the boundary condition c(t) of some networks; 0 is none. From 0 to 1e+06.
+        pub timestep_scaling: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Lcm {
+        fn default() -> Self {
+            Self {
+                timestep_scaling: 0.0,
+                s_noise: 1.0,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Lcm> for Spec {
+        fn from(value: Lcm) -> Self {
+            Self::new("lcm")
+                .number("timestep_scaling", value.timestep_scaling)
+                .number("s_noise", value.s_noise)
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `tcd`: Ddim beyond the next time, noised again.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Tcd {
+        /// How far beyond each time it goes, as a part of that time, before fresh noise. From 0 to 1.
+        pub gamma: f64,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Tcd {
+        fn default() -> Self {
+            Self {
+                gamma: 0.3,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Tcd> for Spec {
+        fn from(value: Tcd) -> Self {
+            Self::new("tcd")
+                .number("gamma", value.gamma)
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `consistency`: Lcm above a level that the model leaves.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Consistency {
+        /// Level that the model leaves. From 0 to 1e+06.
+        pub sigma_min: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Consistency {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.002,
+                s_noise: 1.0,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Consistency> for Spec {
+        fn from(value: Consistency) -> Self {
+            Self::new("consistency")
+                .number("sigma_min", value.sigma_min)
+                .number("s_noise", value.s_noise)
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `midpoint`: Second-order ODE by the slope in the middle.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Midpoint {
+        /// What is stepped: x in t, or x/alpha in sigma/alpha.
+        pub space: Space,
+        /// A step to clean data: on the data prediction where there is one, or as any other step.
+        pub last_step: LastStep,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Midpoint {
+        fn default() -> Self {
+            Self {
+                space: Space::T,
+                last_step: LastStep::Data,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Midpoint> for Spec {
+        fn from(value: Midpoint) -> Self {
+            Self::new("midpoint")
+                .word("space", value.space.word())
+                .word("last_step", value.last_step.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `heun-3`: Heun's third-order ODE.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Heun3 {
+        /// What is stepped: x in t, or x/alpha in sigma/alpha.
+        pub space: Space,
+        /// A step to clean data: on the data prediction where there is one, or as any other step.
+        pub last_step: LastStep,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Heun3 {
+        fn default() -> Self {
+            Self {
+                space: Space::T,
+                last_step: LastStep::Data,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Heun3> for Spec {
+        fn from(value: Heun3) -> Self {
+            Self::new("heun-3")
+                .word("space", value.space.word())
+                .word("last_step", value.last_step.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `kutta-38`: Fourth-order ODE, the 3/8 rule.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Kutta38 {
+        /// What is stepped: x in t, or x/alpha in sigma/alpha.
+        pub space: Space,
+        /// A step to clean data: on the data prediction where there is one, or as any other step.
+        pub last_step: LastStep,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Kutta38 {
+        fn default() -> Self {
+            Self {
+                space: Space::T,
+                last_step: LastStep::Data,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Kutta38> for Spec {
+        fn from(value: Kutta38) -> Self {
+            Self::new("kutta-38")
+                .word("space", value.space.word())
+                .word("last_step", value.last_step.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `bogacki-shampine`: Third-order ODE, fixed steps.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct BogackiShampine {
+        /// What is stepped: x in t, or x/alpha in sigma/alpha.
+        pub space: Space,
+        /// A step to clean data: on the data prediction where there is one, or as any other step.
+        pub last_step: LastStep,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for BogackiShampine {
+        fn default() -> Self {
+            Self {
+                space: Space::T,
+                last_step: LastStep::Data,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<BogackiShampine> for Spec {
+        fn from(value: BogackiShampine) -> Self {
+            Self::new("bogacki-shampine")
+                .word("space", value.space.word())
+                .word("last_step", value.last_step.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `dormand-prince`: Fifth-order ODE, fixed steps.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DormandPrince {
+        /// What is stepped: x in t, or x/alpha in sigma/alpha.
+        pub space: Space,
+        /// A step to clean data: on the data prediction where there is one, or as any other step.
+        pub last_step: LastStep,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DormandPrince {
+        fn default() -> Self {
+            Self {
+                space: Space::T,
+                last_step: LastStep::Data,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DormandPrince> for Spec {
+        fn from(value: DormandPrince) -> Self {
+            Self::new("dormand-prince")
+                .word("space", value.space.word())
+                .word("last_step", value.last_step.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `restart`: Heun, with a stretch of levels gone through again.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Restart {
+        /// Sigma/alpha of the lower end; the nearest of the grid is taken. From 0 to 1e+06.
+        pub s_min: f64,
+        /// Sigma/alpha of the upper end. From 1e-12 to 1e+06.
+        pub s_max: f64,
+        /// From the upper to the lower end. From 1 to 1000.
+        pub steps: f64,
+        /// How often. From 0 to 1000.
+        pub repeats: f64,
+        /// Scale of the noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Restart {
+        fn default() -> Self {
+            Self {
+                s_min: 0.06,
+                s_max: 0.3,
+                steps: 3.0,
+                repeats: 1.0,
+                s_noise: 1.0,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Restart> for Spec {
+        fn from(value: Restart) -> Self {
+            Self::new("restart")
+                .number("s_min", value.s_min)
+                .number("s_max", value.s_max)
+                .number("steps", value.steps)
+                .number("repeats", value.repeats)
+                .number("s_noise", value.s_noise)
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
     /// `azula.ddim`: Ddim whose eta scales the variance of the fresh noise.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct AzulaDdim {
@@ -2283,6 +7045,172 @@ pub mod samplers {
         fn from(value: AzulaDdim) -> Self {
             Self::new("azula.ddim")
                 .number("eta", value.eta)
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `dpm-2-ancestral`: Dpm-2 with fresh noise.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Dpm2Ancestral {
+        /// Of the levels: in their logarithm, or in their cube roots.
+        pub middle: Middle,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// The posterior's, or linear in sigma/(alpha+sigma) as for flows.
+        pub noise: Noise,
+        /// Noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha. From 0 to 1e+06.
+        pub s_churn: f64,
+        /// Sigma/alpha below which none is added. From 0 to 1e+300.
+        pub s_min: f64,
+        /// Sigma/alpha above which none is added. From 0 to 1e+300.
+        pub s_max: f64,
+        /// Standard deviation of what is added. From 1e-06 to 1e+06.
+        pub s_noise: f64,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Dpm2Ancestral {
+        fn default() -> Self {
+            Self {
+                middle: Middle::Log,
+                eta: 1.0,
+                noise: Noise::Variance,
+                s_churn: 0.0,
+                s_min: 0.0,
+                s_max: 1e+300,
+                s_noise: 1.0,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Dpm2Ancestral> for Spec {
+        fn from(value: Dpm2Ancestral) -> Self {
+            Self::new("dpm-2-ancestral")
+                .word("middle", value.middle.word())
+                .number("eta", value.eta)
+                .word("noise", value.noise.word())
+                .number("s_churn", value.s_churn)
+                .number("s_min", value.s_min)
+                .number("s_max", value.s_max)
+                .number("s_noise", value.s_noise)
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `dpmpp-2s-ancestral`: Dpmpp-2s with fresh noise.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Dpmpp2sAncestral {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 3.
+        pub order: f64,
+        /// What is extrapolated.
+        pub predict: Predict,
+        /// Weight of the slope: at the inner point, or its exact integral with all values.
+        pub solver: Solver,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// The posterior's, or linear in sigma/(alpha+sigma) as for flows.
+        pub noise: Noise,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Dpmpp2sAncestral {
+        fn default() -> Self {
+            Self {
+                order: 2.0,
+                predict: Predict::Data,
+                solver: Solver::Midpoint,
+                eta: 1.0,
+                s_noise: 1.0,
+                noise: Noise::Variance,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Dpmpp2sAncestral> for Spec {
+        fn from(value: Dpmpp2sAncestral) -> Self {
+            Self::new("dpmpp-2s-ancestral")
+                .number("order", value.order)
+                .word("predict", value.predict.word())
+                .word("solver", value.solver.word())
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("noise", value.noise.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `dpmpp-3s`: Third-order with two inner points.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Dpmpp3s {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 3.
+        pub order: f64,
+        /// What is extrapolated.
+        pub predict: Predict,
+        /// Weight of the slope: at the inner point, or its exact integral with all values.
+        pub solver: Solver,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// The posterior's, or linear in sigma/(alpha+sigma) as for flows.
+        pub noise: Noise,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for Dpmpp3s {
+        fn default() -> Self {
+            Self {
+                order: 3.0,
+                predict: Predict::Data,
+                solver: Solver::Midpoint,
+                eta: 0.0,
+                s_noise: 1.0,
+                noise: Noise::Variance,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<Dpmpp3s> for Spec {
+        fn from(value: Dpmpp3s) -> Self {
+            Self::new("dpmpp-3s")
+                .number("order", value.order)
+                .word("predict", value.predict.word())
+                .word("solver", value.solver.word())
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("noise", value.noise.word())
+                .word("space", value.space.word())
                 .number("guidance", value.guidance)
                 .word("unit_input", value.unit_input.word())
         }
@@ -2325,7 +7253,7 @@ pub mod samplers {
     /// `azula.reab`: Reab with scale=mixed, first-order as in azula.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct AzulaReab {
-        /// How many predictions the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// Of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one.
         pub scale: Scale,
@@ -2356,6 +7284,1038 @@ pub mod samplers {
         }
     }
 
+    /// `k.euler`: Edm in sigma/alpha, of one evaluation.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct KEuler {
+        /// The step after the noise.
+        pub solver: EdmSolver,
+        /// Noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha. From 0 to 1e+06.
+        pub s_churn: f64,
+        /// Sigma/alpha below which none is added. From 0 to 1e+300.
+        pub s_min: f64,
+        /// Sigma/alpha above which none is added. From 0 to 1e+300.
+        pub s_max: f64,
+        /// Standard deviation of what is added. From 1e-06 to 1e+06.
+        pub s_noise: f64,
+        /// What is stepped: x in t, or x/alpha in sigma/alpha.
+        pub space: Space,
+        /// A step to clean data: on the data prediction where there is one, or as any other step.
+        pub last_step: LastStep,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for KEuler {
+        fn default() -> Self {
+            Self {
+                solver: EdmSolver::Euler,
+                s_churn: 0.0,
+                s_min: 0.0,
+                s_max: 1e+300,
+                s_noise: 1.0,
+                space: Space::Sigma,
+                last_step: LastStep::Data,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<KEuler> for Spec {
+        fn from(value: KEuler) -> Self {
+            Self::new("k.euler")
+                .word("solver", value.solver.word())
+                .number("s_churn", value.s_churn)
+                .number("s_min", value.s_min)
+                .number("s_max", value.s_max)
+                .number("s_noise", value.s_noise)
+                .word("space", value.space.word())
+                .word("last_step", value.last_step.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `k.heun`: Edm in sigma/alpha.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct KHeun {
+        /// The step after the noise.
+        pub solver: EdmSolver,
+        /// Noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha. From 0 to 1e+06.
+        pub s_churn: f64,
+        /// Sigma/alpha below which none is added. From 0 to 1e+300.
+        pub s_min: f64,
+        /// Sigma/alpha above which none is added. From 0 to 1e+300.
+        pub s_max: f64,
+        /// Standard deviation of what is added. From 1e-06 to 1e+06.
+        pub s_noise: f64,
+        /// What is stepped: x in t, or x/alpha in sigma/alpha.
+        pub space: Space,
+        /// A step to clean data: on the data prediction where there is one, or as any other step.
+        pub last_step: LastStep,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for KHeun {
+        fn default() -> Self {
+            Self {
+                solver: EdmSolver::Heun,
+                s_churn: 0.0,
+                s_min: 0.0,
+                s_max: 1e+300,
+                s_noise: 1.0,
+                space: Space::Sigma,
+                last_step: LastStep::Data,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<KHeun> for Spec {
+        fn from(value: KHeun) -> Self {
+            Self::new("k.heun")
+                .word("solver", value.solver.word())
+                .number("s_churn", value.s_churn)
+                .number("s_min", value.s_min)
+                .number("s_max", value.s_max)
+                .number("s_noise", value.s_noise)
+                .word("space", value.space.word())
+                .word("last_step", value.last_step.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `k.lms`: Lms that starts with Euler's step.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct KLms {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 5.
+        pub order: f64,
+        /// The first step: of order 1, or corrected with the value at its end.
+        pub start: Start,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for KLms {
+        fn default() -> Self {
+            Self {
+                order: 4.0,
+                start: Start::Euler,
+                lower_order_final: LowerOrderFinal::No,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<KLms> for Spec {
+        fn from(value: KLms) -> Self {
+            Self::new("k.lms")
+                .number("order", value.order)
+                .word("start", value.start.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `k.dpmpp-sde`: Dpmpp-sde whose two draws a step are the caller's.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct KDpmppSde {
+        /// The inner point, as a part of the step. From 0.01 to 1.
+        pub r: f64,
+        /// Both of one Brownian path, or independent.
+        pub draws: Draws,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for KDpmppSde {
+        fn default() -> Self {
+            Self {
+                r: 0.5,
+                draws: Draws::Independent,
+                eta: 1.0,
+                s_noise: 1.0,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<KDpmppSde> for Spec {
+        fn from(value: KDpmppSde) -> Self {
+            Self::new("k.dpmpp-sde")
+                .number("r", value.r)
+                .word("draws", value.draws.word())
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `k.dpmpp-3m-sde`: Half the weight of curvature.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct KDpmpp3mSde {
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Weight of the second derivative: its exact integral, or half of it as peers have.
+        pub curvature: Curvature,
+        /// The first step: of order 1, or corrected with the value at its end.
+        pub start: Start,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Weight of the slope: at the step's midpoint, or its exact integral.
+        pub solver: Solver,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for KDpmpp3mSde {
+        fn default() -> Self {
+            Self {
+                eta: 1.0,
+                s_noise: 1.0,
+                curvature: Curvature::Half,
+                start: Start::Euler,
+                lower_order_final: LowerOrderFinal::No,
+                space: Dpmpp2mSpace::Sigma,
+                solver: Solver::Heun,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<KDpmpp3mSde> for Spec {
+        fn from(value: KDpmpp3mSde) -> Self {
+            Self::new("k.dpmpp-3m-sde")
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("curvature", value.curvature.word())
+                .word("start", value.start.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .word("space", value.space.word())
+                .word("solver", value.solver.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `diffusers.dpmpp-2m`: Lower order in the end.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersDpmpp2m {
+        /// Weight of the slope: at the step's midpoint, or its exact integral.
+        pub solver: Solver,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// 1 takes no slope at all. From 1 to 2.
+        pub order: f64,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DiffusersDpmpp2m {
+        fn default() -> Self {
+            Self {
+                solver: Solver::Midpoint,
+                lower_order_final: LowerOrderFinal::Yes,
+                order: 2.0,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DiffusersDpmpp2m> for Spec {
+        fn from(value: DiffusersDpmpp2m) -> Self {
+            Self::new("diffusers.dpmpp-2m")
+                .word("solver", value.solver.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .number("order", value.order)
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `diffusers.dpmpp-3m`: Half the weight of curvature.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersDpmpp3m {
+        /// Weight of the second derivative: its exact integral, or half of it as peers have.
+        pub curvature: Curvature,
+        /// The first step: of order 1, or corrected with the value at its end.
+        pub start: Start,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Weight of the slope: at the step's midpoint, or its exact integral.
+        pub solver: Solver,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DiffusersDpmpp3m {
+        fn default() -> Self {
+            Self {
+                curvature: Curvature::Half,
+                start: Start::Euler,
+                lower_order_final: LowerOrderFinal::Yes,
+                space: Dpmpp2mSpace::Sigma,
+                solver: Solver::Midpoint,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DiffusersDpmpp3m> for Spec {
+        fn from(value: DiffusersDpmpp3m) -> Self {
+            Self::new("diffusers.dpmpp-3m")
+                .word("curvature", value.curvature.word())
+                .word("start", value.start.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .word("space", value.space.word())
+                .word("solver", value.solver.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `diffusers.dpmpp-2m-sde`: Lower order in the end.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersDpmpp2mSde {
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Weight of the slope: at the step's midpoint, or its exact integral.
+        pub solver: Solver,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DiffusersDpmpp2mSde {
+        fn default() -> Self {
+            Self {
+                eta: 1.0,
+                s_noise: 1.0,
+                solver: Solver::Midpoint,
+                lower_order_final: LowerOrderFinal::Yes,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DiffusersDpmpp2mSde> for Spec {
+        fn from(value: DiffusersDpmpp2mSde) -> Self {
+            Self::new("diffusers.dpmpp-2m-sde")
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("solver", value.solver.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `diffusers.dpm-solver`: Lower order in the end.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersDpmSolver {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 3.
+        pub order: f64,
+        /// Weight of the slope: at the step's midpoint, or its exact integral.
+        pub solver: Solver,
+        /// Weight of the second derivative: its exact integral, or half of it as peers have.
+        pub curvature: Curvature,
+        /// The first step: of order 1, or corrected with the value at its end.
+        pub start: Start,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DiffusersDpmSolver {
+        fn default() -> Self {
+            Self {
+                order: 2.0,
+                solver: Solver::Midpoint,
+                curvature: Curvature::Half,
+                start: Start::Euler,
+                lower_order_final: LowerOrderFinal::Yes,
+                eta: 0.0,
+                s_noise: 1.0,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DiffusersDpmSolver> for Spec {
+        fn from(value: DiffusersDpmSolver) -> Self {
+            Self::new("diffusers.dpm-solver")
+                .number("order", value.order)
+                .word("solver", value.solver.word())
+                .word("curvature", value.curvature.word())
+                .word("start", value.start.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `diffusers.dpm-singlestep`: Inner values weighed as the last.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersDpmSinglestep {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 3.
+        pub order: f64,
+        /// What is extrapolated.
+        pub predict: Predict,
+        /// Weight of the slope: at the inner point, or its exact integral with all values.
+        pub solver: Solver,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// Weights within a block: as the solver's, or exact.
+        pub inner: Inner,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DiffusersDpmSinglestep {
+        fn default() -> Self {
+            Self {
+                order: 2.0,
+                predict: Predict::Data,
+                solver: Solver::Midpoint,
+                eta: 0.0,
+                s_noise: 1.0,
+                lower_order_final: LowerOrderFinal::Yes,
+                inner: Inner::Solver,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DiffusersDpmSinglestep> for Spec {
+        fn from(value: DiffusersDpmSinglestep) -> Self {
+            Self::new("diffusers.dpm-singlestep")
+                .number("order", value.order)
+                .word("predict", value.predict.word())
+                .word("solver", value.solver.word())
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("lower_order_final", value.lower_order_final.word())
+                .word("inner", value.inner.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `diffusers.deis`: Starts with Euler's step.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersDeis {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 5.
+        pub order: f64,
+        /// The first step: of order 1, or corrected with the value at its end.
+        pub start: Start,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DiffusersDeis {
+        fn default() -> Self {
+            Self {
+                order: 2.0,
+                start: Start::Euler,
+                lower_order_final: LowerOrderFinal::Yes,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DiffusersDeis> for Spec {
+        fn from(value: DiffusersDeis) -> Self {
+            Self::new("diffusers.deis")
+                .number("order", value.order)
+                .word("start", value.start.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `diffusers.unipc`: Lower order in the end.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersUnipc {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 4.
+        pub order: f64,
+        /// Weights where two values meet: bh1, bh2, or exact integrals.
+        pub variant: Variant,
+        /// Whether the next evaluation corrects a step.
+        pub corrector: Corrector,
+        /// The first step that is corrected. From 0 to 1e+06.
+        pub corrector_begin: f64,
+        /// What is extrapolated.
+        pub predict: Predict,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DiffusersUnipc {
+        fn default() -> Self {
+            Self {
+                order: 2.0,
+                variant: Variant::Bh2,
+                corrector: Corrector::Yes,
+                corrector_begin: 0.0,
+                predict: Predict::Data,
+                lower_order_final: LowerOrderFinal::Yes,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DiffusersUnipc> for Spec {
+        fn from(value: DiffusersUnipc) -> Self {
+            Self::new("diffusers.unipc")
+                .number("order", value.order)
+                .word("variant", value.variant.word())
+                .word("corrector", value.corrector.word())
+                .number("corrector_begin", value.corrector_begin)
+                .word("predict", value.predict.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `diffusers.sa-solver`: Weights of the paper's appendix.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersSaSolver {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 4.
+        pub order: f64,
+        /// Values of the corrector, the new one included; 1 is no corrector. From 1 to 4.
+        pub corrector_order: f64,
+        /// Scale of the fresh noise; 0 is deterministic. From 0 to 1000.
+        pub tau: f64,
+        /// Sigma/alpha below which none is added. From 0 to 1e+300.
+        pub s_min: f64,
+        /// Sigma/alpha above which none is added. From 0 to 1e+300.
+        pub s_max: f64,
+        /// Which end of a step s_min and s_max mean.
+        pub tau_at: TauAt,
+        /// Whether a corrected point is evaluated again.
+        pub mode: Mode,
+        /// Two values weighed as in the paper's appendix.
+        pub simple: Simple,
+        /// What is extrapolated.
+        pub predict: Predict,
+        /// As steps are left; or one fewer, the corrector's too.
+        pub lower_order_final: SaSolverLowerOrderFinal,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DiffusersSaSolver {
+        fn default() -> Self {
+            Self {
+                order: 2.0,
+                corrector_order: 2.0,
+                tau: 1.0,
+                s_min: 0.0,
+                s_max: 1e+300,
+                tau_at: TauAt::Begin,
+                mode: Mode::Pec,
+                simple: Simple::Yes,
+                predict: Predict::Data,
+                lower_order_final: SaSolverLowerOrderFinal::Yes,
+                s_noise: 1.0,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DiffusersSaSolver> for Spec {
+        fn from(value: DiffusersSaSolver) -> Self {
+            Self::new("diffusers.sa-solver")
+                .number("order", value.order)
+                .number("corrector_order", value.corrector_order)
+                .number("tau", value.tau)
+                .number("s_min", value.s_min)
+                .number("s_max", value.s_max)
+                .word("tau_at", value.tau_at.word())
+                .word("mode", value.mode.word())
+                .word("simple", value.simple.word())
+                .word("predict", value.predict.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .number("s_noise", value.s_noise)
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `diffusers.lcm`: With the boundary condition of its networks.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersLcm {
+        /// Of the boundary condition c(t) of some networks; 0 is none. From 0 to 1e+06.
+        pub timestep_scaling: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DiffusersLcm {
+        fn default() -> Self {
+            Self {
+                timestep_scaling: 10.0,
+                s_noise: 1.0,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DiffusersLcm> for Spec {
+        fn from(value: DiffusersLcm) -> Self {
+            Self::new("diffusers.lcm")
+                .number("timestep_scaling", value.timestep_scaling)
+                .number("s_noise", value.s_noise)
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `comfy.sa-solver`: Lower order one step earlier.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ComfySaSolver {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 4.
+        pub order: f64,
+        /// Values of the corrector, the new one included; 1 is no corrector. From 1 to 4.
+        pub corrector_order: f64,
+        /// Scale of the fresh noise; 0 is deterministic. From 0 to 1000.
+        pub tau: f64,
+        /// Sigma/alpha below which none is added. From 0 to 1e+300.
+        pub s_min: f64,
+        /// Sigma/alpha above which none is added. From 0 to 1e+300.
+        pub s_max: f64,
+        /// Which end of a step s_min and s_max mean.
+        pub tau_at: TauAt,
+        /// Whether a corrected point is evaluated again.
+        pub mode: Mode,
+        /// Two values weighed as in the paper's appendix.
+        pub simple: Simple,
+        /// What is extrapolated.
+        pub predict: Predict,
+        /// As steps are left; or one fewer, the corrector's too.
+        pub lower_order_final: SaSolverLowerOrderFinal,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for ComfySaSolver {
+        fn default() -> Self {
+            Self {
+                order: 3.0,
+                corrector_order: 4.0,
+                tau: 1.0,
+                s_min: 0.0,
+                s_max: 1e+300,
+                tau_at: TauAt::End,
+                mode: Mode::Pec,
+                simple: Simple::No,
+                predict: Predict::Data,
+                lower_order_final: SaSolverLowerOrderFinal::Early,
+                s_noise: 1.0,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<ComfySaSolver> for Spec {
+        fn from(value: ComfySaSolver) -> Self {
+            Self::new("comfy.sa-solver")
+                .number("order", value.order)
+                .number("corrector_order", value.corrector_order)
+                .number("tau", value.tau)
+                .number("s_min", value.s_min)
+                .number("s_max", value.s_max)
+                .word("tau_at", value.tau_at.word())
+                .word("mode", value.mode.word())
+                .word("simple", value.simple.word())
+                .word("predict", value.predict.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .number("s_noise", value.s_noise)
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `comfy.sa-solver-pece`: Comfy.sa-solver that evaluates again.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ComfySaSolverPece {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 4.
+        pub order: f64,
+        /// Values of the corrector, the new one included; 1 is no corrector. From 1 to 4.
+        pub corrector_order: f64,
+        /// Scale of the fresh noise; 0 is deterministic. From 0 to 1000.
+        pub tau: f64,
+        /// Sigma/alpha below which none is added. From 0 to 1e+300.
+        pub s_min: f64,
+        /// Sigma/alpha above which none is added. From 0 to 1e+300.
+        pub s_max: f64,
+        /// Which end of a step s_min and s_max mean.
+        pub tau_at: TauAt,
+        /// Whether a corrected point is evaluated again.
+        pub mode: Mode,
+        /// Two values weighed as in the paper's appendix.
+        pub simple: Simple,
+        /// What is extrapolated.
+        pub predict: Predict,
+        /// As steps are left; or one fewer, the corrector's too.
+        pub lower_order_final: SaSolverLowerOrderFinal,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for ComfySaSolverPece {
+        fn default() -> Self {
+            Self {
+                order: 3.0,
+                corrector_order: 4.0,
+                tau: 1.0,
+                s_min: 0.0,
+                s_max: 1e+300,
+                tau_at: TauAt::End,
+                mode: Mode::Pece,
+                simple: Simple::No,
+                predict: Predict::Data,
+                lower_order_final: SaSolverLowerOrderFinal::Early,
+                s_noise: 1.0,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<ComfySaSolverPece> for Spec {
+        fn from(value: ComfySaSolverPece) -> Self {
+            Self::new("comfy.sa-solver-pece")
+                .number("order", value.order)
+                .number("corrector_order", value.corrector_order)
+                .number("tau", value.tau)
+                .number("s_min", value.s_min)
+                .number("s_max", value.s_max)
+                .word("tau_at", value.tau_at.word())
+                .word("mode", value.mode.word())
+                .word("simple", value.simple.word())
+                .word("predict", value.predict.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .number("s_noise", value.s_noise)
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `comfy.er-sde`: Riemann sums of 200 points.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ComfyErSde {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 3.
+        pub order: f64,
+        /// Phi is this power of sigma/alpha; 0 is the paper's x (exp(x^0.3) + 10). From 0 to 10.
+        pub power: f64,
+        /// Of a left Riemann sum for the integrals; 0 is exact. From 0 to 100000.
+        pub points: f64,
+        /// At the step's begin, or the last difference as peers have it.
+        pub slope: Slope,
+        /// Of the fresh noise; below it there is none. From 0 to 1.
+        pub least_variance: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for ComfyErSde {
+        fn default() -> Self {
+            Self {
+                order: 3.0,
+                power: 0.0,
+                points: 200.0,
+                slope: Slope::Backward,
+                least_variance: 0.0,
+                s_noise: 1.0,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<ComfyErSde> for Spec {
+        fn from(value: ComfyErSde) -> Self {
+            Self::new("comfy.er-sde")
+                .number("order", value.order)
+                .number("power", value.power)
+                .number("points", value.points)
+                .word("slope", value.slope.word())
+                .number("least_variance", value.least_variance)
+                .number("s_noise", value.s_noise)
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `ersde.er-sde`: Riemann sums of 100 points.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ErsdeErSde {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 3.
+        pub order: f64,
+        /// Phi is this power of sigma/alpha; 0 is the paper's x (exp(x^0.3) + 10). From 0 to 10.
+        pub power: f64,
+        /// Of a left Riemann sum for the integrals; 0 is exact. From 0 to 100000.
+        pub points: f64,
+        /// At the step's begin, or the last difference as peers have it.
+        pub slope: Slope,
+        /// Of the fresh noise; below it there is none. From 0 to 1.
+        pub least_variance: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for ErsdeErSde {
+        fn default() -> Self {
+            Self {
+                order: 3.0,
+                power: 0.0,
+                points: 100.0,
+                slope: Slope::Backward,
+                least_variance: 1e-06,
+                s_noise: 1.0,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<ErsdeErSde> for Spec {
+        fn from(value: ErsdeErSde) -> Self {
+            Self::new("ersde.er-sde")
+                .number("order", value.order)
+                .number("power", value.power)
+                .number("points", value.points)
+                .word("slope", value.slope.word())
+                .number("least_variance", value.least_variance)
+                .number("s_noise", value.s_noise)
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `comfy.res-multistep`: With the posterior's noise.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ComfyResMultistep {
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// The SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows.
+        pub noise: ResMultistepNoise,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for ComfyResMultistep {
+        fn default() -> Self {
+            Self {
+                eta: 0.0,
+                s_noise: 1.0,
+                noise: ResMultistepNoise::Variance,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<ComfyResMultistep> for Spec {
+        fn from(value: ComfyResMultistep) -> Self {
+            Self::new("comfy.res-multistep")
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("noise", value.noise.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `candle.unipc`: Bh1, three steps uncorrected.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct CandleUnipc {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 4.
+        pub order: f64,
+        /// Weights where two values meet: bh1, bh2, or exact integrals.
+        pub variant: Variant,
+        /// Whether the next evaluation corrects a step.
+        pub corrector: Corrector,
+        /// The first step that is corrected. From 0 to 1e+06.
+        pub corrector_begin: f64,
+        /// What is extrapolated.
+        pub predict: Predict,
+        /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
+        pub lower_order_final: LowerOrderFinal,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for CandleUnipc {
+        fn default() -> Self {
+            Self {
+                order: 2.0,
+                variant: Variant::Bh1,
+                corrector: Corrector::Yes,
+                corrector_begin: 3.0,
+                predict: Predict::Data,
+                lower_order_final: LowerOrderFinal::No,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<CandleUnipc> for Spec {
+        fn from(value: CandleUnipc) -> Self {
+            Self::new("candle.unipc")
+                .number("order", value.order)
+                .word("variant", value.variant.word())
+                .word("corrector", value.corrector.word())
+                .number("corrector_begin", value.corrector_begin)
+                .word("predict", value.predict.word())
+                .word("lower_order_final", value.lower_order_final.word())
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn defaults() -> Vec<Spec> {
         vec![
@@ -2375,9 +8335,64 @@ pub mod samplers {
             Zeab::default().into(),
             Xeab::default().into(),
             Reab::default().into(),
+            EulerAncestral::default().into(),
+            Lms::default().into(),
+            Ipndm::default().into(),
+            Pndm::default().into(),
+            Deis::default().into(),
+            Dpmpp3m::default().into(),
+            Dpmpp2mSde::default().into(),
+            Dpmpp3mSde::default().into(),
+            DpmSolver::default().into(),
+            ResMultistep::default().into(),
+            Unipc::default().into(),
+            SaSolver::default().into(),
+            GradientEstimation::default().into(),
+            Dpm2::default().into(),
+            Dpmpp2s::default().into(),
+            DpmSinglestep::default().into(),
+            DpmFast::default().into(),
+            DpmppSde::default().into(),
+            Seeds2::default().into(),
+            Seeds3::default().into(),
+            Res2s::default().into(),
+            ErSde::default().into(),
+            Heunpp2::default().into(),
+            Lcm::default().into(),
+            Tcd::default().into(),
+            Consistency::default().into(),
+            Midpoint::default().into(),
+            Heun3::default().into(),
+            Kutta38::default().into(),
+            BogackiShampine::default().into(),
+            DormandPrince::default().into(),
+            Restart::default().into(),
             AzulaDdim::default().into(),
+            Dpm2Ancestral::default().into(),
+            Dpmpp2sAncestral::default().into(),
+            Dpmpp3s::default().into(),
             AzulaHeun::default().into(),
             AzulaReab::default().into(),
+            KEuler::default().into(),
+            KHeun::default().into(),
+            KLms::default().into(),
+            KDpmppSde::default().into(),
+            KDpmpp3mSde::default().into(),
+            DiffusersDpmpp2m::default().into(),
+            DiffusersDpmpp3m::default().into(),
+            DiffusersDpmpp2mSde::default().into(),
+            DiffusersDpmSolver::default().into(),
+            DiffusersDpmSinglestep::default().into(),
+            DiffusersDeis::default().into(),
+            DiffusersUnipc::default().into(),
+            DiffusersSaSolver::default().into(),
+            DiffusersLcm::default().into(),
+            ComfySaSolver::default().into(),
+            ComfySaSolverPece::default().into(),
+            ComfyErSde::default().into(),
+            ErsdeErSde::default().into(),
+            ComfyResMultistep::default().into(),
+            CandleUnipc::default().into(),
         ]
     }
 }
@@ -2581,6 +8596,93 @@ pub mod weights {
         }
     }
 
+    /// What the loss compares.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum MinSnrPrediction {
+        /// `noise`
+        Noise,
+        /// `data`
+        Data,
+        /// `angular`
+        Angular,
+    }
+
+    impl MinSnrPrediction {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Noise => "noise",
+                Self::Data => "data",
+                Self::Angular => "angular",
+            }
+        }
+    }
+
+    /// `min-snr`: Min(snr, gamma) as the loss of a prediction.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct MinSnr {
+        /// Most of the SNR that counts. From 1e-12 to 1e+12.
+        pub gamma: f64,
+        /// What the loss compares.
+        pub prediction: MinSnrPrediction,
+    }
+
+    impl Default for MinSnr {
+        fn default() -> Self {
+            Self {
+                gamma: 5.0,
+                prediction: MinSnrPrediction::Noise,
+            }
+        }
+    }
+
+    impl From<MinSnr> for Spec {
+        fn from(value: MinSnr) -> Self {
+            Self::new("min-snr")
+                .number("gamma", value.gamma)
+                .word("prediction", value.prediction.word())
+        }
+    }
+
+    /// `soft-min-snr`: (q/(1+q^2))^2 for F, q = sigma/(alpha sigma_data).
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct SoftMinSnr;
+
+    impl From<SoftMinSnr> for Spec {
+        fn from(_: SoftMinSnr) -> Self {
+            Self::new("soft-min-snr")
+        }
+    }
+
+    /// `k.snr`: 1/(1+q^2) for F, q = sigma/(alpha sigma_data).
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct KSnr;
+
+    impl From<KSnr> for Spec {
+        fn from(_: KSnr) -> Self {
+            Self::new("k.snr")
+        }
+    }
+
+    /// `sigma-sqrt`: S^-2, s = sigma/(alpha+sigma).
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct SigmaSqrt;
+
+    impl From<SigmaSqrt> for Spec {
+        fn from(_: SigmaSqrt) -> Self {
+            Self::new("sigma-sqrt")
+        }
+    }
+
+    /// `cosmap`: 2/(pi (1 - 2s + 2s^2)), s = sigma/(alpha+sigma).
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Cosmap;
+
+    impl From<Cosmap> for Spec {
+        fn from(_: Cosmap) -> Self {
+            Self::new("cosmap")
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn defaults() -> Vec<Spec> {
         vec![
@@ -2591,6 +8693,11 @@ pub mod weights {
             Likelihood.into(),
             Signal.into(),
             Eqm::default().into(),
+            MinSnr::default().into(),
+            SoftMinSnr.into(),
+            KSnr.into(),
+            SigmaSqrt.into(),
+            Cosmap.into(),
         ]
     }
 }
@@ -2599,6 +8706,24 @@ pub mod weights {
 pub mod densities {
     use crate::Spec;
 
+    /// One number from each of as many even parts.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Stratified {
+        /// `no`
+        No,
+        /// `yes`
+        Yes,
+    }
+
+    impl Stratified {
+        fn word(self) -> &'static str {
+            match self {
+                Self::No => "no",
+                Self::Yes => "yes",
+            }
+        }
+    }
+
     /// `uniform`: Even in t.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Uniform {
@@ -2606,6 +8731,8 @@ pub mod densities {
         pub begin: f64,
         /// Last time. From -1e+12 to 1e+12.
         pub end: f64,
+        /// One number from each of as many even parts.
+        pub stratified: Stratified,
     }
 
     impl Default for Uniform {
@@ -2613,6 +8740,7 @@ pub mod densities {
             Self {
                 begin: 0.0,
                 end: 0.0,
+                stratified: Stratified::No,
             }
         }
     }
@@ -2622,6 +8750,7 @@ pub mod densities {
             Self::new("uniform")
                 .number("begin", value.begin)
                 .number("end", value.end)
+                .word("stratified", value.stratified.word())
         }
     }
 
@@ -2632,6 +8761,8 @@ pub mod densities {
         pub mean: f64,
         /// Of the normal. From 1e-12 to 1000.
         pub std: f64,
+        /// One number from each of as many even parts.
+        pub stratified: Stratified,
     }
 
     impl Default for LogitNormal {
@@ -2639,6 +8770,7 @@ pub mod densities {
             Self {
                 mean: 0.0,
                 std: 1.0,
+                stratified: Stratified::No,
             }
         }
     }
@@ -2648,6 +8780,7 @@ pub mod densities {
             Self::new("logit-normal")
                 .number("mean", value.mean)
                 .number("std", value.std)
+                .word("stratified", value.stratified.word())
         }
     }
 
@@ -2658,6 +8791,8 @@ pub mod densities {
         pub mean: f64,
         /// Of log(sigma/alpha). From 1e-12 to 1000.
         pub std: f64,
+        /// One number from each of as many even parts.
+        pub stratified: Stratified,
     }
 
     impl Default for LogNormal {
@@ -2665,6 +8800,7 @@ pub mod densities {
             Self {
                 mean: -1.2,
                 std: 1.2,
+                stratified: Stratified::No,
             }
         }
     }
@@ -2674,6 +8810,7 @@ pub mod densities {
             Self::new("log-normal")
                 .number("mean", value.mean)
                 .number("std", value.std)
+                .word("stratified", value.stratified.word())
         }
     }
 
@@ -2684,6 +8821,8 @@ pub mod densities {
         pub sigma_min: f64,
         /// Largest sigma/alpha; 0 is the schedule's. From 0 to 1e+12.
         pub sigma_max: f64,
+        /// One number from each of as many even parts.
+        pub stratified: Stratified,
     }
 
     impl Default for LogUniform {
@@ -2691,6 +8830,7 @@ pub mod densities {
             Self {
                 sigma_min: 0.0,
                 sigma_max: 0.0,
+                stratified: Stratified::No,
             }
         }
     }
@@ -2700,6 +8840,177 @@ pub mod densities {
             Self::new("log-uniform")
                 .number("sigma_min", value.sigma_min)
                 .number("sigma_max", value.sigma_max)
+                .word("stratified", value.stratified.word())
+        }
+    }
+
+    /// `mode`: U with more weight in the middle, or at the ends.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Mode {
+        /// Weight of the middle, below 0 of the ends. From -1 to 1.75194.
+        pub scale: f64,
+        /// One number from each of as many even parts.
+        pub stratified: Stratified,
+    }
+
+    impl Default for Mode {
+        fn default() -> Self {
+            Self {
+                scale: 1.29,
+                stratified: Stratified::No,
+            }
+        }
+    }
+
+    impl From<Mode> for Spec {
+        fn from(value: Mode) -> Self {
+            Self::new("mode")
+                .number("scale", value.scale)
+                .word("stratified", value.stratified.word())
+        }
+    }
+
+    /// `log-logistic`: Log(sigma/alpha) is logistic between two levels.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct LogLogistic {
+        /// Of log(sigma/alpha). From -1000 to 1000.
+        pub mean: f64,
+        /// Of log(sigma/alpha). From 1e-12 to 1000.
+        pub scale: f64,
+        /// Least sigma/alpha. From 1e-12 to 1e+12.
+        pub sigma_min: f64,
+        /// Largest sigma/alpha. From 1e-12 to 1e+12.
+        pub sigma_max: f64,
+        /// One number from each of as many even parts.
+        pub stratified: Stratified,
+    }
+
+    impl Default for LogLogistic {
+        fn default() -> Self {
+            Self {
+                mean: 0.0,
+                scale: 1.0,
+                sigma_min: 0.001,
+                sigma_max: 1000.0,
+                stratified: Stratified::No,
+            }
+        }
+    }
+
+    impl From<LogLogistic> for Spec {
+        fn from(value: LogLogistic) -> Self {
+            Self::new("log-logistic")
+                .number("mean", value.mean)
+                .number("scale", value.scale)
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .word("stratified", value.stratified.word())
+        }
+    }
+
+    /// `v-diffusion`: The angle atan(sigma/(alpha sigma_data)) is uniform between two levels.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct VDiffusion {
+        /// Least sigma/alpha. From 1e-12 to 1e+12.
+        pub sigma_min: f64,
+        /// Largest sigma/alpha. From 1e-12 to 1e+12.
+        pub sigma_max: f64,
+        /// One number from each of as many even parts.
+        pub stratified: Stratified,
+    }
+
+    impl Default for VDiffusion {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.001,
+                sigma_max: 1000.0,
+                stratified: Stratified::No,
+            }
+        }
+    }
+
+    impl From<VDiffusion> for Spec {
+        fn from(value: VDiffusion) -> Self {
+            Self::new("v-diffusion")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .word("stratified", value.stratified.word())
+        }
+    }
+
+    /// `cosine-interpolated`: V-diffusion whose SNR goes from one resolution's to another's.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct CosineInterpolated {
+        /// Width of the images. From 1e-06 to 1e+09.
+        pub image: f64,
+        /// Width whose noise they get at the noisy end. From 1e-06 to 1e+09.
+        pub noise_low: f64,
+        /// At the clean end. From 1e-06 to 1e+09.
+        pub noise_high: f64,
+        /// Least sigma/alpha. From 1e-12 to 1e+12.
+        pub sigma_min: f64,
+        /// Largest sigma/alpha. From 1e-12 to 1e+12.
+        pub sigma_max: f64,
+        /// One number from each of as many even parts.
+        pub stratified: Stratified,
+    }
+
+    impl Default for CosineInterpolated {
+        fn default() -> Self {
+            Self {
+                image: 64.0,
+                noise_low: 32.0,
+                noise_high: 64.0,
+                sigma_min: 0.001,
+                sigma_max: 1000.0,
+                stratified: Stratified::No,
+            }
+        }
+    }
+
+    impl From<CosineInterpolated> for Spec {
+        fn from(value: CosineInterpolated) -> Self {
+            Self::new("cosine-interpolated")
+                .number("image", value.image)
+                .number("noise_low", value.noise_low)
+                .number("noise_high", value.noise_high)
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .word("stratified", value.stratified.word())
+        }
+    }
+
+    /// `split-log-normal`: Log(sigma/alpha) is normal with two deviations.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct SplitLogNormal {
+        /// Of log(sigma/alpha), its mode. From -1000 to 1000.
+        pub mean: f64,
+        /// Of log(sigma/alpha) below. From 1e-12 to 1000.
+        pub std_low: f64,
+        /// Of log(sigma/alpha) above. From 1e-12 to 1000.
+        pub std_high: f64,
+        /// One number from each of as many even parts.
+        pub stratified: Stratified,
+    }
+
+    impl Default for SplitLogNormal {
+        fn default() -> Self {
+            Self {
+                mean: -1.2,
+                std_low: 1.2,
+                std_high: 1.2,
+                stratified: Stratified::No,
+            }
+        }
+    }
+
+    impl From<SplitLogNormal> for Spec {
+        fn from(value: SplitLogNormal) -> Self {
+            Self::new("split-log-normal")
+                .number("mean", value.mean)
+                .number("std_low", value.std_low)
+                .number("std_high", value.std_high)
+                .word("stratified", value.stratified.word())
         }
     }
 
@@ -2710,6 +9021,11 @@ pub mod densities {
             LogitNormal::default().into(),
             LogNormal::default().into(),
             LogUniform::default().into(),
+            Mode::default().into(),
+            LogLogistic::default().into(),
+            VDiffusion::default().into(),
+            CosineInterpolated::default().into(),
+            SplitLogNormal::default().into(),
         ]
     }
 }

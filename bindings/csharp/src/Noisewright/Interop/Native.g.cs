@@ -8,7 +8,7 @@ using System.Runtime.InteropServices;
 
 namespace Noisewright.Interop;
 
-/// <summary>Values from 1000 on are the schedules of other libraries, which have names only.</summary>
+/// <summary>Values from 1000 on are entries that have names only, such as those of other libraries.</summary>
 internal enum NwrScheduleKind
 {
     /// <summary>alpha = t, sigma = 1-t: rectified flow.</summary>
@@ -45,7 +45,7 @@ internal enum NwrScheduleKind
     Mirror = 15,
 }
 
-/// <summary>Functions of a schedule: amounts of diffusion, weights of losses.</summary>
+/// <summary>Functions of a schedule: amounts of diffusion, weights of losses. Values from 1000 on are entries that have names only.</summary>
 internal enum NwrWeightKind
 {
     /// <summary>w^2 of an SDE with the schedule's marginals: g^2 of the forward SDE and other forms.</summary>
@@ -64,7 +64,7 @@ internal enum NwrWeightKind
     Eqm = 6,
 }
 
-/// <summary>Densities that training times are drawn from.</summary>
+/// <summary>Densities that training times are drawn from. Values from 1000 on are entries that have names only.</summary>
 internal enum NwrDensityKind
 {
     /// <summary>Even in t.</summary>
@@ -77,7 +77,7 @@ internal enum NwrDensityKind
     LogUniform = 3,
 }
 
-/// <summary>How the times of a run are spaced.</summary>
+/// <summary>How the times of a run are spaced. Values from 1000 on are entries that have names only, such as those of other libraries.</summary>
 internal enum NwrGridKind
 {
     /// <summary>Even in t.</summary>
@@ -131,6 +131,76 @@ internal enum NwrSamplerKind
     Xeab = 14,
     /// <summary>For the angular prediction.</summary>
     Reab = 15,
+    /// <summary>Euler's step to less noise than asked for, and fresh noise.</summary>
+    EulerAncestral = 16,
+    /// <summary>Linear multistep in sigma/alpha, exact weights.</summary>
+    Lms = 17,
+    /// <summary>Adams-Bashforth with fixed weights.</summary>
+    Ipndm = 18,
+    /// <summary>The same after a step of Heun.</summary>
+    Pndm = 19,
+    /// <summary>The noise a polynomial in log-SNR, integrated exactly.</summary>
+    Deis = 20,
+    /// <summary>DPM-Solver++ of third order.</summary>
+    Dpmpp3m = 21,
+    /// <summary>Their SDE forms.</summary>
+    Dpmpp2mSde = 22,
+    /// <summary>NWR_SAMPLER_DPMPP_3M_SDE.</summary>
+    Dpmpp3mSde = 23,
+    /// <summary>Multistep for the noise.</summary>
+    DpmSolver = 24,
+    /// <summary>NWR_SAMPLER_RES_MULTISTEP.</summary>
+    ResMultistep = 25,
+    /// <summary>Multistep predictor and a corrector without evaluations of its own.</summary>
+    Unipc = 26,
+    /// <summary>The same for the SDE.</summary>
+    SaSolver = 27,
+    /// <summary>NWR_SAMPLER_GRADIENT_ESTIMATION.</summary>
+    GradientEstimation = 28,
+    /// <summary>The midpoint rule in log-SNR (KDPM2).</summary>
+    Dpm2 = 29,
+    /// <summary>NWR_SAMPLER_DPM_2_ANCESTRAL.</summary>
+    Dpm2Ancestral = 30,
+    /// <summary>DPM-Solver(++) with inner points; order and prediction are settings.</summary>
+    Dpmpp2s = 31,
+    /// <summary>NWR_SAMPLER_DPMPP_2S_ANCESTRAL.</summary>
+    Dpmpp2sAncestral = 32,
+    /// <summary>NWR_SAMPLER_DPMPP_3S.</summary>
+    Dpmpp3s = 33,
+    /// <summary>The same with the grid's own points as inner ones.</summary>
+    DpmSinglestep = 34,
+    /// <summary>NWR_SAMPLER_DPM_FAST.</summary>
+    DpmFast = 35,
+    /// <summary>NWR_SAMPLER_DPMPP_SDE.</summary>
+    DpmppSde = 36,
+    /// <summary>Exponential Runge-Kutta methods for the SDE.</summary>
+    Seeds2 = 37,
+    /// <summary>NWR_SAMPLER_SEEDS_3.</summary>
+    Seeds3 = 38,
+    /// <summary>NWR_SAMPLER_RES_2S.</summary>
+    Res2s = 39,
+    /// <summary>NWR_SAMPLER_ER_SDE.</summary>
+    ErSde = 40,
+    /// <summary>NWR_SAMPLER_HEUNPP2.</summary>
+    Heunpp2 = 41,
+    /// <summary>For models that go to clean data at once.</summary>
+    Lcm = 42,
+    /// <summary>NWR_SAMPLER_TCD.</summary>
+    Tcd = 43,
+    /// <summary>NWR_SAMPLER_CONSISTENCY.</summary>
+    Consistency = 44,
+    /// <summary>Runge-Kutta methods with fixed steps.</summary>
+    Midpoint = 45,
+    /// <summary>NWR_SAMPLER_HEUN_3.</summary>
+    Heun3 = 46,
+    /// <summary>NWR_SAMPLER_KUTTA_38.</summary>
+    Kutta38 = 47,
+    /// <summary>NWR_SAMPLER_BOGACKI_SHAMPINE.</summary>
+    BogackiShampine = 48,
+    /// <summary>NWR_SAMPLER_DORMAND_PRINCE.</summary>
+    DormandPrince = 49,
+    /// <summary>EDM's steps, with a stretch of levels that is noised and gone through again.</summary>
+    Restart = 50,
 }
 
 /// <summary>Bits of nwr_sampler_options.flags.</summary>
@@ -212,7 +282,7 @@ internal unsafe struct NwrContextOptions
     /// <summary>CPU threads; 0 is one per core. Never changes a result.</summary>
     public uint Threads;
     public uint Reserved;
-    /// <summary>File of the device's plugin; NULL searches.</summary>
+    /// <summary>File of the device's plugin; NULL searches $NWR_CUDA_PLUGIN, the folder of this library and the loader's path.</summary>
     public byte* Plugin;
     /// <summary>Kept, with free and user, until the last user of the context ends.</summary>
     public delegate* unmanaged[Cdecl]<void*, nuint, nuint, Device, void*, void*> Alloc;
@@ -357,7 +427,7 @@ internal unsafe struct NwrSamplerOptions
     public byte* Name;
     public NwrParam* Params;
     public uint ParamCount;
-    /// <summary>With times NULL: a default grid of this many steps; 0 is 50. Trailing indices for a discrete schedule, karras for edm, else even in t; noise and score predictions, which say nothing about data where alpha is 0, and samplers that cannot step from there, begin at log(alpha/sigma) = -5.1 instead.</summary>
+    /// <summary>With times NULL: a default grid of this many steps; 0 is 50. Trailing indices for a discrete schedule, karras for edm, a flow's own shifted levels, else even in t; noise and score predictions, which say nothing about data where alpha is 0, and samplers that cannot step from there, begin at log(alpha/sigma) = -5.1 instead.</summary>
     public uint Steps;
     /// <summary>time_rows rows of time_count times, 2 or more, that never turn back; copied.</summary>
     public double* Times;
@@ -528,7 +598,7 @@ internal static unsafe partial class Native
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial Status GridFill(void* schedule, NwrGridOptions* options, double* times, nuint count);
 
-    /// <summary>From inputs known at times t, writes outputs, in one pass. Every quantity is a fixed combination of data, noise and latent, so any inputs that determine an output will do: {data, noise} to {state, velocity} corrupts a training batch and makes its target; {state, velocity} to {score} converts a prediction. t: f32 or f64, one number or one a sample. diffusion is w(t)^2 &gt;= 0 for NWR_DRIFT, likewise; NULL is 0. Up to 8 inputs and 8 outputs of one shape; a rank-0 input stands for every element. NWR_ERROR_SINGULAR where the inputs do not determine an output, such as data from noise where alpha is 0.</summary>
+    /// <summary>From inputs known at times t, writes outputs, in one pass. Every quantity is a fixed combination of data, noise and latent, so any inputs that determine an output will do: {data, noise} to {state, velocity} corrupts a training batch and makes its target; {state, velocity} to {score} converts a prediction. t: f32 or f64, one number or one a sample. diffusion is w(t)^2 &gt;= 0 for NWR_DRIFT, likewise; NULL is 0. Up to 8 inputs and 8 outputs of one shape; a rank-0 input stands for every element. NWR_ERROR_SINGULAR where the inputs do not determine an output, such as data from noise where alpha is 0. On a CUDA context t and diffusion may lie on the device, which then evaluates the schedule itself: to rounding the same, a custom schedule through a table, and NaN in place of an error.</summary>
     [LibraryImport(Library, EntryPoint = "nwr_transform_apply")]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial Status TransformApply(void* context, void* schedule, NwrTensor* t, NwrTensor* diffusion, NwrOperand* inputs, nuint inputCount, NwrOperand* outputs, nuint outputCount);
