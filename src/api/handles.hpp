@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns what two of the opaque types are; the third is known to sampler.cpp alone. Must not know what
-// is done with them.
+// Owns what two of the opaque types are; the third is known to sampler.cpp alone. Must not know
+// what is done with them.
 #pragma once
 
 #include "core/context.hpp"
