@@ -61,7 +61,7 @@ struct Entry {
 };
 
 // What a parameter is unless it is set.
-double default_of(const Entry& entry, size_t param);
+double default_of(const Entry& entry, size_t index);
 
 size_t catalog_size(int32_t domain);
 const Entry& catalog_entry(int32_t domain, size_t index);

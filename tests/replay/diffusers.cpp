@@ -159,9 +159,16 @@ Plan plan_pndm(Check& check, const Recording& recording) {
   plan.prediction = quantity;
   check_probe(check, recording, plan.schedule);
   const double steps = to_number(member(recording.file(), "num_inference_steps"));
-  const std::string spacing = text_or(config, "timestep_spacing", "leading");
-  const bool divides = std::fmod(static_cast<double>(discrete_count(config)), steps) == 0;
-  if (spacing != "leading" && !(spacing == "trailing" && divides)) {
+  // Whether some step, but for those that are taken twice, differs in length from the others.
+  const auto uneven = [&](const char* name) {
+    const Numbers list = recording.numbers(name);
+    const double last = list.size() > 1 ? list[list.size() - 2] - list.back() : 0;
+    for (size_t i = 1; i < list.size(); ++i) {
+      if (list[i] != list[i - 1] && list[i - 1] - list[i] != last) return true;
+    }
+    return false;
+  };
+  if (!prk && uneven("timesteps") && uneven("plms_timesteps")) {
     throw Unsupported{"values of steps that end where none begins are not in this version"};
   }
   const double width = std::floor(static_cast<double>(discrete_count(config)) / steps);
