@@ -166,7 +166,9 @@ typedef struct Array {
   size_t bytes;
 } Array;
 
-static size_t size_of(nwr_dtype dtype) { return dtype == NWR_F64 ? 8 : dtype == NWR_F32 ? 4 : 2; }
+static size_t size_of(nwr_dtype dtype) {
+  return dtype == NWR_F64 || dtype == NWR_I64 ? 8 : dtype == NWR_F32 ? 4 : 2;
+}
 
 /* The tensor that the library is given. */
 static const nwr_tensor* at(const Array* a) { return device ? &a->there : &a->view; }
