@@ -8,7 +8,7 @@ namespace {
 
 Multistep method(const Stage& s, int order) {
   Multistep m{{Line(s.setting("space")), Form::level}, order};
-  m.noise = s.setting("noise") == 0 ? Split::variance : Split::flow;
+  m.noise = ancestral_split(s);
   m.eta = s.setting("eta"), m.s_noise = s.setting("s_noise");
   return m;
 }

@@ -2,7 +2,7 @@
 // Owns fresh noise before a step (Karras et al. 2206.00364, algorithm 2). Must not know the step.
 #pragma once
 
-#include "core/sampler_kind.hpp"
+#include "core/samplers/line.hpp"
 
 namespace noisewright {
 
@@ -24,7 +24,7 @@ inline void churn(Stage& s) {
   if (!churns) return;
   const Stage::Point hat = s.point_of_level(level * (1 + growth));
   const double hat_level = hat.at.sigma / hat.at.alpha;
-  const double added = std::sqrt(std::fmax((hat_level - level) * (hat_level + level), 0));
+  const double added = missing_noise(hat_level, level);
   s.again(hat.at.alpha / s.from().alpha * s.state() +
               hat.at.alpha * s.setting("s_noise") * added * s.fresh_noise(),
           hat.t);

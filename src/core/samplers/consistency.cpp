@@ -18,8 +18,7 @@ void plan_lcm(Stage& s) {
 }
 
 void plan_consistency(Stage& s) {
-  const double least = s.to().alpha * s.setting("sigma_min"), sigma = s.to().sigma;
-  const double added = std::sqrt(std::fmax((sigma - least) * (sigma + least), 0));
+  const double added = missing_noise(s.to().sigma, s.to().alpha * s.setting("sigma_min"));
   s.next(s.to().alpha * s.data() + added * s.setting("s_noise") * s.fresh_noise());
 }
 
@@ -27,9 +26,7 @@ void plan_tcd(Stage& s) {
   const double end = s.data_index(), part = (1 - s.setting("gamma")) * (s.to_time() - end);
   const nwr_coeffs inner = s.point(end + (s.discrete() ? std::floor(part) : part)).at;
   const double keep = s.to().alpha / inner.alpha;
-  // Variance that is missing at the step's end.
-  const double added = std::sqrt(
-      std::fmax((s.to().sigma - keep * inner.sigma) * (s.to().sigma + keep * inner.sigma), 0));
+  const double added = missing_noise(s.to().sigma, keep * inner.sigma);
   s.next(s.blend(s.to().alpha, keep * inner.sigma) + added * s.fresh_noise());
 }
 

@@ -42,6 +42,11 @@ class Line {
   bool flow_;
 };
 
+// The noise that one of variance part^2 lacks of variance whole^2.
+inline double missing_noise(double whole, double part) {
+  return std::sqrt(std::fmax((whole - part) * (whole + part), 0));
+}
+
 // Which part of a step is fresh noise: that of the SDE with eta times the forward process's
 // (Lu et al. 2211.01095, eq. 20); eta times the posterior's standard deviation (2010.02502,
 // eq. 16); that of rectified flow, linear in sigma; or that of the SDE for methods that extrapolate
@@ -64,7 +69,7 @@ inline Target split(Line line, Split kind, double eta, Place from, Place to) {
     const double s = from.sigma / (from.alpha + from.sigma), e = to.sigma / (to.alpha + to.sigma);
     const double down = e * (1 + (e / s - 1) * std::fmin(eta, 1));
     t.down.sigma = to.alpha * down / (1 - down);
-    t.up = std::sqrt(std::fmax((to.sigma - t.down.sigma) * (to.sigma + t.down.sigma), 0));
+    t.up = missing_noise(to.sigma, t.down.sigma);
   } else if (kind == Split::variance) {
     const double up = std::fmin(b, eta * b * std::sqrt((1 - b / a) * (1 + b / a)));
     t.down = line.at_level(to, std::sqrt((b - up) * (b + up)));

@@ -28,6 +28,13 @@ inline constexpr Param kNoiseScaleParam = {"s_noise", "scale of the fresh noise"
 inline constexpr Param kAncestralParam = {
     "noise",        "the posterior's, or linear in sigma/(alpha+sigma) as for flows", 0, 0, 1,
     "variance,flow"};
+inline Split ancestral_split(const Stage& s) {
+  return s.setting("noise") == 0 ? Split::variance : Split::flow;
+}
+inline constexpr Param kPredictParam = {"predict", "what is extrapolated", 0, 0, 1, "data,noise"};
+inline Form predicted_form(const Stage& s) {
+  return s.setting("predict") == 0 ? Form::data : Form::slope;
+}
 inline constexpr Param kStartParam = {
     "start",          "the first step: of order 1, or corrected with the value at its end", 1, 0, 1,
     "euler,corrected"};

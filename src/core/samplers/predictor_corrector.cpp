@@ -6,13 +6,12 @@
 namespace noisewright {
 namespace {
 
-Form form_of(const Stage& s) { return s.setting("predict") == 0 ? Form::data : Form::slope; }
-
 // With B(h) = h or e^h - 1, which differ where the paper's systems have one equation.
 void plan_unipc(Stage& s) {
   const double weights = s.setting("variant");
   const Pair pair = weights == 0 ? Pair::length : weights == 1 ? Pair::share : Pair::exact;
-  Multistep m{{Line(s.setting("space")), form_of(s), pair}, static_cast<int>(s.setting("order"))};
+  Multistep m{{Line(s.setting("space")), predicted_form(s), pair},
+              static_cast<int>(s.setting("order"))};
   m.final = static_cast<int>(s.setting("lower_order_final"));
   m.corrector = s.setting("corrector") == 1 ? m.order : 0;
   m.corrector_pair = pair;
@@ -21,7 +20,7 @@ void plan_unipc(Stage& s) {
 }
 
 void plan_sa(Stage& s) {
-  const Form form = form_of(s);
+  const Form form = predicted_form(s);
   const Pair pair = s.setting("simple") == 1 ? Pair::length : Pair::exact;
   Multistep m{{Line(0), form, pair}, static_cast<int>(s.setting("order"))};
   m.noise = form == Form::data ? Split::sde : Split::overshoot;
@@ -35,7 +34,6 @@ void plan_sa(Stage& s) {
   multistep(s, m);
 }
 
-constexpr Param kPredictParam = {"predict", "what is extrapolated", 0, 0, 1, "data,noise"};
 constexpr Param kUnipcParams[] = {
     order_param(2, 4),
     {"variant", "weights where two values meet: bh1, bh2, or exact integrals", 1, 0, 2,

@@ -24,7 +24,7 @@ void singlestep(Stage& s, const Singlestep& m) {
   Target end = split(line, m.noise, m.eta, from, to);
   if (m.eta > 0 && line.level(end.down) < m.floor) {
     end.down = end.end = line.at_level(to, m.floor);
-    end.up = std::sqrt(std::fmax(to.sigma * to.sigma - end.down.sigma * end.down.sigma, 0));
+    end.up = missing_noise(to.sigma, end.down.sigma);
   }
   const Place reach = m.when == Singlestep::at_end ? end.down : to;
   const double begin = line.lambda(from), length = line.lambda(reach) - begin;

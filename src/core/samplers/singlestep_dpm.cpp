@@ -14,8 +14,6 @@ Singlestep method(const Stage& s, Form form, int count) {
   return m;
 }
 
-Form form_of(const Stage& s) { return s.setting("predict") == 0 ? Form::data : Form::slope; }
-
 void weigh(Singlestep& m, const Stage& s) {
   m.solver.pair = s.setting("solver") == 0 ? Pair::share : Pair::exact;
   m.three = s.setting("solver") == 1;
@@ -26,9 +24,9 @@ void thirds(Singlestep& m) {
 }
 
 void plan_2s(Stage& s) {
-  Singlestep m = method(s, form_of(s), static_cast<int>(s.setting("order")));
+  Singlestep m = method(s, predicted_form(s), static_cast<int>(s.setting("order")));
   weigh(m, s), thirds(m);
-  m.noise = s.setting("noise") == 0 ? Split::variance : Split::flow;
+  m.noise = ancestral_split(s);
   singlestep(s, m);
 }
 
@@ -42,7 +40,7 @@ int block_order(const Stage& s, int step) {
 }
 
 void plan_blocks(Stage& s) {
-  Singlestep m = method(s, form_of(s), 3);
+  Singlestep m = method(s, predicted_form(s), 3);
   weigh(m, s);
   m.noise = m.solver.form == Form::data ? Split::sde : Split::overshoot;
   const int order = block_order(s, s.step()), next = block_order(s, s.step() + 1);
@@ -84,7 +82,7 @@ void plan_seeds(Stage& s, int count) {
 
 void plan_res_2s(Stage& s) {
   Singlestep m = method(s, Form::data, 2);
-  m.noise = s.setting("noise") == 0 ? Split::variance : Split::flow;
+  m.noise = ancestral_split(s);
   singlestep(s, m);
 }
 
@@ -92,7 +90,7 @@ void plan_dpm2(Stage& s) {
   Singlestep m = method(s, Form::level, 2);
   m.solver.pair = Pair::share;
   m.root = s.setting("middle") == 0 ? 0 : 3;
-  m.noise = s.setting("noise") == 0 ? Split::variance : Split::flow;
+  m.noise = ancestral_split(s);
   singlestep(s, m);
 }
 
@@ -100,7 +98,6 @@ constexpr Param kSolverParam = {
     "solver", "weight of the slope: at the inner point, or its exact integral with all values",
     0,        0,
     1,        "midpoint,heun"};
-constexpr Param kPredictParam = {"predict", "what is extrapolated", 0, 0, 1, "data,noise"};
 constexpr Param k2sParams[] = {order_param(2, 3), kPredictParam,   kSolverParam, eta_param(0),
                                kNoiseScaleParam,  kAncestralParam, kLineParam};
 constexpr Param kBlockParams[] = {
