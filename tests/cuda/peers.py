@@ -3,6 +3,7 @@
 # Owns the times of PyTorch on the work of bench.cu: a step from a noise prediction, eager and
 # compiled, and diffusers' own schedulers where they are installed. Prints rows of a table.
 # Status 77: no PyTorch with CUDA.
+import pathlib
 import sys
 
 try:
@@ -14,24 +15,11 @@ if not torch.cuda.is_available():
     print("PyTorch finds no CUDA device")
     sys.exit(77)
 
+# Beside the benchmarks of the CPU.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench" / "peers"))
+from formulas import ddim, ddpm, dpmpp_2m  # noqa: E402
+
 N = 64 << 20
-A, S, A2, S2 = 0.6, 0.8, 0.7, 0.714  # alpha and sigma here and at the next time
-
-
-def ddim(x, eps):
-    data = (x - S * eps) / A
-    return A2 * data + S2 * eps
-
-
-def ddpm(x, eps):
-    data = (x - S * eps) / A
-    return 0.5 * data + 0.4 * x + 0.3 * torch.randn_like(x)
-
-
-def dpmpp_2m(x, eps, before):
-    data = (x - S * eps) / A
-    slope = (data - before) / 0.9
-    return 0.9 * x - 0.4 * data - 0.2 * slope, data
 
 
 def milliseconds(work):

@@ -22,13 +22,16 @@ import warnings
 warnings.filterwarnings("ignore")
 import torch  # noqa: E402
 
+from formulas import (add_noise, ddim, ddim_eta, ddpm, dpmpp_2m, euler, flow_euler,  # noqa: E402
+                      guidance, training_batch, velocity_to_both)
+
 try:
     import numpy
 except ImportError:
     numpy = None
 
 SIZES = {"tiny": (1, 256), "64Ki": (4, 16384), "4Mi": (16, 262144), "64Mi": (16, 4194304)}
-DTYPES = {"f32": (torch.float32, 0x00012002), "bf16": (torch.bfloat16, 0x00011004)}
+DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
 QUANTITY = {"state": 0, "data": 1, "noise": 2, "velocity": 4}
 
 
@@ -171,59 +174,7 @@ class Library:
         return fill
 
 
-# ---- the peers: the formulas of the papers, one tensor operation after the other --------------------
-
-A, S, A2, S2 = 0.8, 0.6, 0.9, 0.435889894354
-
-
-def ddim(x, eps):  # Song et al. 2010.02502, eq. 12, eta 0
-    data = (x - S * eps) / A
-    return A2 * data + S2 * eps
-
-
-def ddim_eta(x, eps):  # the same, eta 1
-    data = (x - S * eps) / A
-    return A2 * data + 0.3 * eps + 0.316 * torch.randn_like(x)
-
-
-def ddpm(x, eps):  # Ho et al. 2006.11239, algorithm 2, by the posterior's mean
-    data = (x - S * eps) / A
-    mean = 0.31 * data + 0.68 * x
-    return mean + 0.1 * torch.randn_like(x)
-
-
-def euler(x, eps):  # Karras et al. 2206.00364, algorithm 1
-    data = x - 0.7 * eps
-    slope = (x - data) / 0.7
-    return x + slope * -0.05
-
-
-def flow_euler(x, v):
-    return x + 0.02 * v
-
-
-def dpmpp_2m(x, eps, history):  # Lu et al. 2211.01095, algorithm 2
-    data = (x - S * eps) / A
-    slope = 1.1 * (data - history)
-    history.copy_(data)
-    return 0.7 * x - -0.2 * data - 0.5 * -0.2 * slope
-
-
-def add_noise(x, noise, alpha, sigma):
-    return alpha * x + sigma * noise
-
-
-def guidance(cond, free):
-    return free + 7.5 * (cond - free)
-
-
-def velocity_to_both(x, v):
-    return 0.8 * x - 0.6 * v, 0.6 * x + 0.8 * v
-
-
-def training_batch(data, t):
-    noise = torch.randn_like(data)
-    return t * data + (1 - t) * noise, data - noise
+# ---- the work -------------------------------------------------------------------------------------
 
 
 def cases(library, shape, dtype):
@@ -331,7 +282,7 @@ def main():
     torch.set_grad_enabled(False)
     results = []
     for size in options.sizes.split(","):
-        for name, (dtype, _) in DTYPES.items():
+        for name, dtype in DTYPES.items():
             if name == "bf16" and size not in ("64Ki", "4Mi"):
                 continue
             library = Library(options.library, options.threads)
