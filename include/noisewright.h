@@ -790,7 +790,8 @@ typedef struct nwr_eval {
   const double* t_rows;
   const double* clock_rows;
   const double* input_scale_rows;
-  /** How many outputs the model must give: 2 with guidance, else 1. */
+  /** How many outputs the model must give: 1; with guidance, where it acts, 2 or 3; and one more
+   * for the setting variance=learned_range. */
   uint32_t output_count;
   uint32_t reserved;
 } nwr_eval;
@@ -807,19 +808,20 @@ NWR_API void nwr_sampler_destroy(nwr_sampler* sampler);
 NWR_API nwr_status nwr_sampler_start(nwr_sampler* sampler, const nwr_tensor* x, nwr_start start);
 /** NWR_OK and what to evaluate, or NWR_DONE and the end's time. Changes nothing. */
 NWR_API nwr_status nwr_sampler_next(const nwr_sampler* sampler, nwr_eval* out);
-/** Takes the model's output at (x, eval) and writes the next point to evaluate into x, in one pass.
- *  outputs is an array of tensors of x's shape, of any float dtype: one, or, where the sampler has
- * a guidance other than 1, the conditional output and then the unconditional (Ho and Salimans
- * 2207.12598). Allocates nothing on the CPU. NWR_ERROR_INVALID_STATE before start and after the
- * end. */
+/** Takes the model's outputs at (x, eval) and writes the next point to evaluate into x, in one
+ * pass. outputs is an array of eval.output_count tensors of x's shape, of any float dtype: with all
+ * conditions; where there is guidance_image, with the image alone; where there is guidance, with
+ * none; and with variance=learned_range the share of the variance, -1 to 1. Guidance that depends
+ * on the outputs' sums, and limits of data, take one more pass each. Allocates nothing on the CPU.
+ * NWR_ERROR_INVALID_STATE before start and after the end. */
 NWR_API nwr_status nwr_sampler_step(nwr_sampler* sampler, const nwr_tensor* x,
                                     const nwr_tensor* outputs, size_t output_count);
 /** Writes the last evaluation's estimate of the clean sample: a preview, or the last step's x0.
  * Needs NWR_SAMPLER_KEEP_DENOISED. out has x's shape and any float dtype. */
 NWR_API nwr_status nwr_sampler_denoised(const nwr_sampler* sampler, const nwr_tensor* out);
 
-/** Writes the model's output for x into output, a dense tensor of x's shape and dtype; with
- * guidance an array of two, conditional and unconditional. Returns 0 to go on, positive to cancel,
+/** Writes the model's outputs for x into output, an array of eval->output_count dense tensors of
+ * x's shape and dtype, in the order of nwr_sampler_step. Returns 0 to go on, positive to cancel,
  * negative to fail. */
 typedef int32_t (*nwr_model_fn)(void* user, const nwr_eval* eval, const nwr_tensor* x,
                                 const nwr_tensor* output);

@@ -57,8 +57,8 @@ class LastTensors {
     }
   };
   size_t count_ = 0;
-  Tensor tensors_[3];
-  Array arrays_[3];
+  Tensor tensors_[kMostOutputs + 1];
+  Array arrays_[kMostOutputs + 1];
 };
 
 // What the handle of a sampler stands for.
@@ -144,6 +144,12 @@ SamplerSetup take_setup(const nwr_sampler_options& o, const Schedule& schedule) 
   return setup;
 }
 
+// At the end of the run, as before it.
+int outputs_of(const Sampler& s, size_t evaluation) {
+  const size_t last = s.table().size() - 1;
+  return s.table().line(evaluation < last ? evaluation : last).given;
+}
+
 nwr_eval describe(const Sampler& s, size_t evaluation) {
   const RunTable& table = s.table();
   nwr_eval e{};
@@ -156,7 +162,7 @@ nwr_eval describe(const Sampler& s, size_t evaluation) {
   e.t = e.t_rows[0];
   e.clock = e.clock_rows[0];
   e.input_scale = e.input_scale_rows[0];
-  e.output_count = static_cast<uint32_t>(table.model_outputs());
+  e.output_count = static_cast<uint32_t>(outputs_of(s, evaluation));
   return e;
 }
 
@@ -189,7 +195,7 @@ void check_outputs(const Sampler& s, const Array& x, const nwr_tensor* outputs, 
 void step(Run& run, const nwr_tensor* x, const nwr_tensor* outputs, size_t output_count) {
   Sampler& s = *run.sampler;
   Array* const arrays = run.last.arrays();
-  const auto wanted = static_cast<size_t>(s.table().model_outputs());
+  const auto wanted = static_cast<size_t>(outputs_of(s, s.evaluation()));
   const bool known = !s.done() && x && outputs && output_count == wanted &&
                      run.last.hold(*x, outputs, output_count);
   if (!known) {
@@ -198,7 +204,7 @@ void step(Run& run, const nwr_tensor* x, const nwr_tensor* outputs, size_t outpu
     if (s.done()) fail(NWR_ERROR_INVALID_STATE, "the run is over");
     if (output_count != wanted) {
       fail(NWR_ERROR_INVALID_ARGUMENT, "output_count is ", output_count,
-           ", but this sampler takes ", wanted);
+           ", but this evaluation takes ", wanted);
     }
     require(outputs, "outputs");
     check_outputs(s, arrays[0], outputs, output_count, arrays + 1);
@@ -306,10 +312,9 @@ nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
     if (!given.model) fail(NWR_ERROR_INVALID_ARGUMENT, "callbacks.model is NULL");
     require_started(s);
     take_state(s, x);
-    nwr_tensor outputs[2];
-    Array arrays[2];
-    const int output_count = s.table().model_outputs();
-    for (int i = 0; i < output_count; ++i) {
+    nwr_tensor outputs[kMostOutputs];
+    Array arrays[kMostOutputs];
+    for (int i = 0; i < s.table().most_outputs(); ++i) {
       arrays[i] = s.scratch_output(i);
       outputs[i] = to_tensor(arrays[i], s.context());
     }
@@ -320,7 +325,7 @@ nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
       if (!goes_on("callbacks.model", given.model(given.user, &eval, x, outputs))) {
         return NWR_CANCELLED;
       }
-      step(run, x, outputs, static_cast<size_t>(output_count));
+      step(run, x, outputs, eval.output_count);
       if (given.progress && !goes_on("callbacks.progress", given.progress(given.user, &eval, x))) {
         return NWR_CANCELLED;
       }

@@ -41,7 +41,7 @@ struct Host {
 // Functions are safe to call from several threads on one queue unless said otherwise, and throw
 // nothing: those that can fail return an nwr_status, after reporting why. Plans are valid by
 // construction: a backend checks nothing. Work is done in the order of the calls, perhaps after
-// they return. mix, fill, copy, rows and reduce neither wait nor, after the first of a size,
+// they return. All on plans neither wait nor, after the first of a size,
 // allocate.
 struct Backend {
   uint32_t abi;          // kBackendAbi, first for ever
@@ -65,6 +65,9 @@ struct Backend {
   int32_t (*fill)(Queue* queue, const FillPlan& plan);
   int32_t (*copy)(Queue* queue, const CopyPlan& plan);
   int32_t (*reduce)(Queue* queue, const ReducePlan& plan);
+  int32_t (*change)(Queue* queue, const ChangePlan& plan);
+  // mix, with factors that guidance adds to on the device.
+  int32_t (*guide)(Queue* queue, const GuidePlan& guide, const MixPlan& plan);
 };
 
 // Tells apart builds of one version whose plans differ.
@@ -72,7 +75,9 @@ inline constexpr uint32_t kPlans =
     sizeof(QueueOptions) +
     3 * (sizeof(MixPlan) +
          3 * (sizeof(FillPlan) +
-              3 * (sizeof(CopyPlan) + 3 * (sizeof(ReducePlan) + 3 * sizeof(RowsPlan)))));
+              3 * (sizeof(CopyPlan) + 3 * (sizeof(ReducePlan) +
+                                           3 * (sizeof(RowsPlan) + 3 * (sizeof(ChangePlan) +
+                                                                        3 * sizeof(GuidePlan)))))));
 
 // The one symbol of a plugin, nwr_backend_query: fills as much of the table as struct_size, set by
 // the caller, has room for; the first four fields whatever the caller's abi and version.

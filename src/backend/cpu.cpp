@@ -12,6 +12,7 @@
 #include "backend/backend.hpp"
 #include "backend/cpu_queue.hpp"
 #include "core/error.hpp"
+#include "math/guidance.hpp"
 #include "math/mix.hpp"
 
 #if defined(__x86_64__)
@@ -207,6 +208,75 @@ int32_t rows(Queue* queue, const RowsPlan& made, const MixPlan& plan) {
   return mix(queue, whole);
 }
 
+// ---- guide --------------------------------------------------------------------------------------
+
+int32_t guide(Queue* queue, const GuidePlan& made, const MixPlan& plan) {
+  const FloatScope scope;
+  const int64_t size = int64_t{plan.output_count} * (plan.input_count + 1);
+  double few[256];  // most batches are small
+  const int64_t count = made.rows * size;
+  std::unique_ptr<double[]> many;
+  if (count > 256) many.reset(new (std::nothrow) double[static_cast<size_t>(count)]);
+  if (count > 256 && !many) return out_of_memory();
+  double* const factors = many ? many.get() : few;
+  for (int64_t row = 0; row < made.rows; ++row) {
+    const int64_t given = plan.factor_rows > 1 ? row : 0;
+    double* const own = factors + row * size;
+    std::memcpy(own, plan.factors + given * size, static_cast<size_t>(size) * sizeof(double));
+    guide_row(made, plan.input_count, plan.output_count, row,
+              made.guided + given * (1 + plan.output_count), own);
+  }
+  MixPlan whole = plan;
+  whole.factors = factors;
+  whole.factor_rows = made.rows;
+  return mix(queue, whole);
+}
+
+// ---- change -------------------------------------------------------------------------------------
+
+struct ChangeJob {
+  const Kernels* kernels;
+  const ChangePlan* plan;
+  Grid grid;  // array, other
+  ChangeRun base;
+
+  void run(int64_t begin, int64_t end) const {
+    walk(grid, begin, end, [&](int64_t, int64_t sample, int64_t count, Byte* const* address) {
+      ChangeRun now = base;
+      now.count = count;
+      now.at = address[0];
+      now.beside = now.what == Change::spread ? address[1] : nullptr;
+      if (now.what == Change::scale) {
+        now.first = dynamic_bound(plan->numbers[sample], plan->bound);
+      } else if (now.what == Change::spread) {
+        const double* const row = plan->rows + 2 * (plan->row_count > 1 ? sample : 0);
+        now.first = row[0];
+        now.second = row[1];
+      }
+      kernels->change(now);
+    });
+  }
+};
+
+int32_t change(Queue* queue, const ChangePlan& plan) {
+  const FloatScope scope;
+  ChangeJob job;
+  job.kernels = &queue->kernels;
+  job.plan = &plan;
+  const View* const views[] = {&plan.array, &plan.other};
+  const bool two = plan.what == Change::spread;
+  make_grid(plan.shape, views, two ? 2 : 1, plan.what != Change::clip, true, &job.grid);
+  if (job.grid.count == 0) return NWR_OK;
+  job.base = {};
+  job.base.what = plan.what;
+  job.base.array = lane_of(job.grid, 0, plan.array.dtype);
+  if (two) job.base.other = lane_of(job.grid, 1, plan.other.dtype);
+  job.base.wide = plan.array.dtype == Dtype::f64 || (two && plan.other.dtype == Dtype::f64);
+  job.base.first = plan.bound;
+  run_job(queue->pool, job, job.grid.count, two ? 20.0 : 0.2 + view_ns(job.base.array));
+  return NWR_OK;
+}
+
 // ---- fill ---------------------------------------------------------------------------------------
 
 struct FillJob {
@@ -379,8 +449,9 @@ Queue* open_cpu_queue(const QueueOptions& options, const Kernels& kernels,
 
 const Backend& cpu_backend() {
   static constexpr Backend table = {
-      kBackendAbi, kVersion,    sizeof(Backend), kPlans, device_count, open, close, alloc,
-      free,        synchronize, transfer,        mix,    rows,         fill, copy,  cpu_reduce};
+      kBackendAbi, kVersion,   sizeof(Backend), kPlans,   device_count, open, close,
+      alloc,       free,       synchronize,     transfer, mix,          rows, fill,
+      copy,        cpu_reduce, change,          guide};
   return table;
 }
 

@@ -7,6 +7,8 @@
 
 #include <cstring>
 
+#include "math/change.hpp"
+#include "math/element.hpp"
 #include "math/half.hpp"
 #include "math/mix.hpp"
 #include "math/normal.hpp"
@@ -1129,6 +1131,100 @@ void reduce(const Lane& lane, bool largest, int64_t first, int64_t count, const 
   }
 }
 
+// Elements of one row of lanes, as doubles.
+NWR_INLINE void load_row(const Lane& lane, const Byte* at, int64_t count, double* out) {
+  alignas(64) Byte stage[kReduceLanes * 8];
+  if (!side_by_side(lane)) {
+    move(stage, lane.size, at, lane.stride, lane.size, count);
+    at = stage;
+  }
+  with_dtype<F64>(Any(), lane.dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+    using L = Load<F64, decltype(tag)::dtype>;
+    int64_t i = 0;
+    for (; i + kDoubles <= count; i += kDoubles) {
+      const F64 x = L::at(at + i * lane.size);
+      std::memcpy(out + i, &x, sizeof x);
+    }
+    for (; i < count; ++i) out[i] = load_element<double>(at + i * lane.size, tag.dtype);
+  });
+}
+
+void reduce_many(const ReduceTogether& r, int64_t first, int64_t count, const Byte* const* at,
+                 double* lanes) {
+  alignas(64) double row[kMaxReduced][kReduceLanes];
+  const int numbers = reduced_numbers(r.what, r.input_count);
+  for (int64_t done = 0, taken; done < count; done += taken) {
+    const int64_t place = (first + done) % kReduceLanes;
+    taken = smaller(kReduceLanes - place, count - done);
+    for (int k = 0; k < r.input_count; ++k) {
+      load_row(r.input[k], at[k] + done * r.input[k].stride, taken, row[k]);
+    }
+    if (r.what == Reduction::gram && taken == kReduceLanes) {
+      for (int v = 0; v < kReduceLanes; v += kDoubles) {
+        F64 x[kMaxReduced], sum[kMaxNumbers];
+        for (int k = 0; k < r.input_count; ++k) std::memcpy(&x[k], row[k] + v, sizeof x[k]);
+        for (int n = 0; n < numbers; ++n) {
+          std::memcpy(&sum[n], lanes + n * kReduceLanes + v, sizeof sum[n]);
+        }
+        gram_next(r.input_count, x, sum);
+        for (int n = 0; n < numbers; ++n) {
+          std::memcpy(lanes + n * kReduceLanes + v, &sum[n], sizeof sum[n]);
+        }
+      }
+      continue;
+    }
+    for (int64_t i = 0; i < taken; ++i) {
+      double x[kMaxReduced], sum[kMaxNumbers];
+      for (int k = 0; k < r.input_count; ++k) x[k] = row[k][i];
+      for (int n = 0; n < numbers; ++n) sum[n] = lanes[n * kReduceLanes + place + i];
+      if (r.what == Reduction::gram) {
+        gram_next(r.input_count, x, sum);
+      } else {
+        sum[0] = error_next(r.what, r.rtol, r.atol, x, sum[0]);
+      }
+      for (int n = 0; n < numbers; ++n) lanes[n * kReduceLanes + place + i] = sum[n];
+    }
+  }
+}
+
+// ---- changing ---------------------------------------------------------------------------------
+
+// Whole vectors of elements side by side, to a bound; returns how many elements those are.
+template <class Vector>
+int64_t limit_vectors(const ChangeRun& run) {
+  constexpr int64_t kElements = kVectorBytes / static_cast<int64_t>(sizeof(Vector{}[0]));
+  if (run.what == Change::spread || !side_by_side(run.array)) return 0;
+  const int64_t whole = run.count / kElements * kElements;
+  const Vector bound = static_cast<decltype(Vector{}[0] + 0)>(run.first) - Vector{};
+  with_dtype<Vector>(Any(), run.array.dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+    for (int64_t i = 0; i < whole; i += kElements) {
+      Byte* const p = run.at + i * run.array.size;
+      Vector x[1] = {Load<Vector, decltype(tag)::dtype>::at(p)};
+      x[0] = x[0] > bound ? bound : x[0] < -bound ? -bound : x[0];
+      if (run.what == Change::scale) x[0] /= bound;
+      store_vectors<Vector, decltype(tag)::dtype, To::caches>(p, x);
+    }
+  });
+  return whole;
+}
+
+template <class Real, class Vector>
+void change_run(const ChangeRun& run) {
+  const Real first = static_cast<Real>(run.first), second = static_cast<Real>(run.second);
+  for (int64_t i = limit_vectors<Vector>(run); i < run.count; ++i) {
+    Byte* const p = run.at + i * run.array.stride;
+    const Real x = load_element<Real>(p, run.array.dtype);
+    const Real other = run.beside == nullptr
+                           ? Real(0)
+                           : load_element<Real>(run.beside + i * run.other.stride, run.other.dtype);
+    store_element(p, run.array.dtype, change_element(run.what, x, other, first, second));
+  }
+}
+
+void change(const ChangeRun& run) {
+  run.wide ? change_run<double, F64>(run) : change_run<float, F32>(run);
+}
+
 }  // namespace
 
 const Kernels& kernels() {
@@ -1136,7 +1232,11 @@ const Kernels& kernels() {
                                 NWR_HAS_AVX512 ? 0.6
                                 : NWR_HAS_AVX2 ? 1.0
                                                : 12.0,
-                                mix, fill, reduce};
+                                mix,
+                                fill,
+                                reduce,
+                                reduce_many,
+                                change};
   return table;
 }
 

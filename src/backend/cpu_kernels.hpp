@@ -71,6 +71,24 @@ struct FillRun {
   unsigned char* output;
 };
 
+struct ReduceTogether {
+  Reduction what;
+  int input_count;
+  double rtol, atol;
+  Lane input[kMaxReduced];
+};
+
+// Consecutive elements of one sample, with its numbers.
+struct ChangeRun {
+  Change what;
+  bool wide;  // arithmetic in double
+  Lane array, other;
+  double first, second;  // bound and divisor, or offset and slope
+  int64_t count;
+  unsigned char* at;
+  const unsigned char* beside;
+};
+
 // The table of one instruction set. Functions expect the default floating-point environment.
 struct Kernels {
   const char* name;
@@ -81,6 +99,10 @@ struct Kernels {
   // math/reduce.hpp: their squares, or the largest magnitude.
   void (*reduce)(const Lane& lane, bool largest, int64_t first, int64_t count,
                  const unsigned char* at, double* lanes);
+  // Likewise for a reduction of several arrays, to kReduceLanes of each of its numbers.
+  void (*reduce_many)(const ReduceTogether& what, int64_t first, int64_t count,
+                      const unsigned char* const* at, double* lanes);
+  void (*change)(const ChangeRun& run);
 };
 
 // "baseline", "avx2" or "avx512"; nullptr where the machine or the build lacks it.

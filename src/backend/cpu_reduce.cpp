@@ -32,9 +32,11 @@ void run_tasks(Pool& pool, int64_t count, double task_ns, const Work& work) {
 
 struct Source {
   Grid grid;
-  Lane lane;
+  Lane lane;  // of the first array
   int64_t rows;
-  int64_t count;  // elements of a row
+  int64_t count;    // elements of a row
+  int numbers = 1;  // of a row
+  ReduceTogether together;
 };
 
 // Element [0, blocks) of a level becomes element block of the next.
@@ -47,34 +49,43 @@ double fold_level(bool largest, const double* from, int64_t count) {
   return fold_lanes(largest, lanes);
 }
 
-void reduce_rows(Queue* queue, const Source& source, bool largest, const ReducePlan& plan) {
+void reduce_rows(Queue* queue, const Source& source, const ReducePlan& plan) {
+  const bool largest = plan.what == Reduction::max_abs;
   const int64_t blocks = reduce_blocks(source.count);
   const int64_t partials = reduce_partials(source.count);
   auto* const scratch = static_cast<double*>(plan.scratch);
-  const auto place = [&](int64_t row) {
-    return partials > 0 ? scratch + row * partials : plan.result + row;
+  // Each number of a row is folded by itself.
+  const auto place = [&](int64_t number) {
+    return partials > 0 ? scratch + number * partials : plan.result + number;
   };
-  const double element_ns = 0.1 + view_ns(source.lane);
+  double element_ns = 0.1 * source.numbers;
+  for (int k = 0; k < plan.input_count; ++k) element_ns += view_ns(source.together.input[k]);
   const int64_t longest = source.count < kReduceBlock ? source.count : kReduceBlock;
-  run_tasks(queue->pool, source.rows * blocks, static_cast<double>(longest) * element_ns,
-            [&](int64_t task) {
-              const int64_t row = task / blocks, block = task % blocks;
-              const int64_t begin = row * source.count + block * kReduceBlock;
-              const int64_t left = source.count - block * kReduceBlock;
-              const int64_t count = left < kReduceBlock ? left : kReduceBlock;
-              alignas(64) double lanes[kReduceLanes] = {};
-              walk(source.grid, begin, begin + count,
-                   [&](int64_t index, int64_t, int64_t run, Byte* const* address) {
-                     queue->kernels.reduce(source.lane, largest, index - begin, run, address[0],
-                                           lanes);
-                   });
-              place(row)[block] = fold_lanes(largest, lanes);
-            });
-  for (int64_t row = 0; row < source.rows && partials > 0; ++row) {
-    double* level = place(row);
+  run_tasks(
+      queue->pool, source.rows * blocks, static_cast<double>(longest) * element_ns,
+      [&](int64_t task) {
+        const int64_t row = task / blocks, block = task % blocks;
+        const int64_t begin = row * source.count + block * kReduceBlock;
+        const int64_t left = source.count - block * kReduceBlock;
+        const int64_t count = left < kReduceBlock ? left : kReduceBlock;
+        alignas(64) double lanes[kMaxNumbers * kReduceLanes] = {};
+        walk(source.grid, begin, begin + count,
+             [&](int64_t index, int64_t, int64_t run, Byte* const* address) {
+               if (plan.input_count == 1 && plan.what != Reduction::gram) {
+                 queue->kernels.reduce(source.lane, largest, index - begin, run, address[0], lanes);
+               } else {
+                 queue->kernels.reduce_many(source.together, index - begin, run, address, lanes);
+               }
+             });
+        for (int n = 0; n < source.numbers; ++n) {
+          place(row * source.numbers + n)[block] = fold_lanes(largest, lanes + n * kReduceLanes);
+        }
+      });
+  for (int64_t number = 0; number < source.rows * source.numbers && partials > 0; ++number) {
+    double* level = place(number);
     for (int64_t count = blocks; count > 1;) {
       const int64_t next = reduce_blocks(count);
-      double* const to = next > 1 ? level + count : plan.result + row;
+      double* const to = next > 1 ? level + count : plan.result + number;
       for (int64_t b = 0; b < next; ++b) {
         const int64_t left = count - b * kReduceBlock;
         to[b] = fold_level(largest, level + b * kReduceBlock,
@@ -144,14 +155,20 @@ double select_row(const Source& source, int64_t row, double quantile) {
 int32_t cpu_reduce(Queue* queue, const ReducePlan& plan) {
   const FloatScope scope;
   Source source;
-  const View* const view = &plan.input;
-  make_grid(plan.shape, &view, 1, plan.per_sample, false, &source.grid);
+  const View* views[kMaxReduced];
+  for (int k = 0; k < plan.input_count; ++k) views[k] = &plan.input[k];
+  make_grid(plan.shape, views, plan.input_count, plan.per_sample, false, &source.grid);
   if (source.grid.count == 0) return NWR_OK;
-  source.lane = lane_of(source.grid, 0, plan.input.dtype);
+  source.lane = lane_of(source.grid, 0, plan.input[0].dtype);
   source.rows = plan.per_sample ? plan.shape.batch() : 1;
   source.count = source.grid.count / source.rows;
+  source.numbers = reduced_numbers(plan.what, plan.input_count);
+  source.together = {plan.what, plan.input_count, plan.rtol, plan.atol, {}};
+  for (int k = 0; k < plan.input_count; ++k) {
+    source.together.input[k] = lane_of(source.grid, k, plan.input[k].dtype);
+  }
   if (plan.what != Reduction::quantile_abs) {
-    reduce_rows(queue, source, plan.what == Reduction::max_abs, plan);
+    reduce_rows(queue, source, plan);
     return NWR_OK;
   }
   run_tasks(queue->pool, source.rows, 2.0 * static_cast<double>(source.count),

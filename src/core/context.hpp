@@ -33,6 +33,10 @@ class Context : public RefCounted {
   void fill(const FillPlan& plan) const { check(backend_->fill(queue_, plan)); }
   void copy(const CopyPlan& plan) const { check(backend_->copy(queue_, plan)); }
   void reduce(const ReducePlan& plan) const { check(backend_->reduce(queue_, plan)); }
+  void change(const ChangePlan& plan) const { check(backend_->change(queue_, plan)); }
+  void guide(const GuidePlan& guide, const MixPlan& plan) const {
+    check(backend_->guide(queue_, guide, plan));
+  }
   void synchronize() const { check(backend_->synchronize(queue_)); }
 
   // The same on ordinary memory, done when they return.

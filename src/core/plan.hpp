@@ -104,28 +104,74 @@ struct FillPlan {
   int64_t rng_count = 0;
 };
 
+// The most arrays that are reduced together.
+inline constexpr int kMaxReduced = 3;
+
 enum class Reduction : int32_t {
   sum_of_squares = 0,
   max_abs = 1,
-  quantile_abs = 2  // of |x|, linear between two elements: at place quantile * (count - 1)
+  quantile_abs = 2,  // of |x|, linear between two elements: at place quantile * (count - 1)
+  // Of k arrays: their k sums, then the sums of products of array i with those from i on.
+  gram = 3,
+  // Of the results of two methods and the state before: the sum of squares of what the two differ
+  // by, on the scale of the tolerances.
+  error_largest = 4,  // max(atol, rtol max(|first|, |before|))
+  error_sum = 5       // atol + rtol max(|second|, |before|)
 };
 
-// Reduces each sample to one number, or the whole array to one. Results are doubles and do not
-// depend on strides, threads, instruction set or device: elements are taken in row-major order
+// Reduces each sample, or the whole arrays, to one number or several. Results are doubles and do
+// not depend on strides, threads, instruction set or device: elements are taken in row-major order
 // through the one tree of math/reduce.hpp, and a sample is reduced as it would be alone. A NaN
 // among the elements makes the result NaN.
 struct ReducePlan {
   Shape shape;
-  View input;
+  int input_count = 1;
+  View input[kMaxReduced];
   Reduction what = Reduction::sum_of_squares;
   bool per_sample = true;
-  double quantile = 0;       // from 0 to 1
-  double* result = nullptr;  // on the device: shape.batch() numbers, or one
+  double quantile = 0;  // from 0 to 1
+  double rtol = 0, atol = 0;
+  double* result = nullptr;  // on the device: the numbers of each sample, or of the one row
   void* scratch = nullptr;   // on the device: reduce_scratch(plan) bytes, aligned to 8
 };
 
 // The bytes of a plan's scratch, on any device.
 size_t reduce_scratch(const ReducePlan& plan);
+
+// Changes elements one by one, in the arithmetic of MixPlan and rounded once.
+enum class Change : int32_t {
+  clip = 0,   // x limited to [-bound, bound]
+  scale = 1,  // likewise, the bound of a sample min(max(its number, 1), most); then divided by it
+  spread = 2  // x exp(offset + slope other), the two of its row
+};
+
+struct ChangePlan {
+  Shape shape;
+  View array;  // read and written
+  View other;  // of spread
+  Change what = Change::clip;
+  double bound = 0;                 // of clip, and the most of scale
+  const double* numbers = nullptr;  // of scale, on the device: one a sample
+  const double* rows = nullptr;     // of spread: offset and slope, of one row or of each sample
+  int64_t row_count = 1;
+};
+
+// Factors of a MixPlan that depend on Gram matrices of the model's outputs: guidance. A row of the
+// plan has the factors that do not, and to those of the outputs is added what math/guidance.hpp
+// makes of the row's weight and of the factors of the guided output.
+struct GuidePlan {
+  int32_t method = 0;  // of guidance.hpp
+  int32_t from_conditional = 0;
+  int32_t output_count = 2;  // the model's outputs, inputs first_output and on
+  int32_t first_output = 0;
+  int32_t momentum = -1;  // the input that keeps differences before, or none
+  int32_t reserved = 0;
+  double rescale = 0, parallel = 1, norm = 0, inertia = 0, decay = 0, image = 0;
+  int64_t rows = 1;                // samples
+  int64_t count = 0;               // elements of one
+  const double* gram = nullptr;    // on the device, a row a sample
+  const double* guided = nullptr;  // rows as the plan's factors: the weight, then one an output
+};
 
 // Moves elements bit by bit; both views have the same dtype.
 struct CopyPlan {

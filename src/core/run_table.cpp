@@ -8,11 +8,15 @@
 namespace noisewright {
 namespace {
 
-// The extra slot that holds the data prediction when it is to be kept.
-constexpr int kDenoised = kMaxSlots;
+int bits(uint32_t set) {
+  int count = 0;
+  for (; set != 0; set &= set - 1) ++count;
+  return count;
+}
 
 bool same(const Combo& a, const Combo& b) {
-  return a.state == b.state && a.output == b.output && a.noise == b.noise && a.kept == b.kept;
+  return a.state == b.state && a.output == b.output && a.noise == b.noise && a.kept == b.kept &&
+         a.unlimited == b.unlimited && a.unconditional == b.unconditional;
 }
 
 double on_clock(nwr_clock clock, const Stage::Point& p) {
@@ -27,35 +31,47 @@ double on_clock(nwr_clock clock, const Stage::Point& p) {
 
 }  // namespace
 
-bool Stage::find(const Row& want, double* factors) const {
+bool Stage::find(nwr_quantity known, const Row& want, double* factors) const {
   // What a drift says depends on the diffusion that whoever made it had in mind.
-  if (prediction_ == NWR_DRIFT || prediction_ == NWR_FORWARD_DRIFT) return false;
-  Row known[2];
-  return schedule_.row(at_.at, NWR_STATE, 0, &known[0]) &&
-         schedule_.row(at_.at, prediction_, 0, &known[1]) && express(known, 2, want, factors);
+  if (known == NWR_DRIFT || known == NWR_FORWARD_DRIFT) return false;
+  Row rows[2];
+  return schedule_.row(at_.at, NWR_STATE, 0, &rows[0]) &&
+         schedule_.row(at_.at, known, 0, &rows[1]) && express(rows, 2, want, factors);
 }
 
 Combo Stage::express_row(const Row& want, const char* what) const {
   double factors[2];
-  if (!find(want, factors)) {
+  const bool apart = limited() && reading_.keeps_noise && want.noise != 0;
+  const Row sought = apart ? Row{0, want.noise, 0} : want;
+  const nwr_quantity known = apart ? reading_.prediction : read_as();
+  if (!find(known, sought, factors)) {
     fail(NWR_ERROR_SINGULAR, "at t = ", at_.t, " (step ", step_, ") the state and the model's ",
-         name_of(NWR_DOMAIN_QUANTITY, prediction_), " do not determine ", what, ": alpha is ",
+         name_of(NWR_DOMAIN_QUANTITY, known), " do not determine ", what, ": alpha is ",
          at_.at.alpha, ", sigma ", at_.at.sigma);
   }
-  return {factors[0], factors[1], 0, {}};
+  if (apart) return {factors[0], want.data, 0, {}, factors[1], 0};
+  return made(factors[0], factors[1]);
 }
 
 bool Stage::knows_data() const {
   double factors[2];
-  return find({1, 0, 0}, factors);
+  return find(read_as(), {1, 0, 0}, factors);
+}
+
+Combo Stage::guided_data() const {
+  if (!reading_.plus_plus) return data();
+  if (reading_.limited) return {0, 1, 0, {}};
+  Reading guided = reading_;
+  guided.plus_plus = false;
+  return Stage(schedule_, settings_, guided, points_, steps_, step_, stage_, begin_, at_).data();
 }
 
 Combo Stage::quantity(nwr_quantity what, double diffusion2) const {
-  if (prediction_ == what) return {0, 1, 0, {}};
-  const int32_t inputs[] = {NWR_STATE, prediction_};
+  if (read_as() == what) return made(0, 1);
+  const int32_t inputs[] = {NWR_STATE, read_as()};
   double factors[2];
   if (schedule_.upstream_factors(at_.t, inputs, 2, what, factors)) {
-    return {factors[0], factors[1], 0, {}};
+    return made(factors[0], factors[1]);
   }
   const char* name = name_of(NWR_DOMAIN_QUANTITY, what);
   Row row;
@@ -70,12 +86,11 @@ Combo Stage::drift(double diffusion2) const {
   // Noise is drawn whichever way time runs: away from data this is the forward process.
   const bool to_data = dt() * schedule_.direction() >= 0;
   const nwr_quantity what = to_data ? NWR_DRIFT : NWR_FORWARD_DRIFT;
-  if (prediction_ == what) return {0, 1, 0, {}};
+  if (read_as() == what) return made(0, 1);
   if (diffusion2 == 0) return velocity();
-  const int32_t inputs[] = {NWR_STATE, prediction_};
+  const int32_t inputs[] = {NWR_STATE, read_as()};
   double factors[2];
-  if (prediction_ == NWR_SCORE ||
-      schedule_.upstream_factors(at_.t, inputs, 2, NWR_SCORE, factors)) {
+  if (read_as() == NWR_SCORE || schedule_.upstream_factors(at_.t, inputs, 2, NWR_SCORE, factors)) {
     return velocity() + (dt() < 0 ? -1 : 1) * diffusion2 / 2 * quantity(NWR_SCORE, 0);
   }
   return quantity(what, diffusion2);
@@ -98,9 +113,18 @@ Stage::Point Stage::point_of_level(double sigma_over_alpha) const {
       schedule_.time_at(std::max(-std::log(sigma_over_alpha), noisiest), {"log(alpha/sigma)"}));
 }
 
-RunTable::RunTable(const RunRequest& request)
-    : rows_(request.rows), guidance_(request.settings["guidance"]) {
-  model_outputs_ = guidance_ == 1 ? 1 : 2;
+RunTable::RunTable(const RunRequest& request) : rows_(request.rows), guidance_(request.settings) {
+  const Settings& settings = request.settings;
+  clip_ = settings["clip"];
+  threshold_ = settings["threshold"];
+  threshold_max_ = settings["threshold_max"];
+  if (clip_ > 0 && threshold_ > 0) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "clip is ", clip_, " and threshold ", threshold_,
+         ", but data are limited one way");
+  }
+  const Reading reading = {request.prediction, clip_ > 0 || threshold_ > 0,
+                           settings["limited_noise"] == 1, settings["cfg_pp"] != 0};
+  limits_ = reading.limited;
   const size_t rows = static_cast<size_t>(rows_);
   const size_t count = request.times.size() / rows;
   const int steps = static_cast<int>(count) - 1;
@@ -115,7 +139,7 @@ RunTable::RunTable(const RunRequest& request)
   std::vector<Stage::Point> at(rows), begin(rows), next(rows);
   std::vector<Combo> openings(rows, {1, 0, 0, {}});
   for (size_t row = 0; row < rows; ++row) {
-    next[row] = open(request, &grid[row * count], steps, 0, &openings[row]);
+    next[row] = open(request, reading, &grid[row * count], steps, 0, &openings[row]);
   }
   add_opening(request, openings);
   std::vector<Emission> emissions(rows);
@@ -131,18 +155,27 @@ RunTable::RunTable(const RunRequest& request)
         Emission& out = emissions[row] = {};
         out.x = {1, 0, 0, {}};
         if (waits[row]) continue;
+        out.weight = guidance_.at(step, steps, at[row].at);
         const Stage::Point* const points = &grid[row * count];
-        Stage s(request.schedule, request.settings, request.prediction, points, steps, step, stage,
-                begin[row], at[row]);
+        Stage s(request.schedule, request.settings, reading, points, steps, step, stage, begin[row],
+                at[row]);
         request.kind.base().plan(s);
         out.x = s.x();
+        out.spreads = s.spreads();
+        out.spread = s.spread();
+        if (reading.limited) {
+          const Reading before = {request.prediction};
+          out.data = Stage(request.schedule, request.settings, before, points, steps, step, stage,
+                           begin[row], at[row])
+                         .data();
+        }
         for (int slot = 0; slot < kMaxSlots; ++slot) {
           out.writes[slot] = s.keeps(slot);
           out.slot[slot] = s.kept_value(slot);
         }
         if (request.keep_denoised) {
           out.writes[kDenoised] = true;
-          out.slot[kDenoised] = s.data();
+          out.slot[kDenoised] = s.guided_data();
         }
         waits[row] = !s.needs_again();
         again = again || s.needs_again();
@@ -151,22 +184,21 @@ RunTable::RunTable(const RunRequest& request)
         } else if (s.last()) {
           at[row] = s.end();
         } else {
-          at[row] = next[row] = open(request, points, steps, step + 1, &out.x);
+          at[row] = next[row] = open(request, reading, points, steps, step + 1, &out.x);
         }
       }
-      add_line(request, emissions, step + 1 == steps && !again);
+      add_line(request, emissions, step, step + 1 == steps && !again);
     }
   }
   for (size_t row = 0; row < rows; ++row) at[row] = grid[(row + 1) * count - 1];
   add_times(request, at);
 }
 
-Stage::Point RunTable::open(const RunRequest& request, const Stage::Point* points, int steps,
-                            int step, Combo* value) {
+Stage::Point RunTable::open(const RunRequest& request, const Reading& reading,
+                            const Stage::Point* points, int steps, int step, Combo* value) {
   const Stage::Point& from = points[step];
   if (!request.kind.base().open) return from;
-  Stage s(request.schedule, request.settings, request.prediction, points, steps, step, 0, from,
-          from);
+  Stage s(request.schedule, request.settings, reading, points, steps, step, 0, from, from);
   request.kind.base().open(s);
   if (!s.needs_again()) return from;
   *value = s.x().state * *value;
@@ -203,10 +235,21 @@ void RunTable::add_times(const RunRequest& request, const std::vector<Stage::Poi
   }
 }
 
-void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& emissions,
+void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& emissions, int step,
                         bool final) {
   Line line;
   line.factors = factors_.size();
+  // How many outputs the model has to give: a row that needs fewer leaves out the others.
+  bool guided = false;
+  for (const Emission& e : emissions) {
+    line.outputs = std::max(line.outputs, guidance_.outputs(e.weight));
+    guided = guided || guidance_.needs_sums(e.weight);
+    line.spreads = line.spreads || e.spreads;
+  }
+  const bool zero = step < guidance_.zero_init;
+  if (zero) line.outputs = 1, guided = false;
+  line.given = line.outputs + (line.spreads ? 1 : 0);
+  line.limited = limits_;
   // A slot is written where any row writes it.
   for (int slot = 0; slot <= kMaxSlots; ++slot) {
     const bool written = std::any_of(emissions.begin(), emissions.end(),
@@ -225,46 +268,102 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
   }
   // Nobody reads what else the last evaluation would keep.
   if (final) line.writes &= request.keep_denoised ? 1u << line.denoised_slot : 0u;
+  // The differences of guidance are kept from one evaluation that has them to the next.
+  const bool inertia = guided && guidance_.inertia != 0;
+  const bool has_differences = slots_ >> kDifferences & 1;
+  if (inertia && !final) line.writes |= 1u << kDifferences;
+  if (inertia && has_differences) line.reads |= 1u << kDifferences;
   const auto for_each_output = [&](const Emission& e, auto&& f) {
     for (int slot = 0; slot <= kMaxSlots; ++slot) {
       if (line.writes >> slot & 1) f(e.slot[slot], e.writes[slot] ? -1 : slot);
     }
+    if (line.writes >> kDifferences & 1) f(Combo(), kDifferences);
     f(e.x, -1);
   };
+  line.reads_outputs = !limits_ || inertia;
   for (const Emission& e : emissions) {
     bool draws = false;
     for_each_output(e, [&](const Combo& c, int unwritten) {
       for (int slot = 0; slot < kMaxSlots; ++slot) {
         if (c.kept[slot] != 0) line.reads |= 1u << slot;
       }
-      if (unwritten >= 0) line.reads |= 1u << unwritten;
+      if (unwritten >= 0 && unwritten != kDifferences) line.reads |= 1u << unwritten;
       draws = draws || c.noise != 0;
+      if (c.unlimited != 0 || c.unconditional != 0) line.reads_outputs = true;
     });
     row_draws_.push_back(draws);
     line.draws = line.draws || draws;
   }
+  line.spreads = line.spreads && line.draws;
   row_slots_.resize(emissions.size());
+  const bool noise_is_input = request.noise_is_input || line.spreads;
+  const auto add_guided = [&](double factor) {
+    if (guided) guided_.push_back(factor);
+  };
+  // The guided output's factor goes to the outputs, now or when their sums are known.
+  const auto add_outputs = [&](const Emission& e, double output, double unconditional) {
+    const bool by_sums = guided && guidance_.needs_sums(e.weight);
+    double f[kMaxGuided] = {};
+    if (!zero) guidance_.factors(e.weight, f);
+    const size_t at = factors_.size();
+    for (int k = 0; k < line.outputs; ++k) factors_.push_back(by_sums ? 0 : output * f[k]);
+    const auto other = static_cast<size_t>(guidance_.outputs(e.weight)) - 1;
+    if (!zero) factors_[at + other] += unconditional;
+    add_guided(by_sums ? output : 0);
+  };
+  line.guided = guided_.size();
   for (size_t row = 0; row < emissions.size(); ++row) {
     const Emission& e = emissions[row];
+    const bool by_sums = guided && guidance_.needs_sums(e.weight);
+    add_guided(e.weight);
     for_each_output(e, [&](const Combo& c, int unwritten) {
+      const bool differences = unwritten == kDifferences;
       factors_.push_back(c.state);
-      if (model_outputs_ == 1) {
-        factors_.push_back(c.output);
+      if (differences) {
+        factors_.push_back(by_sums ? 1 : 0);
+        factors_.push_back(by_sums ? -1 : 0);
+        add_guided(0);
+      } else if (line.reads_outputs) {
+        add_outputs(e, limits_ ? c.unlimited : c.output, c.unconditional);
       } else {
-        factors_.push_back(c.output * guidance_);
-        factors_.push_back(c.output * (1 - guidance_));
+        add_guided(0);
       }
-      for (int slot = 0; slot <= kMaxSlots; ++slot) {
+      if (limits_) factors_.push_back(c.output);
+      for (int slot = 0; slot < kSlots; ++slot) {
         if (!(line.reads >> slot & 1)) continue;
         // A row that does not write this slot leaves it as it is, or empty if it never has.
-        const double kept = slot < kMaxSlots ? c.kept[slot] : 0;
         const double held = row_slots_[row] >> slot & 1;
-        factors_.push_back(unwritten == slot ? held : kept);
+        if (slot == kDifferences) {
+          factors_.push_back(differences ? held * (by_sums ? guidance_.inertia : 1) : 0);
+        } else if (unwritten == slot) {
+          factors_.push_back(held);
+        } else {
+          factors_.push_back(slot < kMaxSlots ? c.kept[slot] : 0);
+        }
       }
       factors_.push_back(c.noise);
-      if (request.noise_is_input && line.draws) factors_.push_back(0);
+      if (noise_is_input && line.draws) factors_.push_back(0);
     });
   }
+  // What the data are, before they are limited.
+  if (limits_) {
+    line.limit = factors_.size();
+    line.limit_guided = guided_.size();
+    for (const Emission& e : emissions) {
+      add_guided(e.weight);
+      factors_.push_back(e.data.state);
+      add_outputs(e, e.data.output, 0);
+      if (line.reads >> kDifferences & 1) factors_.push_back(0);
+      factors_.push_back(0);
+    }
+  }
+  if (line.spreads) {
+    line.spread = factors_.size();
+    for (const Emission& e : emissions) {
+      factors_.insert(factors_.end(), e.spread.begin(), e.spread.end());
+    }
+  }
+  line.by_sums = guided;
   for (size_t i = line.factors; i < factors_.size(); ++i) {
     if (!std::isfinite(factors_[i])) {
       fail(NWR_ERROR_SINGULAR, "evaluation ", lines_.size(), " of ", request.kind.name, " on ",
@@ -276,10 +375,75 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
     for (int slot = 0; slot <= kMaxSlots; ++slot) {
       if (emissions[row].writes[slot] && (line.writes >> slot & 1)) row_slots_[row] |= 1u << slot;
     }
+    if ((line.writes >> kDifferences & 1) && guidance_.needs_sums(emissions[row].weight)) {
+      row_slots_[row] |= 1u << kDifferences;
+    }
+  }
+  const int inputs = 1 + (line.reads_outputs ? line.outputs : 0) + (limits_ ? 1 : 0) +
+                     bits(line.reads) + (noise_is_input && line.draws ? 1 : 0);
+  if (inputs > kMaxInputs) {
+    fail(NWR_ERROR_UNSUPPORTED, request.kind.name, " with these settings reads ", inputs,
+         " arrays at once, but a step takes ", kMaxInputs);
   }
   slots_ |= line.writes;
   draws_ = draws_ || line.draws;
+  spreads_ = spreads_ || line.spreads;
+  sums_ = sums_ || guided;
   lines_.push_back(line);
+}
+
+GuidanceSettings::GuidanceSettings(const Settings& s)
+    : method(static_cast<Guidance>(s["guidance_method"])),
+      from_conditional(s["guidance_from"] == 1),
+      plus_plus(s["cfg_pp"] != 0),
+      weight(s["guidance"]),
+      image(s["guidance_image"]),
+      rescale(s["guidance_rescale"]),
+      parallel(s["guidance_parallel"]),
+      norm(s["guidance_norm"]),
+      inertia(method == Guidance::projected ? s["guidance_momentum"] : 0),
+      decay(s["guidance_decay"]),
+      begin(s["guidance_begin"]),
+      end(s["guidance_end"]),
+      low(s["guidance_low"]),
+      high(s["guidance_high"]),
+      zero_init(static_cast<int>(s["zero_init"])) {
+  if (image != 0 && method != Guidance::plain) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "guidance_image is ", image,
+         ", but guidance_method is not plain");
+  }
+  if (image != 0 && plus_plus) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "guidance_image is ", image, ", but CFG++ takes two outputs");
+  }
+}
+
+double GuidanceSettings::at(int step, int steps, const nwr_coeffs& c) const {
+  const auto part = [&](double share) { return static_cast<int>(share * steps); };
+  const double level = std::fmin(c.sigma / c.alpha, kEveryLevel);
+  const bool inside =
+      step >= part(begin) && (end == 1 || step < part(end)) && level >= low && level <= high;
+  return inside ? weight : kNoGuidance;
+}
+
+int RunTable::most_outputs() const {
+  int most = 1;
+  for (const Line& line : lines_) most = std::max(most, line.given);
+  return most;
+}
+
+int GuidanceSettings::outputs(double w) const {
+  if (std::isnan(w)) return 1;
+  if (image != 0) return 3;
+  const bool one = method == Guidance::plain && !plus_plus && w + from_conditional == 1;
+  return one ? 1 : 2;
+}
+
+bool GuidanceSettings::needs_sums(double w) const {
+  return outputs(w) > 1 && (method != Guidance::plain || rescale != 0);
+}
+
+void GuidanceSettings::factors(double w, double* f) const {
+  plain_guidance(outputs(w), std::isnan(w) ? 1 : w + from_conditional, image, f);
 }
 
 }  // namespace noisewright

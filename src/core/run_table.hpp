@@ -7,8 +7,34 @@
 #include <vector>
 
 #include "core/sampler_kind.hpp"
+#include "math/guidance.hpp"
 
 namespace noisewright {
+
+// Slots beyond the samplers' own: the data prediction when it is to be kept, and the differences of
+// outputs that guidance keeps.
+inline constexpr int kDenoised = kMaxSlots;
+inline constexpr int kDifferences = kMaxSlots + 1;
+inline constexpr int kSlots = kMaxSlots + 2;
+
+// Guidance as the settings say, for one evaluation.
+struct GuidanceSettings {
+  explicit GuidanceSettings(const Settings& settings);
+
+  static constexpr double kNoGuidance = NAN;
+  // The weight at an evaluation, or kNoGuidance.
+  double at(int step, int steps, const nwr_coeffs& c) const;
+  // How many outputs a weight takes, and whether it needs their sums of products.
+  int outputs(double weight) const;
+  bool needs_sums(double weight) const;
+  // Where it needs none: kMaxGuided factors of its outputs.
+  void factors(double weight, double* f) const;
+
+  Guidance method;
+  bool from_conditional, plus_plus;
+  double weight, image, rescale, parallel, norm, inertia, decay, begin, end, low, high;
+  int zero_init;
+};
 
 struct RunRequest {
   const SamplerKind& kind;
@@ -24,23 +50,39 @@ struct RunRequest {
 
 class RunTable {
  public:
-  // One evaluation: x and some slots become combinations of x, the model's outputs, slots and
-  // noise. A bit of reads or writes stands for a slot.
+  // One evaluation: x and some slots become combinations of x, the model's outputs or the limited
+  // data, slots and noise. A bit of reads or writes stands for a slot.
   struct Line {
     uint32_t reads = 0;
     uint32_t writes = 0;
     bool draws = false;
+    bool reads_outputs = true;
+    bool limited = false;  // data are made and limited before
+    bool by_sums = false;  // factors of outputs depend on their sums
+    bool spreads = false;  // the last output says how much noise is drawn
+    int outputs = 1;       // conditional and others
+    int given = 1;         // with what else the model gives
     int denoised_slot = -1;
     size_t factors = 0;  // where this line's factors begin
+    size_t guided = 0;   // the weight of each row, and what each output takes of the guided one
+    size_t limit = 0, limit_guided = 0;  // the same for the data
+    size_t spread = 0;                   // two numbers a row
   };
 
-  RunTable() = default;
   explicit RunTable(const RunRequest& request);
 
   size_t size() const { return lines_.size(); }
   const Line& line(size_t evaluation) const { return lines_[evaluation]; }
   int rows() const { return rows_; }
-  int model_outputs() const { return model_outputs_; }
+  // The most outputs that an evaluation takes.
+  int most_outputs() const;
+  const GuidanceSettings& guidance() const { return guidance_; }
+  bool limits() const { return limits_; }
+  bool spreads() const { return spreads_; }
+  bool sums() const { return sums_; }
+  double clip() const { return clip_; }
+  double threshold() const { return threshold_; }
+  double threshold_max() const { return threshold_max_; }
   uint32_t slots() const { return slots_; }
   // The slots that hold something before an evaluation.
   uint32_t written(size_t evaluation) const;
@@ -54,8 +96,11 @@ class RunTable {
   bool opens() const { return opens_; }
   bool opening_draws(size_t row) const { return opening_draws_[row]; }
   // Factors of a line: [row][output][input], as MixPlan orders them. Outputs are the written slots
-  // and then x; inputs x, the model's outputs, the read slots, the noise if it comes as an array.
+  // and then x; inputs x, the model's outputs if read, the limited data, the read slots, the noise
+  // if it comes as an array.
   const double* factors(const Line& line) const { return factors_.data() + line.factors; }
+  const double* factors(size_t place) const { return factors_.data() + place; }
+  const double* guided(size_t place) const { return guided_.data() + place; }
   // Likewise; x is the one output, and the noise an input if it comes as an array.
   const double* opening() const { return opening_.data(); }
 
@@ -71,17 +116,23 @@ class RunTable {
     Combo x;
     std::array<bool, kMaxSlots + 1> writes = {};
     std::array<Combo, kMaxSlots + 1> slot = {};
+    Combo data;  // before it is limited
+    double weight = GuidanceSettings::kNoGuidance;
+    bool spreads = false;
+    std::array<double, 2> spread = {};
   };
   // Composes value with what opens a step, and returns where its first evaluation stands.
-  static Stage::Point open(const RunRequest& request, const Stage::Point* points, int steps,
-                           int step, Combo* value);
+  static Stage::Point open(const RunRequest& request, const Reading& reading,
+                           const Stage::Point* points, int steps, int step, Combo* value);
   void add_opening(const RunRequest& request, const std::vector<Combo>& values);
-  void add_line(const RunRequest& request, const std::vector<Emission>& emissions, bool final);
+  void add_line(const RunRequest& request, const std::vector<Emission>& emissions, int step,
+                bool final);
   void add_times(const RunRequest& request, const std::vector<Stage::Point>& points);
 
   int rows_ = 1;
-  int model_outputs_ = 1;
-  double guidance_ = 1;
+  GuidanceSettings guidance_;
+  double clip_ = 0, threshold_ = 0, threshold_max_ = 1;
+  bool limits_ = false, spreads_ = false, sums_ = false;
   uint32_t slots_ = 0;
   bool draws_ = false;
   bool opens_ = false;
@@ -89,7 +140,7 @@ class RunTable {
   std::vector<uint32_t> row_slots_;  // what each row has written so far, while the table is made
   std::vector<bool> row_draws_;
   std::vector<bool> opening_draws_;
-  std::vector<double> factors_, opening_, t_, clock_, scale_;
+  std::vector<double> factors_, guided_, opening_, t_, clock_, scale_;
   std::vector<nwr_coeffs> begin_;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/sampler.hpp"
 
+#include <algorithm>
+
 namespace noisewright {
 namespace {
 
@@ -101,10 +103,26 @@ Sampler::Memory Sampler::prepare(const Shape& shape, Dtype dtype) const {
   }
   const size_t bytes = static_cast<size_t>(shape.count()) * size_of(dtype);
   Memory memory;
-  for (int i = 0; i <= kMaxSlots; ++i) {
+  for (int i = 0; i < kSlots; ++i) {
     if (table_.slots() >> i & 1) memory.slots[i] = Buffer(context_, bytes);
   }
-  if (noise_) memory.drawn = Buffer(context_, bytes);
+  if (table_.limits()) {
+    const size_t size = dtype == Dtype::f64 ? 8 : 4;
+    memory.limited = Buffer(context_, static_cast<size_t>(shape.count()) * size);
+  }
+  if (table_.sums() || table_.threshold() > 0) {
+    ReducePlan most;
+    most.shape = shape;
+    most.what = Reduction::gram;
+    most.input_count = kMaxReduced;
+    ReducePlan quantile = most;
+    quantile.what = Reduction::quantile_abs;
+    memory.sums = Buffer(context_, batch * kMaxNumbers * sizeof(double));
+    memory.bounds = Buffer(context_, batch * sizeof(double));
+    memory.scratch =
+        Buffer(context_, std::max({reduce_scratch(most), reduce_scratch(quantile), size_t{8}}));
+  }
+  if (noise_ || table_.spreads()) memory.drawn = Buffer(context_, bytes);
   if (noise_ && table_.opens()) memory.opening = Buffer(context_, bytes);
   return memory;
 }
@@ -185,15 +203,119 @@ void Sampler::start(const Array& x, nwr_start start) {
   }
 }
 
-void Sampler::step(const Array& x, const Array* outputs) {
-  const RunTable::Line& line = table_.line(evaluation_);
+void Sampler::add_sums(const RunTable::Line& line, const Array* outputs) {
+  ReducePlan plan;
+  plan.shape = shape_;
+  plan.what = Reduction::gram;
+  plan.input_count = 0;
+  for (int i = 0; i < line.outputs; ++i) plan.input[plan.input_count++] = outputs[i].view;
+  if (line.reads >> kDifferences & 1) {
+    plan.input[plan.input_count++] = own(memory_.slots[kDifferences]).view;
+  }
+  plan.result = static_cast<double*>(memory_.sums.data());
+  plan.scratch = memory_.scratch.data();
+  context_->reduce(plan);
+}
+
+void Sampler::mix(const RunTable::Line& line, const MixPlan& plan, size_t guided, int differences) {
+  if (!line.by_sums) {
+    context_->mix(plan);
+    return;
+  }
+  const GuidanceSettings& settings = table_.guidance();
+  GuidePlan guide;
+  guide.method = static_cast<int32_t>(settings.method);
+  guide.from_conditional = settings.from_conditional;
+  guide.output_count = line.outputs;
+  guide.first_output = 1;
+  guide.momentum = differences;
+  guide.rescale = settings.rescale;
+  guide.parallel = settings.parallel;
+  guide.norm = settings.norm;
+  guide.inertia = settings.inertia;
+  guide.decay = settings.decay;
+  guide.image = settings.image;
+  guide.rows = shape_.batch();
+  guide.count = shape_.inner();
+  guide.gram = static_cast<const double*>(memory_.sums.data());
+  guide.guided = table_.guided(guided);
+  context_->guide(guide, plan);
+}
+
+void Sampler::limit(const RunTable::Line& line, const Array& x, const Array* outputs) {
+  const View data = dense_view(shape_, wide_dtype(), memory_.limited.data());
   MixPlan plan;
   plan.shape = shape_;
   plan.input[plan.input_count++] = x.view;
-  for (int i = 0; i < table_.model_outputs(); ++i) plan.input[plan.input_count++] = outputs[i].view;
-  for (int i = 0; i <= kMaxSlots; ++i) {
+  for (int i = 0; i < line.outputs; ++i) plan.input[plan.input_count++] = outputs[i].view;
+  int differences = -1;
+  if (line.reads >> kDifferences & 1) {
+    differences = plan.input_count;
+    plan.input[plan.input_count++] = own(memory_.slots[kDifferences]).view;
+  }
+  plan.output[plan.output_count++] = data;
+  plan.factors = table_.factors(line.limit);
+  plan.factor_rows = table_.rows();
+  mix(line, plan, line.limit_guided, differences);
+  ChangePlan change;
+  change.shape = shape_;
+  change.array = data;
+  change.bound = table_.clip();
+  if (table_.threshold() > 0) {
+    ReducePlan quantile;
+    quantile.shape = shape_;
+    quantile.input[0] = data;
+    quantile.what = Reduction::quantile_abs;
+    quantile.quantile = table_.threshold();
+    // Sums are still needed where the step itself reads the outputs.
+    quantile.result = static_cast<double*>(memory_.bounds.data());
+    quantile.scratch = memory_.scratch.data();
+    context_->reduce(quantile);
+    change.what = Change::scale;
+    change.bound = table_.threshold_max();
+    change.numbers = quantile.result;
+  }
+  context_->change(change);
+}
+
+void Sampler::spread_noise(const RunTable::Line& line, const Array& amount) {
+  const Array drawn = own(memory_.drawn);
+  if (!noise_) {
+    FillPlan fill;
+    fill.shape = shape_;
+    fill.output = drawn.view;
+    fill.rngs = rngs_.data();
+    fill.rng_count = static_cast<int64_t>(rngs_.size());
+    context_->fill(fill);
+  }
+  ChangePlan spread;
+  spread.shape = shape_;
+  spread.array = drawn.view;
+  spread.other = amount.view;
+  spread.what = Change::spread;
+  spread.rows = table_.factors(line.spread);
+  spread.row_count = table_.rows();
+  context_->change(spread);
+}
+
+void Sampler::step(const Array& x, const Array* outputs) {
+  const RunTable::Line& line = table_.line(evaluation_);
+  if (line.by_sums) add_sums(line, outputs);
+  if (line.limited) limit(line, x, outputs);
+  MixPlan plan;
+  plan.shape = shape_;
+  plan.input[plan.input_count++] = x.view;
+  for (int i = 0; i < line.outputs && line.reads_outputs; ++i) {
+    plan.input[plan.input_count++] = outputs[i].view;
+  }
+  if (line.limited) {
+    plan.input[plan.input_count++] = dense_view(shape_, wide_dtype(), memory_.limited.data());
+  }
+  int differences = -1;
+  for (int i = 0; i < kSlots; ++i) {
     if (!((line.reads | line.writes) >> i & 1)) continue;
     const View slot = dense_view(shape_, dtype_, memory_.slots[i].data());
+    if (i == kDifferences && (line.reads >> i & 1)) differences = plan.input_count;
     if (line.reads >> i & 1) plan.input[plan.input_count++] = slot;
     if (line.writes >> i & 1) plan.output[plan.output_count++] = slot;
   }
@@ -202,9 +324,14 @@ void Sampler::step(const Array& x, const Array* outputs) {
   plan.factor_rows = table_.rows();
   if (line.draws) {
     if (noise_) noise_(draw_, own(memory_.drawn));
-    add_noise(plan, memory_.drawn);
+    if (line.spreads) {
+      spread_noise(line, outputs[line.outputs]);
+      plan.input[plan.input_count++] = own(memory_.drawn).view;
+    } else {
+      add_noise(plan, memory_.drawn);
+    }
   }
-  context_->mix(plan);
+  mix(line, plan, line.guided, differences);
   if (line.draws) advance_noise([&](size_t row) { return table_.draws(evaluation_, row); });
   ++evaluation_;
 }

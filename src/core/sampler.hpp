@@ -16,6 +16,8 @@
 namespace noisewright {
 
 inline constexpr uint32_t kMostSteps = 1000000;
+// Of a model, at one evaluation: three for guidance, one for variance.
+inline constexpr int kMostOutputs = 4;
 
 // A checked array of the caller.
 struct Array {
@@ -75,13 +77,27 @@ class Sampler {
 
   // What a run keeps between evaluations, for one shape and type of x.
   struct Memory {
-    std::array<Buffer, kMaxSlots + 1> slots;
+    std::array<Buffer, kSlots> slots;
+    Buffer limited;  // data, before and after they are limited
+    Buffer sums;     // of products of outputs, for each sample
+    Buffer bounds;   // of data, for each sample
+    Buffer scratch;  // of a reduction
     Buffer drawn;
     Buffer opening;  // the noise of the first step's opening, drawn before anything is written
-    std::array<Buffer, 2> outputs;
+    std::array<Buffer, kMostOutputs> outputs;
   };
   Memory prepare(const Shape& shape, Dtype dtype) const;
   Array own(const Buffer& buffer) const;
+  // How data are computed: in f32 where x is narrower.
+  Dtype wide_dtype() const { return dtype_ == Dtype::f64 ? Dtype::f64 : Dtype::f32; }
+  // Sums of products of the outputs, and of the kept differences.
+  void add_sums(const RunTable::Line& line, const Array* outputs);
+  // Makes the data and limits them.
+  void limit(const RunTable::Line& line, const Array& x, const Array* outputs);
+  // Draws noise and scales it by what the model says.
+  void spread_noise(const RunTable::Line& line, const Array& amount);
+  // A pass whose factors depend on sums where the line's do.
+  void mix(const RunTable::Line& line, const MixPlan& plan, size_t guided, int differences);
   // Adds the noise to a plan, as an input or as generators.
   void add_noise(MixPlan& plan, const Buffer& drawn) const;
   // Moves on behind a draw; draws(row) tells whether that row of times took part.

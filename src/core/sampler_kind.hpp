@@ -20,12 +20,18 @@ inline constexpr int kMaxSlots = 5;
 struct Combo {
   double state = 0, output = 0, noise = 0;
   std::array<double, kMaxSlots> kept = {};
+  double unlimited = 0;      // the output before its data were limited
+  double unconditional = 0;  // the output without the condition
+
+  double of_model() const { return output + unlimited + unconditional; }
 };
 
 inline Combo operator*(double factor, Combo c) {
   c.state *= factor;
   c.output *= factor;
   c.noise *= factor;
+  c.unlimited *= factor;
+  c.unconditional *= factor;
   for (double& k : c.kept) k *= factor;
   return c;
 }
@@ -33,10 +39,20 @@ inline Combo operator+(Combo a, const Combo& b) {
   a.state += b.state;
   a.output += b.output;
   a.noise += b.noise;
+  a.unlimited += b.unlimited;
+  a.unconditional += b.unconditional;
   for (int i = 0; i < kMaxSlots; ++i) a.kept[i] += b.kept[i];
   return a;
 }
 inline Combo operator-(const Combo& a, const Combo& b) { return a + -1.0 * b; }
+
+// How a step reads the model's outputs.
+struct Reading {
+  nwr_quantity prediction;
+  bool limited = false;      // what it gets is data, guided and limited
+  bool keeps_noise = false;  // but its noise is what the output said before
+  bool plus_plus = false;    // CFG++: only data are guided, all else is of the unconditional output
+};
 
 // One evaluation of one step, for one row of times. A sampler's plan() reads it and calls next() or
 // again() once.
@@ -48,11 +64,11 @@ class Stage {
   };
   // points[0 .. steps] is the row of times; at is where the model was evaluated, begin where it was
   // first evaluated in this step: the grid's own point, unless the step's opening moved it.
-  Stage(const Schedule& schedule, const Settings& settings, nwr_quantity prediction,
+  Stage(const Schedule& schedule, const Settings& settings, const Reading& reading,
         const Point* points, int steps, int step, int stage, const Point& begin, const Point& at)
       : schedule_(schedule),
         settings_(settings),
-        prediction_(prediction),
+        reading_(reading),
         points_(points),
         steps_(steps),
         step_(step),
@@ -101,14 +117,16 @@ class Stage {
   // The same of the step before, at its begin.
   Stage before_step() const {
     const Point& begin = points_[step_ - 1];
-    return {schedule_, settings_, prediction_, points_, steps_, step_ - 1, 0, begin, begin};
+    return {schedule_, settings_, reading_, points_, steps_, step_ - 1, 0, begin, begin};
   }
 
   // What the state and the model's output say at the evaluation's time; each fails with
   // NWR_ERROR_SINGULAR where they do not determine it.
   Combo state() const { return {1, 0, 0, {}}; }
-  Combo output() const { return {0, 1, 0, {}}; }
+  Combo output() const { return made(0, 1); }
   Combo data() const { return quantity(NWR_DATA, 0); }
+  // With all guidance and limits, whatever data() is.
+  Combo guided_data() const;
   Combo noise() const { return express_row({0, 1, 0}, "noise"); }
   Combo velocity() const { return quantity(NWR_VELOCITY, 0); }
   // The drift in t of the stochastic process that has the diffusion w^2 in the step's direction.
@@ -134,12 +152,21 @@ class Stage {
     kept_[slot] = value;
   }
   // The step is done; x becomes value.
-  void next(const Combo& value) { x_ = value; }
+  void next(const Combo& value) { x_ = value + guided_part(to().alpha); }
   // The step needs another evaluation, of value at time t.
   void again(const Combo& value, double t) {
-    x_ = value;
+    x_ = value + guided_part(reading_.plus_plus ? point(t).at.alpha : 0);
     again_ = true;
     again_time_ = t;
+  }
+  // CFG++ (Chung et al. 2406.08070, algorithm 2): how much of the guided data's difference x gets,
+  // where that is not alpha; before next or again.
+  bool plus_plus() const { return reading_.plus_plus; }
+  void guide_by(double share) { guided_share_ = share; }
+  // Fresh noise is multiplied by exp(offset + slope v), of the model's further output v.
+  void spread(double offset, double slope) {
+    spreads_ = true;
+    spread_ = {offset, slope};
   }
 
   const Combo& x() const { return x_; }
@@ -147,9 +174,22 @@ class Stage {
   double again_time() const { return again_time_; }
   bool keeps(int slot) const { return keeps_[slot]; }
   const Combo& kept_value(int slot) const { return kept_[slot]; }
+  bool spreads() const { return spreads_; }
+  const std::array<double, 2>& spread() const { return spread_; }
 
  private:
-  bool find(const Row& want, double* factors) const;
+  // What the present evaluation is read as.
+  bool limited() const { return reading_.limited && !reading_.plus_plus; }
+  nwr_quantity read_as() const { return limited() ? NWR_DATA : reading_.prediction; }
+  Combo made(double state, double output) const {
+    if (reading_.plus_plus) return {state, 0, 0, {}, 0, output};
+    return {state, output, 0, {}};
+  }
+  Combo guided_part(double alpha) const {
+    if (!reading_.plus_plus) return {};
+    return (std::isnan(guided_share_) ? alpha : guided_share_) * (guided_data() - data());
+  }
+  bool find(nwr_quantity known, const Row& want, double* factors) const;
   Combo express_row(const Row& want, const char* what) const;
   Combo quantity(nwr_quantity what, double diffusion2) const;
   double growth(int step) const {
@@ -159,7 +199,7 @@ class Stage {
 
   const Schedule& schedule_;
   const Settings& settings_;
-  nwr_quantity prediction_;
+  const Reading& reading_;
   const Point* points_;
   int steps_, step_, stage_;
   Point begin_, at_;
@@ -168,6 +208,9 @@ class Stage {
   double again_time_ = 0;
   std::array<bool, kMaxSlots> keeps_ = {};
   std::array<Combo, kMaxSlots> kept_ = {};
+  double guided_share_ = NAN;
+  bool spreads_ = false;
+  std::array<double, 2> spread_ = {};
 };
 
 // One entry of the catalogue: pure functions of coefficients.
@@ -189,10 +232,46 @@ struct SamplerKind : Entry {
 size_t sampler_preset_count();
 const SamplerKind& sampler_preset(size_t index);
 
+// What guidance_high is unless it is set: above all noise levels that are finite.
+inline constexpr double kEveryLevel = 1e300;
+
 // Settings that every sampler has, after its own.
 inline constexpr Param kSamplerParams[] = {
     {"guidance", "classifier-free guidance: weight of the conditional output; 1 takes one output",
      1, -1e6, 1e6},
+    {"guidance_from", "what the weighted difference is added to", 0, 0, 1,
+     "unconditional,conditional"},
+    {"guidance_method",
+     "plain; or of an unconditional output that is fit to the conditional one; or of a difference "
+     "projected (apg) or tangential (tcfg); or decaying with its size",
+     0, 0, 4, "plain,zero_star,projected,tangential,decaying"},
+    {"guidance_rescale", "share of the conditional output's standard deviation that is restored", 0,
+     0, 1},
+    {"guidance_begin", "part of the steps from which on there is guidance", 0, 0, 1},
+    {"guidance_end", "part of the steps up to which there is guidance", 1, 0, 1},
+    {"guidance_low", "least sigma/alpha at which there is guidance", 0, 0, kEveryLevel},
+    {"guidance_high", "largest sigma/alpha at which there is guidance", kEveryLevel, 0,
+     kEveryLevel},
+    {"guidance_image",
+     "weight of a second condition, whose output comes between the two; 0: there is none", 0, -1e6,
+     1e6},
+    {"guidance_parallel", "projected: share of the difference along the conditional output", 1,
+     -1e6, 1e6},
+    {"guidance_norm", "projected: the most that the difference measures; 0: no bound", 0, 0, 1e300},
+    {"guidance_momentum", "projected: share of the differences before", 0, -1, 1},
+    {"guidance_decay", "decaying: how fast", 8, 0, 1e6},
+    {"zero_init", "so many steps take the model's output for 0", 0, 0, 1e6, nullptr, true},
+    {"cfg_pp",
+     "CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI", 0, 0, 2,
+     "no,yes,comfy"},
+    {"clip", "data are limited to this magnitude; 0: they are not", 0, 0, 1e300},
+    {"threshold",
+     "dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which "
+     "they are divided; 0: none",
+     0, 0, 1},
+    {"threshold_max", "the most that this quantile counts for", 1, 1, 1e300},
+    {"limited_noise", "noise follows from limited data, or stays what the model said", 0, 0, 1,
+     "data,model"},
     {"unit_input", "whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)", 0, 0, 1,
      "no,yes"}};
 

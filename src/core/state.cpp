@@ -141,7 +141,7 @@ std::string SavedState::write(const Sampler& s) {
     w.field("eval", [&] { w.u64(s.evaluation_), w.u64(s.draw_); });
     w.field("rngs", [&] { write_rngs(w, s.rngs_); });
     s.context_->synchronize();
-    for (int i = 0; i <= kMaxSlots; ++i) {
+    for (int i = 0; i < kSlots; ++i) {
       if (!(s.table_.written(s.evaluation_) >> i & 1)) continue;
       const Buffer& slot = s.memory_.slots[i];
       w.field("slot", [&] {
@@ -176,7 +176,7 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
   }
 
   std::map<std::string_view, std::string_view> fields;
-  std::string_view slots[kMaxSlots + 1];
+  std::string_view slots[kSlots];
   while (!r.empty()) {
     const std::string_view tag = r.text(4);
     const std::string_view payload = r.text(r.u64());
@@ -186,7 +186,7 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
     }
     Reader slot(payload);
     const uint32_t index = slot.u32();
-    if (index > kMaxSlots) corrupt("a kept array has no place");
+    if (index >= kSlots) corrupt("a kept array has no place");
     if (!slots[index].empty()) corrupt("a field stands twice");
     slots[index] = slot.rest();
   }
@@ -246,7 +246,7 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
   sampler->evaluation_ = eval.u64();
   sampler->draw_ = eval.u64();
   if (sampler->evaluation_ > sampler->table_.size()) corrupt("it stands beyond its end");
-  for (int i = 0; i <= kMaxSlots; ++i) {
+  for (int i = 0; i < kSlots; ++i) {
     const bool kept = sampler->table_.written(sampler->evaluation_) >> i & 1;
     if (slots[i].size() != (kept ? elements * size_of(dtype) : 0)) {
       corrupt("a kept array has the wrong size");
@@ -259,7 +259,7 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
   sampler->shape_ = shape;
   sampler->dtype_ = dtype;
   sampler->fitted_ = sampler->started_ = true;
-  for (int i = 0; i <= kMaxSlots; ++i) {
+  for (int i = 0; i < kSlots; ++i) {
     if (!slots[i].empty()) {
       sampler->context_->transfer(sampler->memory_.slots[i].data(), slots[i].data(),
                                   slots[i].size());

@@ -92,6 +92,22 @@ NWR_HD NWR_INLINE double add_rn(double a, double b) {
 #endif
 }
 
+NWR_HD NWR_INLINE float div_rn(float a, float b) {
+#if defined(__CUDA_ARCH__)
+  return __fdiv_rn(a, b);
+#else
+  return a / b;
+#endif
+}
+
+NWR_HD NWR_INLINE double div_rn(double a, double b) {
+#if defined(__CUDA_ARCH__)
+  return __ddiv_rn(a, b);
+#else
+  return a / b;
+#endif
+}
+
 #if !defined(__CUDACC__)
 // For vectors of GCC and Clang, element by element.
 template <class Vector>

@@ -4,6 +4,7 @@
 // devices.
 #pragma once
 
+#include "core/plan.hpp"
 #include "math/hd.hpp"
 
 namespace noisewright {
@@ -35,6 +36,30 @@ NWR_HD NWR_INLINE Real square_next(Real sum, Real x) {
 NWR_HD NWR_INLINE double largest_next(double largest, double x) {
   const double magnitude = x < 0 ? -x : x;
   return magnitude > largest || magnitude != magnitude ? magnitude : largest;
+}
+
+// The numbers that a reduction gives for inputs.
+NWR_HD NWR_INLINE int reduced_numbers(Reduction what, int inputs) {
+  return what == Reduction::gram ? inputs + inputs * (inputs + 1) / 2 : 1;
+}
+inline constexpr int kMaxNumbers = 9;  // of kMaxReduced inputs
+
+// Adds an element of each input to the sums of a reduction of several. Real is double or a vector
+// of doubles.
+template <class Real>
+NWR_HD NWR_INLINE void gram_next(int inputs, const Real* x, Real* sum) {
+  int place = inputs;
+  for (int i = 0; i < inputs; ++i) {
+    sum[i] = add_rn(sum[i], x[i]);
+    for (int j = i; j < inputs; ++j, ++place) sum[place] = add_rn(sum[place], mul_rn(x[i], x[j]));
+  }
+}
+NWR_HD NWR_INLINE double error_next(Reduction what, double rtol, double atol, const double* x,
+                                    double sum) {
+  const bool largest = what == Reduction::error_largest;
+  const double reach = mul_rn(rtol, largest_next(largest_next(0, x[largest ? 0 : 1]), x[2]));
+  const double scale = largest ? largest_next(atol, reach) : add_rn(atol, reach);
+  return square_next(sum, div_rn(add_rn(x[0], -x[1]), scale));
 }
 
 // Folds the lanes of sums, or of largest magnitudes, into lane[0].

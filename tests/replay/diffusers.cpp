@@ -33,6 +33,24 @@ void refuse(const Json& object, std::initializer_list<const char*> flags) {
   }
 }
 
+// A sampler with the limits of data that a configuration sets.
+std::string limited(const std::string& sampler, const Json& config, bool clips_by_default,
+                    bool keeps_noise = false) {
+  std::string limits;
+  if (flag_or(config, "thresholding", false)) {
+    limits = "threshold=" + text(number_or(config, "dynamic_thresholding_ratio", 0.995)) +
+             ",threshold_max=" + text(number_or(config, "sample_max_value", 1));
+  } else if (flag_or(config, "clip_sample", clips_by_default)) {
+    limits = "clip=" + text(number_or(config, "clip_sample_range", 1));
+  } else {
+    return sampler;
+  }
+  if (keeps_noise) limits += ",limited_noise=model";
+  const bool open = sampler.back() == ')';
+  return (open ? sampler.substr(0, sampler.size() - 1) : sampler + "(") +
+         (open && sampler[sampler.size() - 2] != '(' ? "," : "") + limits + ")";
+}
+
 void check_probe(Check& check, const Recording& recording, const Schedule& table) {
   if (!recording.has_own("alphas_cumprod_probe")) return;
   for (const auto& [index, value] : recording.part()["alphas_cumprod_probe"].items()) {
@@ -71,10 +89,6 @@ void place_model(Plan& plan, const Schedule& table) {
 
 Plan plan_discrete(Check& check, const Recording& recording, Numbers& timesteps) {
   const Json& config = recording.config();
-  // CogVideoX's class has the setting and ignores it.
-  if (recording.sampler_class() != "CogVideoXDDIMScheduler") {
-    refuse(config, {"clip_sample", "thresholding"});
-  }
   Plan plan;
   plan.schedule = discrete_schedule(config, false);
   const auto [form, quantity] = prediction_of(recording);
@@ -89,7 +103,6 @@ Plan plan_discrete(Check& check, const Recording& recording, Numbers& timesteps)
 
 Plan plan_ddim(Check& check, const Recording& recording) {
   const Json& config = recording.config();
-  refuse(recording.settings(), {"use_clipped_model_output"});
   Numbers timesteps;
   Plan plan = plan_discrete(check, recording, timesteps);
   const double eta = number_or(recording.settings(), "eta", 0);
@@ -100,6 +113,11 @@ Plan plan_ddim(Check& check, const Recording& recording) {
   for (const double t : timesteps) previous.push_back(t >= width ? t - width : data_end);
   set_times(plan, chained(timesteps, previous));
   plan.sampler = spec("ddim", {{"eta", text(eta)}});
+  // CogVideoX's class has the setting and ignores it.
+  if (recording.sampler_class() != "CogVideoXDDIMScheduler") {
+    const bool clipped = flag_or(recording.settings(), "use_clipped_model_output", false);
+    plan.sampler = limited(plan.sampler, config, true, !clipped);
+  }
   place_model(plan, plan.schedule);
   if (eta == 0) return plan;
   check.require(recording.at("noises").size() == timesteps.size(), "count of noises");
@@ -204,7 +222,9 @@ Plan plan_pndm(Check& check, const Recording& recording) {
 Plan plan_ddpm(Check& check, const Recording& recording) {
   const std::string variance = text_or(recording.config(), "variance_type", "fixed_small");
   // The logarithm of fixed_small_log is undone where it is used.
-  if (variance != "fixed_small" && variance != "fixed_small_log" && variance != "fixed_large") {
+  const bool learned = variance == "learned_range";
+  if (variance != "fixed_small" && variance != "fixed_small_log" && variance != "fixed_large" &&
+      !learned) {
     throw Unsupported{"variance_type " + variance + " is not in this version"};
   }
   const bool large = variance == "fixed_large";
@@ -219,7 +239,11 @@ Plan plan_ddpm(Check& check, const Recording& recording) {
         with_floor(table, static_cast<double>(discrete_count(recording.config()) - 1), -1);
   }
   set_times(plan, {times});
-  plan.sampler = spec("ddpm", {{"variance", large ? "large" : "small"}});
+  plan.learns_variance = learned;
+  // At index 0 the noise is what x has beyond data in its third digit.
+  if (learned) plan.single_scale = 2;
+  plan.sampler = spec("ddpm", {{"variance", learned ? variance : large ? "large" : "small"}});
+  plan.sampler = limited(plan.sampler, recording.config(), true);
   // The peer's small variance is never below 1e-20: at the end it adds noise of 1e-10.
   if (!large) check.set_tolerance(1e-9);
   place_model(plan, table);
@@ -305,7 +329,6 @@ Plan plan_sigma_space(Check& check, const Recording& recording, const SigmaSpace
   if (number_or(recording.settings(), "s_churn", 0) > 0) {
     throw Unsupported{"noise added after the model was asked is not in this version"};
   }
-  refuse(config, {"clip_sample"});
   const Schedule table = discrete_schedule(config, true);
   check_probe(check, recording, table);
   const Numbers levels = recording.numbers("sigmas");
@@ -322,7 +345,7 @@ Plan plan_sigma_space(Check& check, const Recording& recording, const SigmaSpace
 
   Plan plan;
   plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(times.front())}}));
-  plan.sampler = ours.sampler;
+  plan.sampler = limited(ours.sampler, config, false);
   const auto [form, quantity] = prediction_of(recording);
   if (form == Form::flow)
     throw Unsupported{"flow_prediction in sigma space is not in this version"};
@@ -420,7 +443,6 @@ Named multistep_sampler(Check&, const Recording& recording) {
   const Json& config = recording.config();
   const double order = number_or(config, "solver_order", 2);
   const std::string algorithm = text_or(config, "algorithm_type", "dpmsolver++");
-  refuse(config, {"thresholding"});
   const Settings last = {{"lower_order_final", lower_orders(recording)}};
   const Settings both = {last[0], {"solver", solver_of(config)}};
   if (order == 1 && algorithm == "dpmsolver++") return {"ddim"};
@@ -462,7 +484,6 @@ void check_orders(Check& check, const Recording& recording, double order, bool l
 
 Named singlestep_sampler(Check& check, const Recording& recording) {
   const Json& config = recording.config();
-  refuse(config, {"thresholding"});
   const double order = number_or(config, "solver_order", 2);
   const std::string algorithm = text_or(config, "algorithm_type", "dpmsolver++");
   const bool data = algorithm.find("++") != std::string::npos, sde = algorithm[0] == 's';
@@ -479,14 +500,12 @@ Named singlestep_sampler(Check& check, const Recording& recording) {
 
 Named deis_sampler(Check&, const Recording& recording) {
   const Json& config = recording.config();
-  refuse(config, {"thresholding"});
   return {spec("diffusers.deis", {{"order", text(number_or(config, "solver_order", 2))},
                                   {"lower_order_final", lower_orders(recording)}})};
 }
 
 Named unipc_sampler(Check&, const Recording& recording) {
   const Json& config = recording.config();
-  refuse(config, {"thresholding"});
   if (has(config, "solver_p")) throw Unsupported{"solver_p is not in this version"};
   const Json& disabled = has(config, "disable_corrector") ? config["disable_corrector"] : Json();
   for (size_t i = 0; i < disabled.size(); ++i) {
@@ -517,7 +536,6 @@ bool is_noisy(double t) { return t >= 200 && t <= 800; }
 
 Named sa_sampler(Check&, const Recording& recording) {
   const Json& config = recording.config();
-  refuse(config, {"thresholding"});
   const Numbers timesteps = recording.numbers("timesteps"), levels = recording.numbers("sigmas");
   const bool flow = flag_or(config, "use_flow_sigmas", false);
   double low = 1e300, high = 0;
@@ -544,7 +562,7 @@ Plan plan_multistep(Check& check, const Recording& recording,
   const Json& config = recording.config();
   Plan plan;
   const Named ours = sampler(check, recording);
-  plan.sampler = ours.sampler;
+  plan.sampler = limited(ours.sampler, recording.config(), false);
   const auto [form, quantity] = prediction_of(recording);
   plan.form = form;
   plan.prediction = quantity;
@@ -667,7 +685,6 @@ Named flow_sampler(Check& check, const std::string& name, const Recording& recor
 
 Plan plan_lcm(Check& check, const Recording& recording, bool trajectory) {
   const Json& config = recording.config();
-  refuse(config, {"clip_sample", "thresholding"});
   Plan plan;
   plan.schedule = discrete_schedule(config, false);
   const auto [form, quantity] = prediction_of(recording);
@@ -681,6 +698,7 @@ Plan plan_lcm(Check& check, const Recording& recording, bool trajectory) {
       trajectory
           ? spec("tcd", {{"gamma", text(gamma)}})
           : spec("lcm", {{"timestep_scaling", text(number_or(config, "timestep_scaling", 10))}});
+  plan.sampler = limited(plan.sampler, config, trajectory, trajectory);
   set_times(plan, {times});
   place_model(plan, plan.schedule);
   plan.start = checked_init(check, recording, init_scale(check, recording, 1));
@@ -692,9 +710,6 @@ Plan plan_lcm(Check& check, const Recording& recording, bool trajectory) {
 
 Plan plan_consistency(Check& check, const Recording& recording) {
   const Json& config = recording.config();
-  if (flag_or(config, "clip_denoised", true)) {
-    throw Unsupported{"clip_denoised is not in this version"};
-  }
   const double data = number_or(config, "sigma_data", 0.5);
   const double least = number_or(config, "sigma_min", 0.002);
   Numbers levels = recording.numbers("sigmas");
@@ -703,6 +718,7 @@ Plan plan_consistency(Check& check, const Recording& recording) {
   Plan plan;
   plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(levels.front())}}));
   plan.sampler = spec("consistency", {{"sigma_min", text(least)},
+                                      {"clip", flag_or(config, "clip_denoised", true) ? "1" : "0"},
                                       {"s_noise", text(number_or(config, "s_noise", 1))}});
   plan.form = Form::preconditioned;
   plan.prediction = NWR_DATA;

@@ -316,12 +316,25 @@ Numbers random_uniforms(const nwr_rng& rng, size_t count) {
   return out.read();
 }
 
+Numbers together(const Numbers& first, const Numbers& second, const std::optional<double>& share,
+                 size_t row_size) {
+  Numbers out;
+  for (size_t row = 0; row < first.size(); row += row_size) {
+    for (size_t i = row; i < row + row_size; ++i) {
+      out.push_back(share ? *share * first[i] + (1 - *share) * second[i] : first[i]);
+    }
+    for (size_t i = row; i < row + row_size && !share; ++i) out.push_back(second[i]);
+  }
+  return out;
+}
+
 std::vector<Event> execute(const Run& run, nwr_dtype dtype) {
   std::vector<Event> events;
   Draws draws;
   draws.run = &run;
   draws.dtype = dtype;
   Tensor x(dtype, run.start), output(dtype, run.start.shape), denoised(dtype, run.start.shape);
+  Tensor second(dtype, run.start.shape);
   const nwr_tensor x_view = x.view(), output_view = output.view(), denoised_view = denoised.view();
   for (const Numbers& times : run.times) {
     draws.made = 0;
@@ -353,7 +366,15 @@ std::vector<Event> execute(const Run& run, nwr_dtype dtype) {
                "nwr_tensor_combine");
       }
       if (!run.draws) draws.noise = request.noise;
-      status = nwr_sampler_step(sampler.get(), &x_view, &output_view, 1);
+      const nwr_tensor outputs[] = {output_view, second.view()};
+      if (run.second) {
+        second.write(run.second(here, event.before));
+        event.output = together(event.output, second.read(), run.share, run.start.row_size());
+      }
+      if (eval.output_count != (run.second ? 2u : 1u)) {
+        throw LibraryError("eval.output_count is " + std::to_string(eval.output_count));
+      }
+      status = nwr_sampler_step(sampler.get(), &x_view, outputs, eval.output_count);
       if (!draws.wrong.empty()) throw LibraryError(draws.wrong);
       expect(status, "nwr_sampler_step");
       const double scale_after =
@@ -416,6 +437,40 @@ Walked walk(const Walk& walk) {
   if (status != NWR_DONE) expect(status, "nwr_sampler_next");
   out.times.push_back(eval.t);
   out.draws = hand.made;
+  return out;
+}
+
+std::vector<Numbers> estimates(const std::string& sampler, const std::vector<int64_t>& shape,
+                               const std::vector<std::vector<Numbers>>& outputs) {
+  const Schedule schedule = make_schedule("edm");
+  Numbers times;
+  for (size_t i = outputs.size(); i > 0; --i) times.push_back(static_cast<double>(i));
+  times.push_back(0.5);
+  auto how = options<nwr_sampler_options>();
+  how.flags = NWR_SAMPLER_KEEP_DENOISED;
+  how.prediction = NWR_DATA;
+  how.name = sampler.c_str();
+  how.times = times.data();
+  how.time_count = static_cast<uint32_t>(times.size());
+  nwr_sampler* made = nullptr;
+  expect(nwr_sampler_create(context(), schedule.get(), &how, &made), "nwr_sampler_create");
+  const std::unique_ptr<nwr_sampler, void (*)(nwr_sampler*)> run{made, nwr_sampler_destroy};
+  Tensor x(NWR_F64, shape), estimate(NWR_F64, shape);
+  x.write(Numbers(outputs[0][0].size(), 0));
+  const nwr_tensor x_view = x.view(), estimate_view = estimate.view();
+  expect(nwr_sampler_start(made, &x_view, NWR_START_STATE), "nwr_sampler_start");
+  std::vector<Numbers> out;
+  for (const std::vector<Numbers>& given : outputs) {
+    std::vector<Tensor> tensors;
+    std::vector<nwr_tensor> views;
+    for (const Numbers& numbers : given) tensors.emplace_back(NWR_F64, shape).write(numbers);
+    for (Tensor& tensor : tensors) views.push_back(tensor.view());
+    auto eval = options<nwr_eval>();
+    expect(nwr_sampler_next(made, &eval), "nwr_sampler_next");
+    expect(nwr_sampler_step(made, &x_view, views.data(), eval.output_count), "nwr_sampler_step");
+    expect(nwr_sampler_denoised(made, &estimate_view), "nwr_sampler_denoised");
+    out.push_back(estimate.read());
+  }
   return out;
 }
 

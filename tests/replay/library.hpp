@@ -106,6 +106,10 @@ struct Run {
   std::optional<std::vector<size_t>> draws;
   // The model's output for a state in the recording's scale, at one of the requests.
   std::function<Numbers(size_t request, const Numbers& x)> model;
+  // A second output: without the condition, of which Event::output is the mixture by share; or of
+  // the variance, which then stands behind the first in each row.
+  std::function<Numbers(size_t request, const Numbers& x)> second;
+  std::optional<double> share;
 };
 
 // What happened at one request, in the recording's scale.
@@ -133,5 +137,9 @@ struct Walked {
   size_t draws = 0;
 };
 Walked walk(const Walk& walk);
+
+// The estimates of data at evaluations whose model, which predicts data, gives these outputs.
+std::vector<Numbers> estimates(const std::string& sampler, const std::vector<int64_t>& shape,
+                               const std::vector<std::vector<Numbers>>& outputs);
 
 }  // namespace replay

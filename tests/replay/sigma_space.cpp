@@ -105,8 +105,18 @@ class Translation {
 
   Ours of(std::string name) const {
     if (name.rfind("sample_", 0) == 0) name = name.substr(7);
-    if (name.find("cfg_pp") != std::string::npos) {
-      throw Unsupported{"guidance inside the step (" + name + ") is not in this version"};
+    const size_t plus = name.find("_cfg_pp");
+    if (plus != std::string::npos) {
+      Ours ours = of(name.erase(plus));
+      if (name == "euler") ours = {"euler-ancestral", {{"eta", "0"}}, false};
+      if (name == "euler_ancestral" && peer_ == Peer::comfy) {
+        // The posterior's noise in sigma/alpha, for flow models too.
+        const double eta = number("eta", 1);
+        ours = {"euler-ancestral", {{"eta", text(eta)}}, eta > 0};
+      }
+      const double weight = number_or(recording_.file(), "cfg_scale", 1);
+      ours.settings = ours.settings + Pairs{{"cfg_pp", "comfy"}, {"guidance", text(weight)}};
+      return ours;
     }
     if (name == "dpm_adaptive") throw Unsupported{"adaptive steps are not in this version"};
     for (const char* defect : {"deis", "ipndm_v", "lms"}) {
@@ -285,6 +295,8 @@ Plan plan_sigmas(Check& check, const Recording& recording, const std::string& na
   if (name == "sample_onestep") levels = {levels.front(), 0};
   Plan plan = plan_on(recording, levels, spec(ours.name, ours.settings));
   plan.start = checked_init(check, recording, sigmas.front());
+  // Recorded steps are told by their level, which an inner point may share.
+  plan.calls_alone = name.find("2s_ancestral_cfg_pp") != std::string::npos;
   if (peer == Peer::openai) {
     // Its recordings count evaluations as steps.
     plan.count = sigmas.size() - 1;

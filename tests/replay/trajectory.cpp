@@ -142,6 +142,21 @@ void replay_part(Check& check, const Recording& recording, const Planner& planne
   run.model = [&](size_t i, const Numbers& x) {
     return answer(model, plan.form, plan.evaluations[i], x);
   };
+  std::optional<Model> without;
+  if (has(recording.file(), "uncond_gm")) {
+    without = Model::mixture(recording.file()["uncond_gm"]);
+    run.share = number_or(recording.file(), "cfg_scale", 1);
+    run.second = [&](size_t i, const Numbers& x) {
+      return answer(*without, plan.form, plan.evaluations[i], x);
+    };
+  }
+  if (plan.learns_variance) {
+    run.second = [](size_t, const Numbers& x) {
+      Numbers v;
+      for (const double value : x) v.push_back(std::tanh(value / 2));
+      return v;
+    };
+  }
   if (recording.has_any("num_inference_steps")) {
     check.equal("num_inference_steps",
                 static_cast<double>(plan.count.value_or(plan.step_starts.size())),
@@ -217,7 +232,9 @@ void set_calls(Plan& plan, const Recording& recording, std::vector<Numbers> time
     const auto begins = [&](const char* name) {
       return step < steps.size() && has(steps[step], name) && steps[step][name] == whole[i][name];
     };
-    if (steps.size() == calls.size() || begins("denoised") || begins("x")) {
+    // With two outputs an inner point may have the level by which a step's x was recorded.
+    const bool tells = has(recording.file(), "uncond_gm");
+    if (steps.size() == calls.size() || (tells ? begins("denoised") : begins("x"))) {
       plan.step_starts.push_back(i);
     }
     plan.evaluations.emplace_back();

@@ -54,6 +54,8 @@ struct Plan {
   bool calls_alone = false;
   // By how much single precision magnifies its rounding.
   double single_scale = 0;
+  // The recorded models give tanh(x/2) for the share of the variance.
+  bool learns_variance = false;
   // What num_inference_steps counts, where it is not steps.
   std::optional<size_t> count;
   // As of Run.

@@ -29,13 +29,20 @@ constexpr Param kAzulaDdimParams[] = {
 
 void plan_azula_ddim(Stage& s) { next(s, std::fmin(s.setting("eta") * posterior_share(s), 1)); }
 
-constexpr Param kDdpmParams[] = {{"variance",
-                                  "of the fresh noise: the posterior's, or the forward step's", 0,
-                                  0, 1, "small,large"}};
+constexpr Param kDdpmParams[] = {
+    {"variance",
+     "of the fresh noise: the posterior's; the forward step's; or between the two as a further "
+     "output of the model says, from -1 to 1",
+     0, 0, 2, "small,large,learned_range"}};
 
 void plan_ddpm(Stage& s) {
   const double kappa = posterior_share(s);
-  const double scale = s.setting("variance") == 0 || s.to_data() ? s.to().sigma : s.from().sigma;
+  if (s.setting("variance") == 2) {
+    // Nichol and Dhariwal 2102.09672, eq. 15, as a standard deviation.
+    const double ratio = s.to_data() ? 0 : std::log(s.from().sigma / s.to().sigma);
+    s.spread(ratio / 2, ratio / 2);
+  }
+  const double scale = s.setting("variance") != 1 || s.to_data() ? s.to().sigma : s.from().sigma;
   s.next(s.blend(s.to().alpha, s.to().sigma * std::sqrt(1 - kappa)) +
          scale * std::sqrt(kappa) * s.fresh_noise());
 }

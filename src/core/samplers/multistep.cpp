@@ -55,7 +55,7 @@ struct Run {
 
 void multistep(Stage& s, const Multistep& m) {
   const Run run{s, m, std::max({m.order - 1, m.corrector, 1})};
-  const auto rate = [&](const Stage& at) { return m.raw ? m.solver.value(at).output : 1; };
+  const auto rate = [&](const Stage& at) { return m.raw ? m.solver.value(at).of_model() : 1; };
   const Combo now = m.raw ? s.output() : m.solver.value(s);
   Base base{run.at(0), s.state(), now, &s};
   if (s.stage() == 0 && s.step() > 0 && run.corrects(1)) {
@@ -69,7 +69,7 @@ void multistep(Stage& s, const Multistep& m) {
     nodes.add(1, now);
     run.add_history(nodes, 1, std::min({m.corrector + 1, run.order(1) + 1, most}));
     const Stage begin = s.before_step();
-    const double share = m.raw ? begin.blend(target.down.alpha, target.down.sigma).output
+    const double share = m.raw ? begin.blend(target.down.alpha, target.down.sigma).of_model()
                                : corrector.keep_value(before, target.down);
     base.x = s.kept(kCarry) + share * (most == 1 ? now : before.value);
     if (most > 1) base.x = base.x + rate(begin) * corrector.correction(before, target, nodes);
@@ -85,6 +85,9 @@ void multistep(Stage& s, const Multistep& m) {
   if (m.solver.open(base.at, target.down)) run.add_history(nodes, 0, run.order(0));
   const Combo fresh = m.s_noise * target.up * s.fresh_noise();
   const Combo constant = m.solver.constant(base, target.down);
+  const bool moved = m.older == Multistep::Older::moved && nodes.count > 1;
+  s.guide_by(moved ? m.solver.keep_x(base, target.down) : m.solver.line.scale(place(s.to())));
+  if (m.older == Multistep::Older::guided) base.value = s.guided_data();
   s.next(constant + rate(s) * m.solver.correction(base, target, nodes) + fresh);
   if (m.order > 1 || m.corrector > 0) s.keep(s.step() % run.depth, now);
   if (!s.last() && run.corrects(0)) {

@@ -62,7 +62,12 @@ struct Multistep {
   // Whether values are the model's outputs as they are, which each step reads with its own begin's
   // alpha and sigma.
   bool raw = false;
+  // CFG++ as ComfyUI has it in steps with history: older values are compared with guided data; or
+  // the guided difference goes the way of the state.
+  enum class Older { unconditional, guided, moved } older = Older::unconditional;
 };
+
+inline bool cfg_pp_as_in_comfy(const Stage& s) { return s.setting("cfg_pp") == 2; }
 
 void multistep(Stage& s, const Multistep& method);
 

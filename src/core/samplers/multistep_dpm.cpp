@@ -33,7 +33,9 @@ void add_noise(Multistep& m, const Stage& s) {
 }
 
 void plan_2m(Stage& s) {
-  multistep(s, method(s, Form::data, static_cast<int>(s.setting("order"))));
+  Multistep m = method(s, Form::data, static_cast<int>(s.setting("order")));
+  if (cfg_pp_as_in_comfy(s)) m.older = Multistep::Older::guided;
+  multistep(s, m);
 }
 
 void curve(Multistep& m, const Stage& s) {
@@ -73,6 +75,7 @@ void plan_res(Stage& s) {
   add_noise(m, s);
   m.noise = static_cast<Split>(s.setting("noise"));
   if (m.eta > 0) m.spacing = Multistep::Spacing::stretched;
+  if (cfg_pp_as_in_comfy(s)) m.older = Multistep::Older::moved;
   multistep(s, m);
 }
 

@@ -65,10 +65,14 @@ void singlestep(Stage& s, const Singlestep& m) {
   if (!is_last || count == 3) solver.pair = Pair::exact;
   const Combo x = solver.constant(base, target.down) + solver.correction(base, target, nodes) +
                   m.s_noise * fresh;
+  s.guide_by(line.scale(place(at.at)));
+  const bool guided = s.plus_plus() && s.setting("cfg_pp") == 2 && count == 2;
   if (is_last) {
-    s.next(x);
+    const Combo before = guided ? s.kept(kSecond) - s.guided_data() : Combo();
+    s.next(x + (guided ? m.solver.keep_x(base, target.down) : 0) * before);
     return;
   }
+  if (guided) s.keep(kSecond, s.guided_data());
   if (stage == 0) s.keep(kX, base.x), s.keep(kFirst, now);
   if (stage == 1 && m.three) s.keep(kSecond, now);
   s.again(x, at.t);
