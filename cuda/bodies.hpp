@@ -8,7 +8,9 @@
 
 #include "backend/rows.hpp"
 #include "cuda/launch.hpp"
+#include "math/change.hpp"
 #include "math/element.hpp"
+#include "math/guidance.hpp"
 #include "math/mix.hpp"
 #include "math/normal.hpp"
 
@@ -434,6 +436,60 @@ struct MakeRows {
   }
 };
 
+// ---- factors that depend on sums ----------------------------------------------------------------
+
+struct MakeGuided {
+  static NWR_HD NWR_INLINE void run(const GuideArguments& a, int64_t row) {
+    const int64_t size = int64_t{a.output_count} * (a.input_count + 1);
+    const int64_t given = a.given_rows > 1 ? row : 0;
+    double* const own = a.plan.scratch + row * size;
+    for (int64_t i = 0; i < size; ++i) own[i] = a.given[given * size + i];
+    guide_row(a.plan, a.input_count, a.output_count, row,
+              a.plan.guided + given * (1 + a.output_count), own);
+  }
+};
+
+// ---- change -------------------------------------------------------------------------------------
+
+struct ChangeElements {
+  static NWR_HD NWR_INLINE void run(const ChangeArguments& a, int64_t n) {
+    const Division at = divide(n, a.count);
+    int64_t offset[2] = {at.quotient * a.array.row_stride,
+                         a.two ? at.quotient * a.other.row_stride : 0};
+    if (a.dense) {
+      offset[0] += at.rest * a.array.size;
+      offset[1] += at.rest * a.other.size;
+    } else {
+      add_strides(a.strides, at.rest, a.two ? 2 : 1, offset);
+    }
+    double first = a.bound, second = 0;
+    if (a.what == Change::scale) {
+      first = dynamic_bound(a.numbers[at.quotient], a.bound);
+    } else if (a.what == Change::spread) {
+      const int64_t row = a.row_count > 1 ? at.quotient : 0;
+      first = a.row_numbers != nullptr ? a.row_numbers[2 * row] : a.own[0];
+      second = a.row_numbers != nullptr ? a.row_numbers[2 * row + 1] : a.own[1];
+    }
+    if (a.wide) {
+      change<double>(a, offset, first, second);
+    } else {
+      change<float>(a, offset, static_cast<float>(first), static_cast<float>(second));
+    }
+  }
+
+ private:
+  template <class Real>
+  static NWR_HD NWR_INLINE void change(const ChangeArguments& a, const int64_t* offset, Real first,
+                                       Real second) {
+    Byte* const p = a.array.data + offset[0];
+    const Real other =
+        a.two ? load_element<Real>(a.other.data + offset[1], a.other.dtype) : Real(0);
+    store_element(
+        p, a.array.dtype,
+        change_element(a.what, load_element<Real>(p, a.array.dtype), other, first, second));
+  }
+};
+
 // ---- fill ---------------------------------------------------------------------------------------
 
 NWR_HD NWR_INLINE void store_random(Byte* p, Dtype dtype, Distribution what, uint32_t word,
@@ -578,14 +634,40 @@ void launch_copy(const CopyArguments& a, Launch&& launch) {
 
 // ---- reduce -------------------------------------------------------------------------------------
 
-NWR_HD NWR_INLINE const Byte* element_of(const ReduceArguments& a, int64_t row, int64_t index) {
-  int64_t offset = row * a.input.row_stride;
-  if (a.dense) {
-    offset += index * a.input.size;
-  } else {
-    add_strides(a.strides, index, 1, &offset);
+NWR_HD NWR_INLINE void elements_of(const ReduceArguments& a, int64_t row, int64_t index, int count,
+                                   const Byte** out) {
+  int64_t offset[kMaxReduced] = {};
+  for (int k = 0; k < count; ++k) {
+    offset[k] = row * a.input[k].row_stride + (a.dense ? index * a.input[k].size : 0);
   }
-  return a.input.data + offset;
+  if (!a.dense) add_strides(a.strides, index, count, offset);
+  for (int k = 0; k < count; ++k) out[k] = a.input[k].data + offset[k];
+}
+
+NWR_HD NWR_INLINE const Byte* element_of(const ReduceArguments& a, int64_t row, int64_t index) {
+  const Byte* p[kMaxReduced];
+  elements_of(a, row, index, 1, p);
+  return p[0];
+}
+
+// One lane of one block of several arrays: all numbers of it.
+NWR_HD NWR_INLINE void reduce_lane_of_many(const ReduceArguments& a, int64_t row, int64_t block,
+                                           int lane, double* sum) {
+  const int64_t begin = block * kReduceBlock;
+  const int64_t left = a.count - begin;
+  const int64_t end = begin + (left < kReduceBlock ? left : kReduceBlock);
+  for (int n = 0; n < kMaxNumbers; ++n) sum[n] = 0;
+  for (int64_t i = begin + lane; i < end; i += kReduceLanes) {
+    const Byte* p[kMaxReduced];
+    double x[kMaxReduced];
+    elements_of(a, row, i, a.input_count, p);
+    for (int k = 0; k < a.input_count; ++k) x[k] = load_element<double>(p[k], a.input[k].dtype);
+    if (a.what == Reduction::gram) {
+      gram_next(a.input_count, x, sum);
+    } else {
+      sum[0] = error_next(a.what, a.rtol, a.atol, x, sum[0]);
+    }
+  }
 }
 
 // One lane of one block of elements.
@@ -597,7 +679,7 @@ NWR_HD NWR_INLINE double reduce_lane(const ReduceArguments& a, int64_t row, int6
   double sum = 0;
   NWR_UNROLL_4
   for (int64_t i = begin + lane; i < end; i += kReduceLanes) {
-    const double x = load_element<double>(element_of(a, row, i), a.input.dtype);
+    const double x = load_element<double>(element_of(a, row, i), a.input[0].dtype);
     sum = a.largest ? largest_next(sum, x) : square_next(sum, x);
   }
   return sum;
@@ -622,8 +704,8 @@ NWR_HD NWR_INLINE double fold_lane(const FoldArguments& a, int64_t row, int64_t 
 
 NWR_HD NWR_INLINE uint64_t magnitude_at(const ReduceArguments& a, int64_t row, int64_t index) {
   const Byte* const p = element_of(a, row, index);
-  return a.wide ? magnitude_bits(load_element<double>(p, a.input.dtype))
-                : magnitude_bits(load_element<float>(p, a.input.dtype));
+  return a.wide ? magnitude_bits(load_element<double>(p, a.input[0].dtype))
+                : magnitude_bits(load_element<float>(p, a.input[0].dtype));
 }
 
 // Whether the search has to look for the element after the one found.

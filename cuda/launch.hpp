@@ -359,6 +359,77 @@ inline bool plan_copy(const CopyPlan& plan, CopyArguments* a) {
   return rows.dense;
 }
 
+// ---- guide --------------------------------------------------------------------------------------
+
+struct GuideArguments {
+  GuidePlan plan;  // guided on the device
+  int32_t input_count, output_count;
+  const double* given;  // the factors without guidance, on the device
+  int64_t given_rows;
+};
+static_assert(sizeof(GuideArguments) <= kMaxArguments);
+
+// What stands in a table for it: the plan's factors, then the guided ones.
+inline size_t guide_bytes(const MixPlan& plan) {
+  const auto rows = static_cast<size_t>(plan.factor_rows > 1 ? plan.factor_rows : 1);
+  const auto outputs = static_cast<size_t>(plan.output_count);
+  return rows * (outputs * static_cast<size_t>(plan.input_count + 1) + 1 + outputs) *
+         sizeof(double);
+}
+
+// Writes the table, which will lie at there on the device.
+inline void pack_guide(const GuidePlan& guide, const MixPlan& plan, Byte* table, Byte* there,
+                       GuideArguments* a) {
+  const int64_t rows = plan.factor_rows > 1 ? plan.factor_rows : 1;
+  const auto size = static_cast<size_t>(rows * plan.output_count * (plan.input_count + 1));
+  std::memcpy(table, plan.factors, size * sizeof(double));
+  std::memcpy(table + size * sizeof(double), guide.guided,
+              static_cast<size_t>(rows * (1 + plan.output_count)) * sizeof(double));
+  *a = {guide, plan.input_count, plan.output_count, reinterpret_cast<const double*>(there), rows};
+  a->plan.guided = a->given + size;
+}
+
+// ---- change -------------------------------------------------------------------------------------
+
+struct ChangeArguments {
+  int64_t count;  // elements of a row
+  int64_t rows;
+  Operand array, other;
+  Change what;
+  bool dense, wide, two;
+  double bound;
+  const double* numbers;
+  const double* row_numbers;  // on the device, or nullptr: own
+  int64_t row_count;
+  double own[2];
+  Strides<2> strides;
+};
+static_assert(sizeof(ChangeArguments) <= kMaxArguments);
+
+inline size_t change_bytes(const ChangePlan& plan) {
+  return plan.what == Change::spread && plan.row_count > 1
+             ? static_cast<size_t>(2 * plan.row_count) * sizeof(double)
+             : 0;
+}
+
+inline void plan_change(const ChangePlan& plan, Byte* table, Byte* there, ChangeArguments* a) {
+  const bool two = plan.what == Change::spread;
+  const View* const views[] = {&plan.array, &plan.other};
+  Rows<2> rows;
+  rows_of(plan.shape, views, two ? 2 : 1, plan.what != Change::clip, true, &rows);
+  *a = {rows.count, rows.rows,   rows.operand[0], rows.operand[1], plan.what, rows.dense,
+        false,      two,         plan.bound,      plan.numbers,    nullptr,   plan.row_count,
+        {},         rows.strides};
+  a->wide = plan.array.dtype == Dtype::f64 || (two && plan.other.dtype == Dtype::f64);
+  if (!two) return;
+  if (plan.row_count > 1) {
+    std::memcpy(table, plan.rows, change_bytes(plan));
+    a->row_numbers = reinterpret_cast<const double*>(there);
+  } else {
+    std::memcpy(a->own, plan.rows, sizeof a->own);
+  }
+}
+
 // ---- reduce -------------------------------------------------------------------------------------
 
 struct ReduceArguments {
@@ -366,34 +437,45 @@ struct ReduceArguments {
   int64_t count;     // elements of a row
   int64_t blocks;    // of math/reduce.hpp, of a row
   int64_t partials;  // doubles of scratch of a row
-  Operand input;
+  Operand input[kMaxReduced];
+  Reduction what;
+  int32_t input_count;
+  int32_t numbers;  // of a row
   bool dense;
   bool largest;
   bool wide;
+  double rtol, atol;
   double* result;
   double* scratch;
-  Strides<1> strides;
+  Strides<kMaxReduced> strides;
 };
 static_assert(sizeof(ReduceArguments) <= kMaxArguments);
 
 inline void plan_reduce(const ReducePlan& plan, ReduceArguments* a) {
-  const View* const view = &plan.input;
-  Rows<1> rows;
-  rows_of(plan.shape, &view, 1, plan.per_sample, false, &rows);
+  const View* views[kMaxReduced];
+  for (int k = 0; k < plan.input_count; ++k) views[k] = &plan.input[k];
+  Rows<kMaxReduced> rows;
+  rows_of(plan.shape, views, plan.input_count, plan.per_sample, false, &rows);
   *a = {rows.rows,
         rows.count,
         reduce_blocks(rows.count),
         reduce_partials(rows.count),
-        rows.operand[0],
+        {rows.operand[0], rows.operand[1], rows.operand[2]},
+        plan.what,
+        plan.input_count,
+        reduced_numbers(plan.what, plan.input_count),
         rows.dense,
         plan.what == Reduction::max_abs,
         rows.operand[0].dtype == Dtype::f64,
+        plan.rtol,
+        plan.atol,
         plan.result,
         static_cast<double*>(plan.scratch),
         rows.strides};
 }
 
-// One level of partial results: count numbers of each row become blocks of them. Rows of numbers
+// One level of partial results: count numbers of each row become blocks of them. Each number of a
+// sample is a row of its own here. Rows of numbers
 // lie from_stride and to_stride apart.
 struct FoldArguments {
   int64_t rows, count, blocks;
@@ -407,7 +489,7 @@ struct FoldArguments {
 inline bool next_level(const ReduceArguments& a, FoldArguments* fold) {
   if (fold->rows == 0) {
     if (a.partials == 0) return false;
-    *fold = {a.rows, a.blocks, 0, a.partials, 0, a.scratch, nullptr, a.largest};
+    *fold = {a.rows * a.numbers, a.blocks, 0, a.partials, 0, a.scratch, nullptr, a.largest};
   } else {
     if (fold->blocks == 1) return false;
     fold->count = fold->blocks;

@@ -39,4 +39,26 @@ int32_t rows(Queue* queue, const RowsPlan& made, const MixPlan& plan) {
   return mix_by(queue, plan, &made);
 }
 
+int32_t guide(Queue* queue, const GuidePlan& made, const MixPlan& given) {
+  if (given.output_count == 0 || given.shape.count() == 0) return NWR_OK;
+  const DeviceScope scope(queue->options.device_id);
+  MixPlan plan = given;
+  plan.factor_rows = made.rows;
+  MixWork work;
+  plan_mix(plan, true, &work);
+  const size_t bytes = guide_bytes(given);
+  TableScope table(queue, bytes + work.table_bytes);
+  if (table.status() != NWR_OK) return table.status();
+  GuideArguments arguments;
+  pack_guide(made, given, table.here(), table.there(), &arguments);
+  work.arguments.mix.factors = made.scratch;
+  pack_mix(plan, &work, table.here() + bytes, table.there() + bytes);
+  const int32_t status = table.send();
+  if (status != NWR_OK) return status;
+  Launcher launcher{queue, "a guided mix"};
+  launcher(MakeGuided(), arguments, made.rows);
+  launch_mix(work, launcher);
+  return launcher.status;
+}
+
 }  // namespace noisewright::cuda

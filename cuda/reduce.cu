@@ -35,6 +35,30 @@ __global__ void __launch_bounds__(kThreads)
       [&](int64_t row, int64_t block, double x) { *reduce_result(a, row, block) = x; });
 }
 
+// Several numbers of each block.
+__global__ void __launch_bounds__(kThreads)
+    reduce_blocks_of_many(const __grid_constant__ ReduceArguments a) {
+  __shared__ double lanes[kWarps][kReduceLanes];
+  const int warp = static_cast<int>(threadIdx.x) / kReduceLanes;
+  const int own = static_cast<int>(threadIdx.x) % kReduceLanes;
+  const int64_t step = static_cast<int64_t>(gridDim.x) * kWarps;
+  for (int64_t n = static_cast<int64_t>(blockIdx.x) * kWarps + warp; n < a.rows * a.blocks;
+       n += step) {
+    const Division at = divide(n, a.blocks);
+    double sum[kMaxNumbers];
+    reduce_lane_of_many(a, at.quotient, at.rest, own, sum);
+    for (int number = 0; number < a.numbers; ++number) {
+      lanes[warp][own] = sum[number];
+      __syncwarp();
+      if (own == 0) {
+        *reduce_result(a, at.quotient * a.numbers + number, at.rest) =
+            fold_lanes(false, lanes[warp]);
+      }
+      __syncwarp();
+    }
+  }
+}
+
 __global__ void __launch_bounds__(kThreads)
     fold_blocks_of(const __grid_constant__ FoldArguments a) {
   run_blocks(
@@ -165,7 +189,12 @@ int32_t reduce(Queue* queue, const ReducePlan& plan) {
   const auto blocks_of = [&](int64_t tasks) {
     return geometry_of(tasks * kReduceLanes, queue->multiprocessors).blocks;
   };
-  reduce_blocks_of<<<blocks_of(a.rows * a.blocks), kThreads, 0, queue->stream>>>(a);
+  const unsigned blocks = blocks_of(a.rows * a.blocks);
+  if (a.input_count == 1 && a.what != Reduction::gram) {
+    reduce_blocks_of<<<blocks, kThreads, 0, queue->stream>>>(a);
+  } else {
+    reduce_blocks_of_many<<<blocks, kThreads, 0, queue->stream>>>(a);
+  }
   FoldArguments fold = {};
   while (next_level(a, &fold)) {
     fold_blocks_of<<<blocks_of(fold.rows * fold.blocks), kThreads, 0, queue->stream>>>(fold);

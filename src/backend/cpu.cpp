@@ -213,12 +213,7 @@ int32_t rows(Queue* queue, const RowsPlan& made, const MixPlan& plan) {
 int32_t guide(Queue* queue, const GuidePlan& made, const MixPlan& plan) {
   const FloatScope scope;
   const int64_t size = int64_t{plan.output_count} * (plan.input_count + 1);
-  double few[256];  // most batches are small
-  const int64_t count = made.rows * size;
-  std::unique_ptr<double[]> many;
-  if (count > 256) many.reset(new (std::nothrow) double[static_cast<size_t>(count)]);
-  if (count > 256 && !many) return out_of_memory();
-  double* const factors = many ? many.get() : few;
+  double* const factors = made.scratch;
   for (int64_t row = 0; row < made.rows; ++row) {
     const int64_t given = plan.factor_rows > 1 ? row : 0;
     double* const own = factors + row * size;

@@ -171,7 +171,9 @@ struct GuidePlan {
   int64_t count = 0;               // elements of one
   const double* gram = nullptr;    // on the device, a row a sample
   const double* guided = nullptr;  // rows as the plan's factors: the weight, then one an output
+  double* scratch = nullptr;       // on the device: kGuideScratch bytes of each sample
 };
+inline constexpr size_t kGuideScratch = kMaxOutputs * (kMaxInputs + 1) * sizeof(double);
 
 // Moves elements bit by bit; both views have the same dtype.
 struct CopyPlan {

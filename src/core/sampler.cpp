@@ -117,6 +117,7 @@ Sampler::Memory Sampler::prepare(const Shape& shape, Dtype dtype) const {
     most.input_count = kMaxReduced;
     ReducePlan quantile = most;
     quantile.what = Reduction::quantile_abs;
+    memory.guided = Buffer(context_, batch * kGuideScratch);
     memory.sums = Buffer(context_, batch * kMaxNumbers * sizeof(double));
     memory.bounds = Buffer(context_, batch * sizeof(double));
     memory.scratch =
@@ -239,6 +240,7 @@ void Sampler::mix(const RunTable::Line& line, const MixPlan& plan, size_t guided
   guide.count = shape_.inner();
   guide.gram = static_cast<const double*>(memory_.sums.data());
   guide.guided = table_.guided(guided);
+  guide.scratch = static_cast<double*>(memory_.guided.data());
   context_->guide(guide, plan);
 }
 

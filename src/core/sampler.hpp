@@ -79,6 +79,7 @@ class Sampler {
   struct Memory {
     std::array<Buffer, kSlots> slots;
     Buffer limited;  // data, before and after they are limited
+    Buffer guided;   // factors for each sample
     Buffer sums;     // of products of outputs, for each sample
     Buffer bounds;   // of data, for each sample
     Buffer scratch;  // of a reduction

@@ -124,7 +124,10 @@ NWR_HD inline void guide(const GuidePlan& plan, double weight, const double* num
     // Lin et al. 2305.08891, eq. 15-16.
     const double c[kMaxGuided] = {1, 0, 0};
     const double n = static_cast<double>(plan.count);
-    const double ratio = std::sqrt(div_rn(gram.variance(c, n), gram.variance(f, n)));
+    const double whole = gram.variance(f, n), own = gram.variance(c, n);
+    // Of an output that is the same everywhere, rounding alone would be left to rescale by.
+    const bool varies = whole > mul_rn(1e-13, gram.product(f, f)) && own > 0;
+    const double ratio = varies ? std::sqrt(div_rn(own, whole)) : 1.0;
     const double scale = add_rn(mul_rn(plan.rescale, ratio), add_rn(1.0, -plan.rescale));
     for (int k = 0; k < kMaxGuided; ++k) f[k] = mul_rn(f[k], scale);
   }

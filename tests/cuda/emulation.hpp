@@ -41,6 +41,23 @@ inline void emulated_rows(const RowsPlan& rows, const MixPlan& plan) {
   emulated_mix(plan, factors.data());
 }
 
+inline void emulated_guide(const GuidePlan& guide, const MixPlan& given) {
+  std::vector<Byte> table(cuda::guide_bytes(given));
+  cuda::GuideArguments arguments;
+  cuda::pack_guide(guide, given, table.data(), table.data(), &arguments);
+  EmulatedLaunch()(cuda::MakeGuided(), arguments, guide.rows);
+  MixPlan plan = given;
+  plan.factor_rows = guide.rows;
+  emulated_mix(plan, guide.scratch);
+}
+
+inline void emulated_change(const ChangePlan& plan) {
+  std::vector<Byte> table(cuda::change_bytes(plan));
+  cuda::ChangeArguments arguments;
+  cuda::plan_change(plan, table.data(), table.data(), &arguments);
+  EmulatedLaunch()(cuda::ChangeElements(), arguments, arguments.rows * arguments.count);
+}
+
 inline void emulated_fill(const FillPlan& plan) {
   cuda::FillWork work;
   cuda::plan_fill(plan, &work);
@@ -93,10 +110,21 @@ inline void emulated_reduce(const ReducePlan& plan) {
   double lanes[kReduceLanes];
   each_thread(a.rows * a.blocks, [&](int64_t n) {
     const int64_t row = n / a.blocks, block = n % a.blocks;
-    for (int lane = 0; lane < kReduceLanes; ++lane) {
-      lanes[lane] = cuda::reduce_lane(a, row, block, lane);
+    if (a.input_count == 1 && a.what != Reduction::gram) {
+      for (int lane = 0; lane < kReduceLanes; ++lane) {
+        lanes[lane] = cuda::reduce_lane(a, row, block, lane);
+      }
+      *cuda::reduce_result(a, row, block) = fold_lanes(a.largest, lanes);
+      return;
     }
-    *cuda::reduce_result(a, row, block) = fold_lanes(a.largest, lanes);
+    double sums[kReduceLanes][kMaxNumbers];
+    for (int lane = 0; lane < kReduceLanes; ++lane) {
+      cuda::reduce_lane_of_many(a, row, block, lane, sums[lane]);
+    }
+    for (int number = 0; number < a.numbers; ++number) {
+      for (int lane = 0; lane < kReduceLanes; ++lane) lanes[lane] = sums[lane][number];
+      *cuda::reduce_result(a, row * a.numbers + number, block) = fold_lanes(false, lanes);
+    }
   });
   cuda::FoldArguments fold = {};
   while (cuda::next_level(a, &fold)) {

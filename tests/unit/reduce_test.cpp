@@ -45,15 +45,21 @@ std::vector<double> random_numbers(size_t count, uint64_t seed) {
   return numbers;
 }
 
+View view_of(const Data& data, int64_t inner) {
+  View view;
+  view.data = const_cast<unsigned char*>(data.bytes.data());
+  view.dtype = data.dtype;
+  view.stride[0] = inner;
+  view.stride[1] = 1;
+  return view;
+}
+
 ReducePlan plan_of(const Data& data, int64_t batch, Reduction what, double quantile = 0) {
   ReducePlan plan;
   plan.shape.ndim = 2;
   plan.shape.extent[0] = batch;
   plan.shape.extent[1] = static_cast<int64_t>(data.values.size()) / batch;
-  plan.input.data = const_cast<unsigned char*>(data.bytes.data());
-  plan.input.dtype = data.dtype;
-  plan.input.stride[0] = plan.shape.extent[1];
-  plan.input.stride[1] = 1;
+  plan.input[0] = view_of(data, plan.shape.extent[1]);
   plan.what = what;
   plan.quantile = quantile;
   return plan;
@@ -61,7 +67,9 @@ ReducePlan plan_of(const Data& data, int64_t batch, Reduction what, double quant
 
 std::vector<double> run(ReducePlan plan, const Kernels& kernels = best_kernels(),
                         uint32_t threads = 1) {
-  std::vector<double> result(static_cast<size_t>(plan.per_sample ? plan.shape.batch() : 1), -1);
+  const auto numbers = static_cast<size_t>(reduced_numbers(plan.what, plan.input_count));
+  std::vector<double> result(
+      static_cast<size_t>(plan.per_sample ? plan.shape.batch() : 1) * numbers, -1);
   std::vector<double> scratch((reduce_scratch(plan) + 7) / 8);
   plan.result = result.data();
   plan.scratch = scratch.data();
@@ -174,11 +182,11 @@ TEST(Reduce, DoesNotSeeStrides) {
     wild.shape.ndim = 4;
     std::copy(extent, extent + 4, wild.shape.extent);
     const int64_t stride[] = {1, 2, 7, -7 * 70};
-    std::copy(stride, stride + 4, wild.input.stride);
+    std::copy(stride, stride + 4, wild.input[0].stride);
     const size_t size = size_of(dtype);
     std::vector<unsigned char> bytes((2 + 2 * 3 + 7 * 70 * 50) * size + 1);
     unsigned char* const first = bytes.data() + 1 + 7 * 70 * 49 * size;
-    wild.input.data = first;
+    wild.input[0].data = first;
     for (int64_t i = 0; i < wild.shape.count(); ++i) {
       int64_t offset = 0, rest = i;
       for (int a = 3; a >= 0; --a) {
@@ -238,6 +246,95 @@ TEST(Reduce, KeepsANaNToItsSample) {
       }
       EXPECT_TRUE(std::isnan(run(plan_of(data, 3, Reduction::quantile_abs, 0))[1]));
     }
+  }
+}
+
+// Sums in the order of the tree, of any term.
+template <class Term>
+double tree_of(size_t count, const Term& term) {
+  std::vector<double> level(count);
+  for (size_t i = 0; i < count; ++i) level[i] = term(i);
+  do {
+    std::vector<double> next;
+    for (size_t begin = 0; begin < level.size(); begin += 4096) {
+      const size_t end = std::min(level.size(), begin + 4096);
+      std::vector<double> lane(32, 0.0);
+      for (size_t i = begin; i < end; ++i) lane[(i - begin) % 32] += level[i];
+      for (size_t half = 16; half > 0; half /= 2) {
+        for (size_t i = 0; i < half; ++i) lane[i] += lane[i + half];
+      }
+      next.push_back(lane[0]);
+    }
+    level = next;
+  } while (level.size() > 1);
+  return level[0];
+}
+
+TEST(Reduce, GramOfOneToThreeArrays) {
+  for (const size_t inner : {size_t{1}, size_t{33}, size_t{4096}, size_t{9001}}) {
+    const size_t batch = 2;
+    // Of three types, the second in reverse.
+    const Data a(Dtype::f32, random_numbers(batch * inner, 21)),
+        b(Dtype::bf16, random_numbers(batch * inner, 22)),
+        c(Dtype::f64, random_numbers(batch * inner, 23));
+    const std::vector<double>* const values[] = {&a.values, &b.values, &c.values};
+    for (int inputs = 1; inputs <= 3; ++inputs) {
+      ReducePlan plan = plan_of(a, static_cast<int64_t>(batch), Reduction::gram);
+      plan.input_count = inputs;
+      plan.input[1] = view_of(b, static_cast<int64_t>(inner));
+      plan.input[1].data = const_cast<unsigned char*>(b.bytes.data() + 2 * (inner - 1));
+      plan.input[1].stride[1] = -1;
+      plan.input[2] = view_of(c, static_cast<int64_t>(inner));
+      for (const Kernels* kernels : all_kernels()) {
+        const auto found = run(plan, *kernels, 2);
+        size_t place = 0;
+        for (size_t row = 0; row < batch; ++row) {
+          const auto at = [&](int k, size_t i) {
+            const size_t index = k == 1 ? inner - 1 - i : i;
+            return (*values[k])[row * inner + index];
+          };
+          for (int k = 0; k < inputs; ++k) {
+            EXPECT_EQ(found[place++], tree_of(inner, [&](size_t i) { return at(k, i); }));
+          }
+          for (int k = 0; k < inputs; ++k) {
+            for (int l = k; l < inputs; ++l) {
+              EXPECT_EQ(found[place++],
+                        tree_of(inner, [&](size_t i) { return at(k, i) * at(l, i); }))
+                  << kernels->name << " " << inner << " " << k << " " << l;
+            }
+          }
+        }
+        EXPECT_EQ(place, found.size());
+      }
+    }
+  }
+}
+
+TEST(Reduce, ErrorsOnTheScaleOfTolerances) {
+  const size_t count = 5000;
+  const Data low(Dtype::f64, random_numbers(count, 31)),
+      high(Dtype::f32, random_numbers(count, 32)), before(Dtype::f32, random_numbers(count, 33));
+  ReducePlan plan = plan_of(low, 2, Reduction::error_largest);
+  plan.per_sample = false;
+  plan.input_count = 3;
+  plan.input[1] = view_of(high, count / 2);
+  plan.input[2] = view_of(before, count / 2);
+  plan.rtol = 0.05;
+  plan.atol = 0.0078;
+  const auto square = [](double x) { return x * x; };
+  for (const Kernels* kernels : all_kernels()) {
+    plan.what = Reduction::error_largest;
+    EXPECT_EQ(run(plan, *kernels)[0], tree_of(count, [&](size_t i) {
+                const double reach =
+                    std::fmax(std::fabs(low.values[i]), std::fabs(before.values[i]));
+                return square((low.values[i] - high.values[i]) / std::fmax(0.0078, 0.05 * reach));
+              }));
+    plan.what = Reduction::error_sum;
+    EXPECT_EQ(run(plan, *kernels)[0], tree_of(count, [&](size_t i) {
+                const double reach =
+                    std::fmax(std::fabs(high.values[i]), std::fabs(before.values[i]));
+                return square((low.values[i] - high.values[i]) / (0.0078 + 0.05 * reach));
+              }));
   }
 }
 

@@ -48,7 +48,7 @@ int bits(uint32_t mask) {
   return count;
 }
 size_t inputs_of(const RunTable& t, const RunTable::Line& line, bool noise_is_input) {
-  return 1 + static_cast<size_t>(t.model_outputs()) + static_cast<size_t>(bits(line.reads)) +
+  return 1 + static_cast<size_t>(t.most_outputs()) + static_cast<size_t>(bits(line.reads)) +
          (noise_is_input && line.draws ? 1 : 0);
 }
 std::vector<double> factors_of(const RunTable& t, size_t evaluation, bool noise_is_input = false) {
@@ -68,7 +68,7 @@ TEST(RunTable, EulerMovesAlongTheVelocity) {
   const RunTable t = table({});
   ASSERT_EQ(2u, t.size());
   EXPECT_EQ(1, t.rows());
-  EXPECT_EQ(1, t.model_outputs());
+  EXPECT_EQ(1, t.most_outputs());
   EXPECT_EQ(0u, t.slots());
   EXPECT_FALSE(t.draws());
   EXPECT_EQ(0.2, *t.t(0));
@@ -133,7 +133,7 @@ TEST(RunTable, GuidanceSplitsTheOutput) {
   Ask ask;
   ask.sampler = "euler(guidance=3)";
   const RunTable t = table(ask);
-  EXPECT_EQ(2, t.model_outputs());
+  EXPECT_EQ(2, t.most_outputs());
   expect_near({1, 0.9, -0.6, 0}, factors_of(t, 0));
 }
 
