@@ -24,7 +24,7 @@ Numbers answer(const Model& model, Form form, const Evaluation& at, const Number
       case Form::flow: out[i] = noise[i] - data[i]; break;
       case Form::velocity: out[i] = at.dalpha * data[i] + at.dsigma * noise[i]; break;
       case Form::preconditioned:
-        out[i] = (data[i] - at.request.feed_state * x[i]) / at.request.feed_output;
+        out[i] = (data[i] - at.skip * x[i]) / at.gain;
         break;
     }
   }

@@ -201,7 +201,7 @@ void Reader::finish() {
          "' (", known.empty() ? "it takes none" : "it takes " + known, ")");
   }
   for (const auto& [key, value] : object_.items()) {
-    if (read_.count(key)) continue;
+    if (read_.count(key) || value.is_null()) continue;
     // Keys are as hostile as values.
     out_.warnings.push_back(concat(shorten(Json(key)), "=", shorten(value), ": ", out_.source,
                                    " is not known to read it"));
