@@ -136,6 +136,16 @@ std::unique_ptr<nwr_sampler, void (*)(nwr_sampler*)> make_sampler(const Run& run
 
 }  // namespace
 
+double first_step(const std::string& rule, double steps, double strength) {
+  int32_t value = 0;
+  expect(nwr_catalog_find(NWR_DOMAIN_STRENGTH, rule.c_str(), &value), "nwr_catalog_find");
+  uint32_t first = 0;
+  expect(nwr_grid_skip(static_cast<nwr_strength>(value), static_cast<uint32_t>(steps), strength,
+                       &first),
+         "nwr_grid_skip");
+  return first;
+}
+
 Imported import_config(const std::string& text, size_t steps,
                        const std::vector<std::pair<std::string, double>>& arguments) {
   std::vector<nwr_param> params;

@@ -42,6 +42,9 @@ struct Imported {
 Imported import_config(const std::string& text, size_t steps,
                        const std::vector<std::pair<std::string, double>>& arguments);
 
+// The first step that a strength leaves, by the name of its rule.
+double first_step(const std::string& rule, double steps, double strength);
+
 // "name(key=value,...)"
 std::string spec(const std::string& name,
                  const std::vector<std::pair<std::string, std::string>>& settings);

@@ -188,6 +188,8 @@ bool replay_file(const Json& file, Printer& cases) {
     } else if (has(first, "op") &&
                text_or(file, "source", "").find("training_utils") != std::string::npos) {
       replay_training(file, cases);
+    } else if (text_or(first, "op", "").find("calculate_shift") != std::string::npos) {
+      replay_helpers(file, cases);
     } else if (has(first, "op")) {
       cases.unsupported("operators", "a list of operators is not in this version");
     } else {
