@@ -84,9 +84,10 @@ Imported import_recorded(const Recording& recording) {
   for (const std::string& warning : imported.warnings) {
     // What these warn of is done below.
     const bool asked = recording.model_kind() != "cm" && warning.rfind("sigma_data", 0) == 0;
-    const bool done =
-        !asked && std::any_of(std::begin(kDone), std::end(kDone),
-                              [&](const char* key) { return warning.rfind(key, 0) == 0; });
+    // The recordings have none but 1.
+    if (asked) throw LibraryError(warning);
+    const bool done = std::any_of(std::begin(kDone), std::end(kDone),
+                                  [&](const char* key) { return warning.rfind(key, 0) == 0; });
     if (done) continue;
     throw Unsupported{warning.substr(0, warning.find(':')) + " is not in this version"};
   }
