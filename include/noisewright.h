@@ -169,6 +169,7 @@ typedef enum nwr_domain NWR_INT32 {
   NWR_DOMAIN_START = 9,
   NWR_DOMAIN_WEIGHT = 10,
   NWR_DOMAIN_DENSITY = 11,
+  NWR_DOMAIN_STRENGTH = 12,
   NWR_DOMAIN_INT32_ = INT32_MIN
 } nwr_domain;
 
@@ -519,6 +520,21 @@ typedef struct nwr_grid_options {
 NWR_API nwr_status nwr_grid_fill(const nwr_schedule* schedule, const nwr_grid_options* options,
                                  double* times, size_t count);
 
+/** Where a run on part of a grid begins: what image-to-image calls strength. */
+typedef enum nwr_strength NWR_INT32 {
+  /** The whole part of strength*steps steps are run: Stable Diffusion. */
+  NWR_STRENGTH_FLOOR = 0,
+  /** The whole part of steps - strength*steps steps are left out: Stable Diffusion 3, FLUX. */
+  NWR_STRENGTH_CEIL = 1,
+  NWR_STRENGTH_INT32_ = INT32_MIN
+} nwr_strength;
+
+/** Writes the first step that is run, of steps that a grid has: give the sampler times + *out,
+ *  time_count - *out of them, and start it with NWR_START_DATA. strength is from 0 to 1; *out may
+ *  be steps, for nothing to run. The products are rounded as in Python: 0.3*10 has a whole part of
+ *  3, 0.29*100 one of 28. */
+NWR_API nwr_status nwr_grid_skip(nwr_strength rule, uint32_t steps, double strength, uint32_t* out);
+
 /* ---- transforms --------------------------------------------------------------------------- */
 
 /** Everything a model can predict or a solver can need, at one time t. */
@@ -855,6 +871,60 @@ NWR_API nwr_status nwr_sampler_save(const nwr_sampler* sampler, void* buffer, si
  * was saved on. NWR_ERROR_CORRUPT for damaged bytes or another format. */
 NWR_API nwr_status nwr_sampler_load(const nwr_context* context, const nwr_schedule* schedule,
                                     const void* buffer, size_t size, nwr_sampler** out);
+
+/* ---- other libraries' configurations ------------------------------------------------------- */
+
+/** What a configuration leaves open. All zero: 50 steps and every default. */
+typedef struct nwr_import_options {
+  uint32_t struct_size;
+  /** Must be 0. */
+  uint32_t flags;
+  /** Steps of the run, on which some settings depend; 0 is 50. */
+  uint32_t steps;
+  uint32_t param_count;
+  /** What the class takes when it is called, by name: eta, s_noise, order, strength, mu, tokens,
+   *  even. NWR_ERROR_NOT_FOUND for one that it does not take. tokens is the length of the sequence
+   *  from which mu comes; even = 1 for pipelines, such as FLUX's, that hand over even levels. */
+  const nwr_param* params;
+  /** Names alone: spec of the model's schedule; NULL is "sd15". */
+  const char* schedule;
+} nwr_import_options;
+
+/** What a configuration says besides the schedule: specs and enums for nwr_grid_options and
+ *  nwr_sampler_options. Strings live as long as the schedule. */
+typedef struct nwr_import {
+  uint32_t struct_size;
+  /** What the model returns. */
+  nwr_quantity prediction;
+  /** What the model reads, once multiplied by clock_scale. */
+  nwr_clock clock;
+  /** How the other library begins a run. */
+  nwr_start start;
+  /** 1000 where timesteps are a flow's sigma*1000. */
+  double clock_scale;
+  /** The class, or the names in lower case. */
+  const char* source;
+  const char* grid;
+  const char* sampler;
+  /** What was not followed: "key=value: reason", with every key that has an effect and none here
+   *  and every key that is not known. */
+  const char* const* warnings;
+  uint32_t warning_count;
+  /** The steps that it is for: fill steps+1 times. */
+  uint32_t steps;
+} nwr_import;
+
+/** Makes the schedule of another library's configuration and keeps the rest for
+ *  nwr_schedule_get_import. text is the JSON of a scheduler_config.json of diffusers; or the name
+ *  of a sampler of k-diffusion, ComfyUI, A1111 or stable-diffusion.cpp, of which the name of a grid
+ *  may follow: "DPM++ 2M Karras", "dpmpp_2m sgm_uniform". options may be NULL. States are alpha
+ *  times those of programs that step in sigma, so that the model reads them as they are.
+ *  NWR_ERROR_INVALID_ARGUMENT names a key and its value, NWR_ERROR_NOT_FOUND a class that is not
+ *  known, with those that are, NWR_ERROR_UNSUPPORTED one that is known and not here. */
+NWR_API nwr_status nwr_schedule_import(const char* text, const nwr_import_options* options,
+                                       nwr_schedule** out);
+/** Writes what nwr_schedule_import read. NWR_ERROR_INVALID_STATE for other schedules. */
+NWR_API nwr_status nwr_schedule_get_import(const nwr_schedule* schedule, nwr_import* out);
 
 #ifdef __cplusplus
 }

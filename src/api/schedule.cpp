@@ -9,6 +9,7 @@
 #include "api/handles.hpp"
 #include "api/options.hpp"
 #include "core/grid.hpp"
+#include "core/imports/import.hpp"
 #include "core/weight.hpp"
 
 using namespace noisewright;
@@ -94,6 +95,51 @@ nwr_status nwr_grid_fill(const nwr_schedule* schedule, const nwr_grid_options* o
     const nwr_grid_options given = take(options, "options");
     refuse_flags(given.flags, "options");
     fill_grid(*unwrap(schedule), given, times, count);
+    return NWR_OK;
+  });
+}
+
+nwr_status nwr_grid_skip(nwr_strength rule, uint32_t steps, double strength, uint32_t* out) {
+  return guard([&] {
+    require(out, "out");
+    *out = first_step(rule, steps, strength);
+    return NWR_OK;
+  });
+}
+
+nwr_status nwr_schedule_import(const char* text, const nwr_import_options* options,
+                               nwr_schedule** out) {
+  return guard([&] {
+    require(text, "text");
+    require(out, "out");
+    const nwr_import_options given = take(options, "options");
+    refuse_flags(given.flags, "options");
+    *out = wrap(import_schedule(text, given).leak());
+    return NWR_OK;
+  });
+}
+
+nwr_status nwr_schedule_get_import(const nwr_schedule* schedule, nwr_import* out) {
+  return guard([&] {
+    require(schedule, "schedule");
+    require(out, "out");
+    check_struct_size(out, "out");
+    const Import* import = unwrap(schedule)->import();
+    if (!import) {
+      fail(NWR_ERROR_INVALID_STATE, "schedule: ", unwrap(schedule)->spec(), " was not imported");
+    }
+    nwr_import info{};
+    info.prediction = import->prediction;
+    info.clock = import->clock;
+    info.start = import->start;
+    info.clock_scale = import->clock_scale;
+    info.source = import->source.c_str();
+    info.grid = import->grid.c_str();
+    info.sampler = import->sampler.c_str();
+    info.warnings = import->warning_texts.data();
+    info.warning_count = static_cast<uint32_t>(import->warning_texts.size());
+    info.steps = import->steps;
+    give(out, info);
     return NWR_OK;
   });
 }

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Targets: nwr_core and nwr_api (objects), noisewright (shared), nwr_static (the same objects).
 find_package(Threads REQUIRED)
+find_package(nlohmann_json 3.9 QUIET)
+if(NOT nlohmann_json_FOUND)
+  message(FATAL_ERROR "nlohmann-json 3.9 or later is missing, which reads other libraries' "
+                      "configurations; on Debian: apt-get install nlohmann-json3-dev")
+endif()
 
 set(src "${PROJECT_SOURCE_DIR}/src")
 file(GLOB_RECURSE core_sources CONFIGURE_DEPENDS "${src}/core/*.cpp")
@@ -15,7 +20,8 @@ if(kernels IN_LIST backend_sources)
 endif()
 
 add_library(nwr_core OBJECT ${core_sources} ${backend_sources} ${isa_sources})
-target_link_libraries(nwr_core PRIVATE Threads::Threads)
+# Headers alone: nothing of it is left for those who link the library.
+target_link_libraries(nwr_core PRIVATE Threads::Threads nlohmann_json::nlohmann_json)
 add_library(nwr_api OBJECT ${api_sources})
 foreach(target nwr_core nwr_api)
   nwr_library_flags(${target})

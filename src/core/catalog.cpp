@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/catalog.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <string>
 
@@ -263,6 +264,11 @@ constexpr Entry kStarts[] = {
     {NWR_START_DATA, "data", "", "x is clean: noise it to the first time", NWR_ENTRY_STOCHASTIC},
     {NWR_START_UNIT, "unit", "", "fill x with unit normals", NWR_ENTRY_STOCHASTIC}};
 
+constexpr Entry kStrengths[] = {
+    {NWR_STRENGTH_FLOOR, "floor", "sd", "the whole part of strength*steps is run"},
+    {NWR_STRENGTH_CEIL, "ceil", "sd3,flux",
+     "the whole part of steps - strength*steps is left out"}};
+
 struct Domain {
   const char* noun;
   const Entry* entries;       // a plain array, or
@@ -290,16 +296,25 @@ constexpr Domain kDomains[] = {plain("status", kStatuses),
                                plain("distribution", kDistributions),
                                plain("start", kStarts),
                                kinds("weight", kWeights),
-                               kinds("density", kDensities)};
+                               kinds("density", kDensities),
+                               plain("strength", kStrengths)};
 
 const Domain* domain_of(int32_t domain) {
   if (domain < 0 || static_cast<size_t>(domain) >= std::size(kDomains)) return nullptr;
   return &kDomains[domain];
 }
 
+// Names with - and with _ are the same: Python's have the second.
+bool same_name(std::string_view a, std::string_view b) {
+  const auto plain = [](char c) { return c == '_' ? '-' : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [=](char x, char y) { return plain(x) == plain(y); });
+}
+
 bool has_name(const Entry& entry, std::string_view name) {
-  bool found = name == entry.name;
-  for_each_name(entry.aliases, [&](std::string_view alias) { found = found || alias == name; });
+  bool found = same_name(name, entry.name);
+  for_each_name(entry.aliases,
+                [&](std::string_view alias) { found = found || same_name(alias, name); });
   return found;
 }
 

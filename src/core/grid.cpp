@@ -53,6 +53,16 @@ void fill_grid(const Schedule& schedule, const nwr_grid_options& options, double
   std::copy(filled.begin(), filled.end(), times);
 }
 
+uint32_t first_step(nwr_strength rule, uint32_t steps, double strength) {
+  find_by_value(NWR_DOMAIN_STRENGTH, rule, {"rule"});
+  if (!(strength >= 0 && strength <= 1)) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "strength is ", strength, ", outside 0 to 1");
+  }
+  const double n = steps, run = n * strength;
+  return static_cast<uint32_t>(rule == NWR_STRENGTH_FLOOR ? n - std::floor(run)
+                                                          : std::floor(n - run));
+}
+
 void fill_default_grid(const Schedule& schedule, bool skip_pure_noise, double* times,
                        size_t count) {
   nwr_grid_options options{};

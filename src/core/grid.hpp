@@ -88,6 +88,9 @@ Span spaced_ends(const GridRequest& request, Spaced how);
 void fill_grid(const Schedule& schedule, const nwr_grid_options& options, double* times,
                size_t count);
 
+// The first step that is run where strength is the share of steps that are.
+uint32_t first_step(nwr_strength rule, uint32_t steps, double strength);
+
 // The grid of a sampler that was given none: indices for a discrete schedule, noise levels where
 // sigma is the clock, a flow's own levels, else even times. Begins where log(alpha/sigma) is
 // kLambdaBegin if skip_pure_noise and alpha is 0 at the schedule's end.

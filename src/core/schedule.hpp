@@ -5,11 +5,13 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "core/catalog.hpp"
 #include "core/error.hpp"
+#include "core/imports/import.hpp"
 #include "core/ref.hpp"
 #include "core/spec.hpp"
 #include "math/coeffs.hpp"
@@ -45,6 +47,10 @@ class Schedule : public RefCounted {
     release_ = release;
     user_ = user;
   }
+
+  // The configuration that it was made from, or null; kept before it is shared.
+  void keep(std::unique_ptr<const Import> import) { import_ = std::move(import); }
+  const Import* import() const { return import_.get(); }
 
   // Writes the factors by which inputs give output at t, and is true, where an upstream's own
   // formula, clamps included, was asked for in place of the algebra.
@@ -113,6 +119,7 @@ class Schedule : public RefCounted {
   double sigma_data_;
   nwr_release_fn release_ = nullptr;
   void* user_ = nullptr;
+  std::unique_ptr<const Import> import_;
 };
 
 // A schedule whose coefficients are a closed form of math/coeffs.hpp.

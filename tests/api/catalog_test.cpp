@@ -56,7 +56,8 @@ constexpr Domain kDomains[] = {{NWR_DOMAIN_STATUS, "nwr_status", "NWR_"},
                                {NWR_DOMAIN_DISTRIBUTION, "nwr_distribution", "NWR_"},
                                {NWR_DOMAIN_START, "nwr_start", "NWR_START_"},
                                {NWR_DOMAIN_WEIGHT, "nwr_weight_kind", "NWR_WEIGHT_"},
-                               {NWR_DOMAIN_DENSITY, "nwr_density_kind", "NWR_DENSITY_"}};
+                               {NWR_DOMAIN_DENSITY, "nwr_density_kind", "NWR_DENSITY_"},
+                               {NWR_DOMAIN_STRENGTH, "nwr_strength", "NWR_STRENGTH_"}};
 
 // Values from 1000 on are entries without constants; most reproduce other libraries.
 bool is_preset(const Domain& d, const nwr_entry& entry) {

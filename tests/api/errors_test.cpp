@@ -33,6 +33,7 @@ struct Slate {
   nwr_entry entry;
   nwr_param_info param;
   nwr_schedule_info info;
+  nwr_import import;
   nwr_eval eval;
   nwr_context* context;
   nwr_schedule* schedule;
@@ -739,7 +740,7 @@ void add_names(Rows& rows) {
 // ---- the rest, by function ----------------------------------------------------------------------
 
 void add_catalog(Rows& rows) {
-  for (const int32_t d : {-1, 12, 99, INT32_MIN, INT32_MAX}) {
+  for (const int32_t d : {-1, 13, 99, INT32_MIN, INT32_MAX}) {
     const std::string number = std::to_string(d);
     rows.push_back({"catalog_entry: domain " + number, kAbsent, {"domain", number}, [=](World& w) {
                       return nwr_catalog_entry(as<nwr_domain>(d), 0, &w.slate.entry);
@@ -1372,6 +1373,70 @@ void add_grids(Rows& rows) {
       "logsnr(lambda_min=3,lambda_max=2)", 0, 0);
 }
 
+void add_imports(Rows& rows) {
+  const auto skip = [&](const char* what, std::vector<std::string> says, nwr_strength rule,
+                        double strength) {
+    rows.push_back({std::string("grid_skip: ") + what, kBad, std::move(says), [=](World& w) {
+                      return nwr_grid_skip(rule, 20, strength,
+                                           reinterpret_cast<uint32_t*>(&w.slate.found));
+                    }});
+  };
+  skip("rule 7", {"rule is 7"}, as<nwr_strength>(7), 0.5);
+  skip("strength below 0", {"strength is -0.5"}, NWR_STRENGTH_FLOOR, -0.5);
+  skip("strength above 1", {"strength is 1.5"}, NWR_STRENGTH_CEIL, 1.5);
+  skip("strength NaN", {"strength is nan"}, NWR_STRENGTH_CEIL, std::nan(""));
+  rows.push_back({"grid_skip: out NULL", kBad, {"out is NULL"}, [](World&) {
+                    return nwr_grid_skip(NWR_STRENGTH_FLOOR, 20, 0.5, nullptr);
+                  }});
+  rows.push_back({"schedule_import: text NULL", kBad, {"text is NULL"}, [](World& w) {
+                    return nwr_schedule_import(nullptr, nullptr, &w.slate.schedule);
+                  }});
+  rows.push_back({"schedule_import: out NULL", kBad, {"out is NULL"}, [](World&) {
+                    return nwr_schedule_import("euler", nullptr, nullptr);
+                  }});
+  const auto import = [&](const char* what, nwr_status status, std::vector<std::string> says,
+                          const nwr_import_options& o) {
+    rows.push_back(
+        {std::string("schedule_import: ") + what, status, std::move(says), [=](World& w) {
+           return nwr_schedule_import(R"({"_class_name": "DDIMScheduler"})", &o, &w.slate.schedule);
+         }});
+  };
+  auto o = sized<nwr_import_options>();
+  o.struct_size = 4;
+  import("struct_size 4", kBad, {"options.struct_size is 4"}, o);
+  o = sized<nwr_import_options>();
+  o.flags = 1;
+  import("flags 1", kNotYet, {"options.flags is 1"}, o);
+  o.flags = 0, o.steps = 2000000;
+  import("steps", kBad, {"options.steps is 2000000"}, o);
+  o.steps = 0, o.param_count = 1;
+  import("params NULL", kBad, {"options.params is NULL"}, o);
+  static const nwr_param kBadParams[] = {
+      {nullptr, 0}, {"eta", std::nan("")}, {"mu", 1}, {"eta", -2}};
+  o.params = &kBadParams[0];
+  import("params[0].name NULL", kBad, {"options.params[0].name is NULL"}, o);
+  o.params = &kBadParams[1];
+  import("params[0] NaN", kBad, {"options.params[0]", "eta is nan"}, o);
+  o.params = &kBadParams[2];
+  import("params[0] unknown", kAbsent, {"options.params[0]", "'mu'", "it takes eta"}, o);
+  o.params = &kBadParams[3];
+  import("eta -2", kBad, {"eta is -2"}, o);
+  rows.push_back({"schedule_get_import: schedule NULL", kBad, {"schedule is NULL"}, [](World& w) {
+                    return nwr_schedule_get_import(nullptr, &w.slate.import);
+                  }});
+  rows.push_back({"schedule_get_import: out NULL", kBad, {"out is NULL"}, [](World& w) {
+                    return nwr_schedule_get_import(w.schedule.get(), nullptr);
+                  }});
+  rows.push_back({"schedule_get_import: not imported",
+                  NWR_ERROR_INVALID_STATE,
+                  {"linear", "was not imported"},
+                  [](World& w) {
+                    w.slate.import.struct_size = sizeof w.slate.import;
+                    w.freeze();
+                    return nwr_schedule_get_import(w.schedule.get(), &w.slate.import);
+                  }});
+}
+
 void add_transforms(Rows& rows) {
   const auto add = [&](const std::string& what, nwr_status status, std::vector<std::string> says,
                        std::function<nwr_status(World&)> call) {
@@ -1945,6 +2010,7 @@ TEST(Errors, BadInputIsRefusedWithAMessageAndWritesNothing) {
   add_settings(rows);
   add_schedules(rows);
   add_grids(rows);
+  add_imports(rows);
   add_transforms(rows);
   add_samplers(rows);
   add_saved_states(rows);
@@ -2016,7 +2082,7 @@ TEST(Errors, LongNamesAreCutNotOverrun) {
 }
 
 TEST(Errors, UnknownEnumValuesAreOnlyNumbers) {
-  for (const int32_t value : {-1, 12, 2000, INT32_MIN, INT32_MAX}) {
+  for (const int32_t value : {-1, 13, 2000, INT32_MIN, INT32_MAX}) {
     EXPECT_EQ(0u, nwr_catalog_size(as<nwr_domain>(value)));
   }
 }

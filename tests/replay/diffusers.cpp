@@ -1,54 +1,250 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the schedulers of diffusers in terms of ours. Must not know other peers.
+// Owns the schedulers of diffusers in terms of ours: each recorded configuration is imported, and
+// the run that comes of it compared. Which class is which sampler, the library knows. Must not know
+// other peers.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
-#include "diffusers_grid.hpp"
 #include "formats.hpp"
 #include "paths.hpp"
 
 namespace replay {
 namespace {
 
-struct Prediction {
-  Form form;
-  nwr_quantity quantity;
-};
+// ---- the question ----------------------------------------------------------------------------
 
-Prediction prediction_of(const Recording& recording) {
+const Json& arguments(const Recording& recording) {
+  return member(recording.file(), "set_timesteps_kwargs");
+}
+
+bool is_flow(const Recording& recording) {
+  return text_or(recording.file(), "prediction_type", "") == "flow_prediction";
+}
+
+// Even from 1 to 1/n, as pipelines hand them over.
+bool is_even(const Numbers& sigmas) {
+  const double n = static_cast<double>(sigmas.size());
+  for (size_t i = 0; i < sigmas.size(); ++i) {
+    if (std::fabs(sigmas[i] - (1 - static_cast<double>(i) / n)) > 1e-9) return false;
+  }
+  return true;
+}
+
+// Steps of the peer's: a step of two evaluations counts twice in its recordings.
+size_t run_length(const Recording& recording) {
+  if (has(recording.file(), "num_inference_steps")) {
+    return static_cast<size_t>(to_number(recording.file()["num_inference_steps"]));
+  }
+  return recording.step_count();
+}
+
+// What makes the peer's numbers others than the configuration's.
+void refuse_arguments(const Recording& recording) {
+  const Json& step = recording.settings();
+  if (number_or(step, "s_churn", 0) > 0) {
+    throw Unsupported{"noise added after the model was asked is not in this version"};
+  }
+  if (recording.has_any("per_token_base")) {
+    throw Unsupported{"per_token_timesteps is not in this version"};
+  }
+}
+
+bool runs_to_noise(const Recording& recording) {
+  return recording.sampler_class().find("Inverse") != std::string::npos;
+}
+
+// Warnings of what a caller does: the boundary condition of consistency models, steps that do not
+// end where the next begins, noise after the last step, levels of one's own.
+constexpr const char* kDone[] = {"sigma_data", "timestep_spacing", "variance_type=\"fixed_large",
+                                 "interpolation_type"};
+
+// Classes that the library does not import.
+constexpr const char* kRefused[] = {"CogVideoXDPMScheduler",   "ConsistencyDecoderScheduler",
+                                    "DDPMWuerstchenScheduler", "IPNDMScheduler",
+                                    "MiniMaxH3Scheduler",      "RePaintScheduler",
+                                    "ScoreSdeVeScheduler",     "UnCLIPScheduler"};
+
+Imported import_recorded(const Recording& recording) {
+  refuse_arguments(recording);
+  std::vector<std::pair<std::string, double>> given;
+  for (const Json* list : {&recording.settings(), &arguments(recording)}) {
+    for (const auto& [key, value] : list->items()) {
+      if (value.is_number()) given.emplace_back(key, value.get<double>());
+      if (key == "use_clipped_model_output" && value == true) given.emplace_back(key, 1);
+    }
+  }
+  const Json& own = arguments(recording);
+  const bool matching = recording.sampler_class().rfind("FlowMatch", 0) == 0;
+  if (matching && has(own, "sigmas") && is_even(to_numbers(own["sigmas"]))) {
+    given.emplace_back("even", 1);
+  }
+  Json config = recording.config();
+  // The classes that run to noise are the others with their times turned round.
+  std::string name = recording.sampler_class();
+  if (runs_to_noise(recording)) name.erase(name.find("Inverse"), 7);
+  config["_class_name"] = name;
+  for (const char* refused : kRefused) {
+    if (name == refused) throw Unsupported{"sampler " + name + " is not in this version"};
+  }
+  Imported imported = import_config(config.dump(), run_length(recording), given);
+  for (const std::string& warning : imported.warnings) {
+    // What these warn of is done below.
+    const bool asked = recording.model_kind() != "cm" && warning.rfind("sigma_data", 0) == 0;
+    // The recordings have none but 1.
+    if (asked) throw LibraryError(warning);
+    const bool done = std::any_of(std::begin(kDone), std::end(kDone),
+                                  [&](const char* key) { return warning.rfind(key, 0) == 0; });
+    if (done) continue;
+    throw Unsupported{warning.substr(0, warning.find(':')) + " is not in this version"};
+  }
+  return imported;
+}
+
+// ---- times -----------------------------------------------------------------------------------
+
+// Levels as our times; 0 is clean data.
+Numbers times_of_levels(const Imported& ours, const Numbers& levels) {
+  Numbers times;
+  for (const double s : levels) {
+    times.push_back(s == 0 ? ends_of(ours.schedule).data : time_of_ratio(ours.schedule, s));
+  }
+  return times;
+}
+
+bool is_log_linear(const Recording& recording) {
+  return text_or(recording.config(), "interpolation_type", "") == "log_linear";
+}
+
+// Noise levels of the caller's, or that the class makes without a grid of ours.
+bool has_own_levels(const Recording& recording) {
+  const bool given = has(arguments(recording), "sigmas") && !is_flow(recording);
+  return given || is_log_linear(recording) ||
+         (runs_to_noise(recording) && recording.has_any("sigmas"));
+}
+
+// DDIM's steps go T/n on, wherever the next one begins: each is a run of its own unless it goes
+// there. Upwards they end at their timestep.
+std::vector<Numbers> runs_of_ddim(const Recording& recording, const Imported& ours) {
+  const Json& config = recording.config();
+  const double width = std::floor(static_cast<double>(discrete_count(config)) /
+                                  static_cast<double>(run_length(recording)));
+  const bool clean = flag_or(config, "set_alpha_to_one", true);
+  std::vector<Numbers> runs;
+  for (const double t : recording.numbers("timesteps")) {
+    const double on = t >= width ? t - width : clean ? ends_of(ours.schedule).data : 0;
+    const double from = runs_to_noise(recording) ? on : t, to = runs_to_noise(recording) ? t : on;
+    if (runs.empty() || runs.back().back() != from) runs.push_back({from});
+    runs.back().push_back(to);
+  }
+  return runs;
+}
+
+// A number of a spec string, or 0.
+double setting_of(const std::string& spec, const std::string& key) {
+  for (const char* before : {"(", ","}) {
+    const size_t at = spec.find(before + key + "=");
+    if (at != std::string::npos) return std::stod(spec.substr(at + key.size() + 2));
+  }
+  return 0;
+}
+
+// A flow's levels of the caller's, which some classes shift one by one: as the first of one step.
+Numbers shifted_levels(const Recording& recording, const Imported& ours) {
+  const Json& own = arguments(recording);
+  Numbers levels;
+  if (has(own, "sigmas")) {
+    levels = to_numbers(own["sigmas"]);
+  } else {
+    levels = scaled(1 / ours.clock_scale, to_numbers(own["timesteps"]));
+  }
+  if (recording.sampler_class().rfind("FlowMatch", 0) == 0) {
+    for (double& level : levels) {
+      const std::string shift = text(setting_of(ours.grid, "shift"));
+      const std::string mu = text(setting_of(ours.grid, "mu")), first = text(level);
+      level =
+          grid(ours.schedule, spec("flow", {{"shift", shift}, {"mu", mu}, {"first", first}}), 2)[0];
+    }
+    const double terminal = setting_of(ours.grid, "terminal");
+    const double scale = terminal > 0 ? (1 - levels.back()) / (1 - terminal) : 1;
+    for (double& level : levels) level = 1 - (1 - level) / scale;
+  }
+  if (levels.back() != 0) levels.push_back(0);
+  return levels;
+}
+
+// The caller's own levels in place of a grid, as our times; or our grid.
+std::vector<Numbers> runs_of(const Recording& recording, const Imported& ours) {
+  const Json& own = arguments(recording);
+  const bool even = has(own, "sigmas") && is_even(to_numbers(own["sigmas"]));
+  const bool given = (has(own, "sigmas") && !even) || has(own, "timesteps");
+  if (recording.sampler_class().find("DDIM") != std::string::npos) {
+    return runs_of_ddim(recording, ours);
+  }
+  Numbers levels;
+  if (recording.has_any("sigmas")) levels = recording.numbers("sigmas");
+  const bool flow = is_flow(recording);
+  const bool matching = recording.sampler_class().rfind("FlowMatch", 0) == 0;
+  if (flow && (given || (even && !matching))) return {shifted_levels(recording, ours)};
+  if (given && ours.clock == NWR_CLOCK_EDM) {
+    // Places in the table of levels, which the recording has whole.
+    levels.resize(recording.step_count());
+    levels.push_back(number_or(recording.config(), "sigma_min", 0.002));
+    return {levels};
+  }
+  if (is_log_linear(recording)) levels.resize(recording.step_count() + 1);
+  if (has_own_levels(recording)) return {times_of_levels(ours, levels)};
+  if (given) {
+    Numbers times = to_numbers(own["timesteps"]);
+    times.push_back(ends_of(ours.schedule).data);
+    return {times};
+  }
+  return {grid(ours.schedule, ours.grid, run_length(recording) + 1)};
+}
+
+// ---- the model -------------------------------------------------------------------------------
+
+Form form_of(const Recording& recording) {
   const std::string type = text_or(recording.file(), "prediction_type", "");
-  if (type == "epsilon") return {Form::noise, NWR_NOISE};
-  if (type == "v_prediction") return {Form::angular, NWR_ANGULAR};
-  if (type == "sample") return {Form::denoised, NWR_DATA};
-  if (type == "flow_prediction") return {Form::flow, NWR_VELOCITY};
+  const std::string kind = recording.model_kind();
+  if (kind == "edm" || kind == "cm") return Form::preconditioned;
+  if (type == "epsilon") return Form::noise;
+  if (type == "v_prediction") return Form::angular;
+  if (type == "sample") return Form::denoised;
+  if (type == "flow_prediction") return Form::flow;
   throw Unsupported{"prediction " + type + " is not in this version"};
 }
 
-void refuse(const Json& object, std::initializer_list<const char*> flags) {
-  for (const char* flag : flags) {
-    if (flag_or(object, flag, false)) {
-      throw Unsupported{std::string(flag) + " is not in this version"};
-    }
-  }
-}
-
-// A sampler with the limits of data that a configuration sets.
-std::string limited(const std::string& sampler, const Json& config, bool clips_by_default,
-                    bool keeps_noise = false) {
-  std::string limits;
-  if (flag_or(config, "thresholding", false)) {
-    limits = "threshold=" + text(number_or(config, "dynamic_thresholding_ratio", 0.995)) +
-             ",threshold_max=" + text(number_or(config, "sample_max_value", 1));
-  } else if (flag_or(config, "clip_sample", clips_by_default)) {
-    limits = "clip=" + text(number_or(config, "clip_sample_range", 1));
+// Where the recorded model stands: at its own timestep, which may be rounded.
+void place_model(const Recording& recording, const Imported& ours, const Schedule& table,
+                 Evaluation& at, double timestep) {
+  const std::string kind = recording.model_kind();
+  const double level = ratio(ours.schedule, at.request.time);
+  at.model_time = timestep;
+  if (kind == "flow") {
+    at.sigma = timestep / ours.clock_scale;
+    at.alpha = 1 - at.sigma;
+  } else if (kind == "edmlog" || kind == "cosedm") {
+    const double own = kind == "edmlog" ? std::exp(4 * timestep) : level;
+    at.alpha = 1 / std::hypot(1, own);
+    at.sigma = own * at.alpha;
+  } else if (kind == "edm" || kind == "cm") {
+    const double data = number_or(recording.config(), "sigma_data", 0.5);
+    const double norm = std::hypot(level, data);
+    at.library_scale = true;
+    at.input_scale = 1 / norm;
+    at.sigma = kind == "edm" ? std::exp(4 * timestep) : level;
+    at.skip = data * data / (norm * norm);
+    at.gain = level * data / norm;
+    if (kind == "edm") return;
+    const double off = level - number_or(recording.config(), "sigma_min", 0.002);
+    at.skip = data * data / (off * off + data * data);
+    at.gain = off * data / norm;
+    at.request.feed_state = at.skip, at.request.feed_output = at.gain;
   } else {
-    return sampler;
+    const nwr_coeffs c = coefficients(table, timestep);
+    at.alpha = c.alpha;
+    at.sigma = c.sigma;
   }
-  if (keeps_noise) limits += ",limited_noise=model";
-  const bool open = sampler.back() == ')';
-  return (open ? sampler.substr(0, sampler.size() - 1) : sampler + "(") +
-         (open && sampler[sampler.size() - 2] != '(' ? "," : "") + limits + ")";
 }
 
 void check_probe(Check& check, const Recording& recording, const Schedule& table) {
@@ -59,683 +255,166 @@ void check_probe(Check& check, const Recording& recording, const Schedule& table
   }
 }
 
-double init_scale(Check& check, const Recording& recording, double ours) {
-  if (recording.has_own("init_noise_sigma")) {
-    check.level("init_noise_sigma", ours, recording.part()["init_noise_sigma"]);
-  }
-  return ours;
-}
-
-// ---- DDIM and DDPM ------------------------------------------------------------------------
-
-// Each step is a run of its own unless it goes to where the next begins.
-std::vector<Numbers> chained(const Numbers& from, const Numbers& to) {
-  std::vector<Numbers> runs;
-  for (size_t i = 0; i < from.size(); ++i) {
-    if (from[i] == to[i]) throw Unsupported{"a step of no length is not in this version"};
-    if (i == 0 || to[i - 1] != from[i]) runs.push_back({from[i]});
-    runs.back().push_back(to[i]);
-  }
-  return runs;
-}
-
-void place_model(Plan& plan, const Schedule& table) {
-  for (Evaluation& at : plan.evaluations) {
-    const nwr_coeffs c = coefficients(table, at.request.time);
-    at.alpha = c.alpha;
-    at.sigma = c.sigma;
+// The singlestep class's own list of orders.
+void check_orders(Check& check, const Recording& recording) {
+  if (!recording.has_own("order_list")) return;
+  const Json& list = recording.part()["order_list"];
+  const double n = static_cast<double>(list.size());
+  const double order = number_or(recording.config(), "solver_order", 2);
+  const bool to_zero = text_or(recording.config(), "final_sigmas_type", "zero") == "zero";
+  const bool lowers = flag_or(recording.config(), "lower_order_final", false) || to_zero;
+  for (double i = 0; i < n; ++i) {
+    const bool one = i + 1 == n && (to_zero || (lowers && std::fmod(n, order) == 0));
+    check.equal("order_list", one ? 1 : std::fmod(i, order) + 1, list[static_cast<size_t>(i)]);
   }
 }
 
-Plan plan_discrete(Check& check, const Recording& recording, Numbers& timesteps) {
-  const Json& config = recording.config();
-  Plan plan;
-  plan.schedule = discrete_schedule(config, false);
-  const auto [form, quantity] = prediction_of(recording);
-  plan.form = form;
-  plan.prediction = quantity;
-  check_probe(check, recording, plan.schedule);
-  check_grid(check, recording, ancestral_grid(recording, plan.schedule));
-  timesteps = recording.numbers("timesteps");
-  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
-  return plan;
-}
+// ---- the run ---------------------------------------------------------------------------------
 
-Plan plan_ddim(Check& check, const Recording& recording) {
-  const Json& config = recording.config();
-  Numbers timesteps;
-  Plan plan = plan_discrete(check, recording, timesteps);
-  const double eta = number_or(recording.settings(), "eta", 0);
-  const double steps = to_number(member(recording.file(), "num_inference_steps"));
-  const double width = std::floor(static_cast<double>(discrete_count(config)) / steps);
-  const double data_end = flag_or(config, "set_alpha_to_one", true) ? -1 : 0;
-  Numbers previous;
-  for (const double t : timesteps) previous.push_back(t >= width ? t - width : data_end);
-  set_times(plan, chained(timesteps, previous));
-  plan.sampler = spec("ddim", {{"eta", text(eta)}});
-  // CogVideoX's class has the setting and ignores it.
-  if (recording.sampler_class() != "CogVideoXDDIMScheduler") {
-    const bool clipped = flag_or(recording.settings(), "use_clipped_model_output", false);
-    plan.sampler = limited(plan.sampler, config, true, !clipped);
-  }
-  place_model(plan, plan.schedule);
-  if (eta == 0) return plan;
-  check.require(recording.at("noises").size() == timesteps.size(), "count of noises");
-  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
-    plan.evaluations[i].request.noise = static_cast<int>(i);
-  }
-  return plan;
-}
-
-// The same step upwards; the peer asks its model at the time to which a step goes.
-Plan plan_ddim_inverse(Check& check, const Recording& recording) {
-  const Json& config = recording.config();
-  refuse(config, {"clip_sample"});
-  Plan plan;
-  plan.schedule = discrete_schedule(config, false);
-  const auto [form, quantity] = prediction_of(recording);
-  plan.form = form;
-  plan.prediction = quantity;
-  check_probe(check, recording, plan.schedule);
-  const Numbers timesteps = recording.numbers("timesteps");
-  const double steps = to_number(member(recording.file(), "num_inference_steps"));
-  const double count = static_cast<double>(discrete_count(config)),
-               width = std::floor(count / steps);
-  const double data_end = flag_or(config, "set_alpha_to_one", true) ? -1 : 0;
-  Numbers from;
-  for (const double t : timesteps) {
-    from.push_back(t >= width ? std::min(t - width, count - 1) : data_end);
-  }
-  std::vector<Numbers> runs;
-  for (size_t i = 0; i < from.size(); ++i) {
-    if (i == 0 || timesteps[i - 1] != from[i]) runs.push_back({from[i]});
-    runs.back().push_back(timesteps[i]);
-  }
-  set_times(plan, runs);
-  plan.sampler = "ddim";
-  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
-    const nwr_coeffs c = coefficients(plan.schedule, timesteps[i]);
-    plan.evaluations[i].alpha = c.alpha;
-    plan.evaluations[i].sigma = c.sigma;
-    plan.evaluations[i].model_time = timesteps[i];
-  }
-  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
-  return plan;
-}
-
-// Each time once: a step may ask the model up to four times.
-Plan plan_pndm(Check& check, const Recording& recording) {
-  const Json& config = recording.config();
-  Plan plan;
-  plan.schedule = discrete_schedule(config, false);
-  const auto [form, quantity] = prediction_of(recording);
-  const bool prk = !flag_or(config, "skip_prk_steps", false);
-  if (form != Form::noise && prk) {
-    throw Unsupported{"Runge-Kutta steps of another prediction than noise are not in this version"};
-  }
-  plan.form = form;
-  plan.prediction = quantity;
-  check_probe(check, recording, plan.schedule);
-  const double steps = to_number(member(recording.file(), "num_inference_steps"));
-  // Whether some step, but for those that are taken twice, differs in length from the others.
-  const auto uneven = [&](const char* name) {
-    const Numbers list = recording.numbers(name);
-    const double last = list.size() > 1 ? list[list.size() - 2] - list.back() : 0;
-    for (size_t i = 1; i < list.size(); ++i) {
-      if (list[i] != list[i - 1] && list[i - 1] - list[i] != last) return true;
-    }
-    return false;
-  };
-  if (!prk && uneven("timesteps") && uneven("plms_timesteps")) {
+// PNDM: the first steps ask the model twice or four times, once for each of the peer's steps.
+Plan plan_pndm(Check& check, const Recording& recording, const Imported& ours,
+               const Numbers& times) {
+  const bool linspace = text_or(recording.config(), "timestep_spacing", "") == "linspace";
+  if (linspace && flag_or(recording.config(), "skip_prk_steps", false)) {
     throw Unsupported{"values of steps that end where none begins are not in this version"};
   }
-  const double width = std::floor(static_cast<double>(discrete_count(config)) / steps);
-  const double data_end = flag_or(config, "set_alpha_to_one", false) ? -1 : 0;
-  Numbers times = *ancestral_grid(recording, plan.schedule).timesteps, asked, warm;
-  for (size_t i = 0; i < times.size(); ++i) {
+  Plan plan;
+  const bool prk = ours.sampler.find("runge-kutta") != std::string::npos;
+  const double width = times[0] - times[1];
+  Numbers asked, warm;
+  for (size_t i = 0; i + 1 < times.size(); ++i) {
     const double t = times[i], middle = t - std::floor(width / 2);
     if (prk && i < 3) {
       warm.insert(warm.end(), {t, middle, middle, t - width});
       continue;
     }
-    asked.push_back(t);
-    if (!prk && i == 1) asked.push_back(t);
+    asked.insert(asked.end(), !prk && i == 1 ? 2 : 1, t);
   }
   check.state("plms_timesteps", asked, recording.at("plms_timesteps"));
   if (prk) check.state("prk_timesteps", warm, recording.at("prk_timesteps"));
   asked.insert(asked.begin(), warm.begin(), warm.end());
-  check.state("timesteps", asked, recording.at("timesteps"));
-  times.push_back(times.back() >= width ? times.back() - width : data_end);
   plan.times = {times};
+  plan.count = times.size() - 1;
   for (size_t i = 0; i < asked.size(); ++i) {
     plan.step_starts.push_back(i);
     plan.evaluations.emplace_back();
     plan.evaluations.back().request.time = asked[i];
   }
-  plan.count = times.size() - 1;
-  plan.sampler = spec("pndm", {{"start", prk ? "runge-kutta" : "heun"}, {"average", "output"}});
-  place_model(plan, plan.schedule);
-  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
   return plan;
 }
 
-Plan plan_ddpm(Check& check, const Recording& recording) {
-  const std::string variance = text_or(recording.config(), "variance_type", "fixed_small");
-  // The logarithm of fixed_small_log is undone where it is used.
-  const bool learned = variance == "learned_range";
-  if (variance != "fixed_small" && variance != "fixed_small_log" && variance != "fixed_large" &&
-      !learned) {
-    throw Unsupported{"variance_type " + variance + " is not in this version"};
-  }
-  const bool large = variance == "fixed_large";
-  Numbers timesteps;
-  Plan plan = plan_discrete(check, recording, timesteps);
-  const Schedule table = plan.schedule;
-  Numbers times = timesteps;
-  times.push_back(-1);
-  // With the large variance the peer adds noise to the result itself unless it ends at index 0.
-  if (large && timesteps.back() > 0) {
-    plan.schedule =
-        with_floor(table, static_cast<double>(discrete_count(recording.config()) - 1), -1);
-  }
-  set_times(plan, {times});
-  plan.learns_variance = learned;
-  // At index 0 the noise is what x has beyond data in its third digit.
-  if (learned) plan.single_scale = 2;
-  plan.sampler = spec("ddpm", {{"variance", learned ? variance : large ? "large" : "small"}});
-  plan.sampler = limited(plan.sampler, recording.config(), true);
-  // The peer's small variance is never below 1e-20: at the end it adds noise of 1e-10.
-  if (!large) check.set_tolerance(1e-9);
-  place_model(plan, table);
-  int noise = 0;
-  for (Evaluation& at : plan.evaluations) {
-    if (at.request.time > 0) at.request.noise = noise++;
-  }
-  check.require(recording.at("noises").size() == static_cast<size_t>(noise), "count of noises");
-  return plan;
-}
-
-// ---- Euler and Heun in sigma ---------------------------------------------------------------
-
-// Where the model stands at the recorded timesteps: on the table, or, with continuous timesteps,
-// which are log(sigma)/4, at that sigma in variance preserving form.
-void place_vp_model(Plan& plan, const Numbers& timesteps, const Schedule& table, bool continuous) {
-  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
-    Evaluation& at = plan.evaluations[i];
-    at.model_time = timesteps.at(i);
-    if (continuous) {
-      const double level = std::exp(4 * timesteps[i]);
-      at.alpha = 1 / std::hypot(1, level);
-      at.sigma = level * at.alpha;
-    } else {
-      const nwr_coeffs c = coefficients(table, timesteps[i]);
-      at.alpha = c.alpha;
-      at.sigma = c.sigma;
-    }
+// Inner points of the classes that have some, which are found from noise levels.
+void place_inner(const Recording& recording, Plan& plan, const Schedule& schedule) {
+  const std::string name = recording.sampler_class();
+  const bool ancestral = name == "KDPM2AncestralDiscreteScheduler";
+  if (name.find("DPM") == std::string::npos) return;
+  const Numbers& times = plan.times[0];
+  for (size_t i = 0; 2 * i + 1 < plan.evaluations.size(); ++i) {
+    const double from = ratio(schedule, times[i]), to = ratio(schedule, times[i + 1]);
+    const double up = ancestral ? to * std::sqrt((1 - to / from) * (1 + to / from)) : 0;
+    const double down = std::sqrt((to - up) * (to + up));
+    Request& request = plan.evaluations[2 * i + 1].request;
+    request.time = time_of_ratio(schedule, std::sqrt(from * down));
+    request.time_tolerance = (recording.single() ? 1e-4 : 1e-9) * (1 + request.time);
   }
 }
 
-// F's relation to the data: data = feed_state*x + feed_output*F.
-void place_preconditioned(Plan& plan, const Recording& recording, const Numbers& levels) {
-  const double data = to_number(member(recording.config(), "sigma_data"));
-  const double sign = text_or(recording.file(), "prediction_type", "") == "epsilon" ? 1 : -1;
+// Which of the recorded noises are seen: those of steps that end at another level, but none.
+void place_draws(const Recording& recording, Plan& plan, const Imported& ours) {
+  const size_t count = recording.has_any("noises") ? recording.at("noises").size() : 0;
+  const Numbers& times = plan.times[0];
+  const size_t steps = times.size() - 1;
+  if (count == 0 || number_or(recording.settings(), "eta", 1) == 0) return;
+  const bool twice = recording.sampler_class() == "DPMSolverSDEScheduler";
+  const bool sa = recording.sampler_class() == "SASolverScheduler";
   const Numbers timesteps = recording.numbers("timesteps");
-  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
-    Evaluation& at = plan.evaluations[i];
-    at.model_time = timesteps.at(i);
-    at.sigma = std::exp(4 * timesteps[i]);
-    const double norm = std::hypot(levels.at(i), data);
-    at.input_scale = 1 / norm;
-    at.request.feed_state = data * data / (norm * norm);
-    at.request.feed_output = sign * levels[i] * data / norm;
+  const auto is = [&](const char* name) { return ours.sampler.rfind(name, 0) == 0; };
+  const bool ends_clean = is("lcm") || is("tcd") || is("consistency");
+  plan.draws.emplace();
+  for (size_t i = 0; i < steps; ++i) {
+    if (times[i + 1] == times[i] || coefficients(plan.schedule, times[i + 1]).sigma == 0) continue;
+    if (ends_clean && i + 1 == steps) continue;
+    if (sa && !(timesteps[i] >= 200 && timesteps[i] <= 800)) continue;
+    for (size_t k = 0; k < (twice ? 2 : 1); ++k) plan.draws->push_back(twice ? 2 * i + k : i);
   }
-  plan.form = Form::preconditioned;
-  plan.prediction = NWR_DATA;
 }
 
-Numbers without_repeats(const Numbers& repeated) {
-  Numbers out = {repeated.at(0)};
-  for (size_t i = 1; i < repeated.size(); i += 2) out.push_back(repeated[i]);
-  return out;
+// Where the peers' own rounding is coarser than that of double.
+void set_tolerance(Check& check, const Recording& recording) {
+  const std::string name = recording.sampler_class();
+  // A small variance is never below 1e-20 there: at the end it adds noise of 1e-10.
+  if (name.rfind("DDPM", 0) == 0) check.set_tolerance(1e-9);
+  // Their levels go through single precision.
+  if (name.rfind("LTX", 0) == 0 || name.rfind("Helios", 0) == 0) check.set_tolerance(1e-8);
 }
 
-// Each but the first and the last comes twice.
-Numbers with_repeats(const Numbers& levels, bool last_once) {
-  Numbers out;
-  for (size_t i = 0; i < levels.size(); ++i) {
-    out.push_back(levels[i]);
-    if (i > 0 && !(last_once && i + 1 == levels.size())) out.push_back(levels[i]);
+// What was asked for against what was made of it.
+void check_question(Check& check, const Recording& recording, const Imported& ours) {
+  const Json& own = arguments(recording);
+  if (has(own, "sigmas") && !is_flow(recording)) {
+    check.level("sigmas", to_numbers(own["sigmas"]), recording.at("sigmas"));
   }
-  return out;
-}
-
-ExpectedGrid repeated(ExpectedGrid grid) {
-  if (grid.timesteps) grid.timesteps = with_repeats(*grid.timesteps, false);
-  if (grid.sigmas) grid.sigmas = with_repeats(*grid.sigmas, true);
-  return grid;
-}
-
-// The classes that step x/alpha in sigma/alpha, by what they are here.
-struct SigmaSpace {
-  std::string sampler;
-  // Evaluations a step, but one in the last; where the second stands in a step between levels.
-  int evaluations = 1;
-  std::function<double(double from, double to)> inner;
-  int draws_per_step = 0;
-};
-
-Plan plan_sigma_space(Check& check, const Recording& recording, const SigmaSpace& ours) {
-  const Json& config = recording.config();
-  if (number_or(recording.settings(), "s_churn", 0) > 0) {
-    throw Unsupported{"noise added after the model was asked is not in this version"};
+  const Schedule table =
+      is_log_linear(recording) ? discrete_schedule(recording.config(), true) : ours.schedule;
+  if (is_log_linear(recording)) {
+    const double last = static_cast<double>(discrete_count(recording.config()) - 1);
+    Numbers levels = spread("exponential", ratio(table, last), ratio(table, 0),
+                            static_cast<double>(run_length(recording) + 1));
+    levels.push_back(0);
+    check.level("sigmas", levels, recording.at("sigmas"));
   }
-  const Schedule table = discrete_schedule(config, true);
-  check_probe(check, recording, table);
-  const Numbers levels = recording.numbers("sigmas");
-  const bool two = ours.evaluations == 2;
-  Numbers times = two ? without_repeats(levels) : levels;
-  if (!ours.inner) {
-    const ExpectedGrid expected = euler_grid(recording, table, times);
-    check_grid(check, recording, two ? repeated(expected) : expected);
+  const bool ddim = recording.sampler_class().find("DDIM") != std::string::npos;
+  if (ddim && !recording.native_part()) {
+    Numbers times = grid(ours.schedule, ours.grid, run_length(recording) + 1);
+    times.pop_back();
+    if (runs_to_noise(recording)) std::reverse(times.begin(), times.end());
+    check.state("timesteps", times, recording.at("timesteps"));
+  }
+}
+
+void check_levels(Check& check, const Recording& recording, const Imported& ours,
+                  const Numbers& times, bool two) {
+  if (!recording.has_own("sigmas") || recording.sampler_class().rfind("KDPM2", 0) == 0) return;
+  Numbers levels;
+  for (size_t i = 0; i < times.size(); ++i) {
+    const nwr_coeffs c = coefficients(ours.schedule, times[i]);
+    levels.push_back(is_flow(recording) ? c.sigma : c.sigma / c.alpha);
+    if (two && i > 0 && i + 1 < times.size()) levels.push_back(levels.back());
   }
   // Some grids of the peer have a level too many.
-  const size_t steps = two ? (recording.step_count() + 1) / 2 : recording.step_count();
-  if (times.size() < steps + 1) throw Malformed("fewer sigmas than steps");
-  times.resize(steps + 1);
-
-  Plan plan;
-  plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(times.front())}}));
-  plan.sampler = limited(ours.sampler, config, false);
-  const auto [form, quantity] = prediction_of(recording);
-  if (form == Form::flow)
-    throw Unsupported{"flow_prediction in sigma space is not in this version"};
-  plan.form = form;
-  plan.prediction = quantity;
-  set_times(plan, {times}, ours.evaluations);
-  for (size_t i = 0; ours.inner && i + 1 < steps; ++i) {
-    Request& request = plan.evaluations[2 * i + 1].request;
-    request.time = ours.inner(times[i], times[i + 1]);
-    request.time_tolerance = (recording.single() ? 1e-5 : 1e-11) * (1 + request.time);
+  Json recorded = recording.part()["sigmas"];
+  while (recorded.size() > levels.size()) recorded.erase(recorded.size() - 1);
+  // A list for the consistency model holds all 40, of which its timesteps choose.
+  if (recording.model_kind() != "cm" || !has(arguments(recording), "timesteps")) {
+    check.level("sigmas", levels, recorded);
   }
-  const bool continuous = recording.model_kind() == "edmlog";
-  if (!continuous && recording.model_kind() != "vp") {
-    throw Unsupported{"model " + recording.model_kind() + " is not in this version"};
-  }
-  place_vp_model(plan, recording.numbers("timesteps"), table, continuous);
-  for (Evaluation& at : plan.evaluations) {
-    at.library_scale = true;
-    at.input_scale = 1 / std::hypot(1, at.request.time);
-    // v in variance preserving form is ours in sigma space divided by this.
-    if (form == Form::angular) at.request.feed_output = 1 / at.input_scale;
-  }
-  const bool leading = text_or(config, "timestep_spacing", "linspace") == "leading";
-  const double largest = *std::max_element(levels.begin(), levels.end());
-  plan.start = checked_init(
-      check, recording, init_scale(check, recording, leading ? std::hypot(largest, 1) : largest));
-  if (ours.draws_per_step > 0) {
-    // The last step, to sigma = 0, adds nothing.
-    plan.draws.emplace((steps - 1) * static_cast<size_t>(ours.draws_per_step));
-    std::iota(plan.draws->begin(), plan.draws->end(), 0);
-  }
-  return plan;
 }
 
-double ancestral_middle(double from, double to) {
-  const double up = to * std::sqrt((1 - to / from) * (1 + to / from));
-  return std::sqrt(from * std::sqrt((to - up) * (to + up)));
-}
-
-SigmaSpace sigma_space_of(const std::string& name, const Recording& recording) {
-  const auto middle = [](double from, double to) { return std::sqrt(from * to); };
-  const std::string order = text(number_or(recording.settings(), "order", 4));
-  const std::string scale = text(number_or(recording.settings(), "s_noise", 1));
-  if (name == "EulerDiscreteScheduler") return {"euler(unit_input=1)", 1, {}};
-  if (name == "HeunDiscreteScheduler") return {"heun(unit_input=1)", 2, {}};
-  if (name == "EulerAncestralDiscreteScheduler") return {"euler-ancestral(unit_input=1)", 1, {}, 1};
-  if (name == "LMSDiscreteScheduler")
-    return {"diffusers.lms(unit_input=1,order=" + order + ")", 1, {}};
-  if (name == "KDPM2DiscreteScheduler") return {"dpm-2(unit_input=1)", 2, middle};
-  if (name == "KDPM2AncestralDiscreteScheduler") {
-    return {"dpm-2-ancestral(unit_input=1)", 2, ancestral_middle, 1};
-  }
-  return {"diffusers.dpm-sde(unit_input=1,s_noise=" + scale + ")", 2, middle, 2};
-}
-
-Plan plan_edm_euler(Check& check, const Recording& recording) {
-  refuse_churn(recording);
-  check_grid(check, recording, edm_grid(recording));
-  const Numbers levels = recording.numbers("sigmas");
-  Plan plan;
-  plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(levels.front())}}));
-  plan.sampler = "euler";
-  set_times(plan, {levels});
-  place_preconditioned(plan, recording, levels);
-  plan.start =
-      checked_init(check, recording, init_scale(check, recording, std::hypot(levels.front(), 1)));
-  return plan;
-}
-
-// ---- DPM-Solver multistep --------------------------------------------------------------------
-
-struct Named {
-  std::string sampler;
-  bool draws = false;
-};
-
-using Settings = std::vector<std::pair<std::string, std::string>>;
-
-// "yes" for orders as steps are left, "last" for the last step alone.
-std::string lower_orders(const Recording& recording) {
-  const Json& config = recording.config();
-  if (flag_or(config, "lower_order_final", true) && recording.step_count() < 15) return "yes";
-  return flag_or(config, "euler_at_final", false) ? "last" : "no";
-}
-
-std::string solver_of(const Json& config) {
-  const std::string solver = text_or(config, "solver_type", "midpoint");
-  if (solver != "midpoint" && solver != "heun") {
-    throw Unsupported{"solver_type " + solver + " is not in this version"};
-  }
-  return solver;
-}
-
-Named multistep_sampler(Check&, const Recording& recording) {
-  const Json& config = recording.config();
-  const double order = number_or(config, "solver_order", 2);
-  const std::string algorithm = text_or(config, "algorithm_type", "dpmsolver++");
-  const Settings last = {{"lower_order_final", lower_orders(recording)}};
-  const Settings both = {last[0], {"solver", solver_of(config)}};
-  if (order == 1 && algorithm == "dpmsolver++") return {"ddim"};
-  if (order == 1 && algorithm == "sde-dpmsolver++") return {"euler-ancestral", true};
-  if (algorithm == "dpmsolver++") {
-    return {order == 2 ? spec("dpmpp-2m", both) : spec("diffusers.dpmpp-3m", both)};
-  }
-  if (algorithm == "sde-dpmsolver++") {
-    if (order == 3) {
-      throw Unsupported{
-          "third order of sde-dpmsolver++, of the wrong sign, is a defect of the peer"};
+// The model's clock. Along curves of levels the peer rounds the timestep, or cuts it, and inner
+// points stand in a table that is linear in log(sigma).
+void check_clock(Check& check, const Recording& recording, const Imported& ours, const Plan& plan,
+                 const Schedule& table) {
+  const Json& recorded = recording.at("timesteps");
+  for (size_t i = 0; i < recorded.size(); ++i) {
+    // Some lists of the peer end with where the run ends.
+    const double t =
+        i < plan.evaluations.size() ? plan.evaluations[i].request.time : plan.times.back().back();
+    const double lambda = coefficients(ours.schedule, t).lambda;
+    const double clock = ours.clock_scale * (ours.clock == NWR_CLOCK_EDM ? -lambda / 4 : t);
+    const double theirs = to_number(recorded.at(i));
+    Numbers may = {std::nearbyint(clock), std::floor(clock + 1e-9), clock};
+    if (ours.clock == NWR_CLOCK_INDEX && std::isfinite(lambda) && lambda > -20) {
+      may.push_back(time_of_ratio(table, std::exp(-lambda)));
+      may.push_back(std::nearbyint(may.back()));
     }
-    return {spec("dpmpp-2m-sde", both), true};
+    const double nearest = *std::min_element(may.begin(), may.end(), [=](double a, double b) {
+      return std::fabs(a - theirs) < std::fabs(b - theirs);
+    });
+    // In single precision a time that is cut may be the one below.
+    const bool cut = theirs == std::floor(theirs);
+    const double off = !recording.native_part() ? 1e-8 : cut ? 1 / (1 + theirs) : 1e-3;
+    check.near(indexed("timesteps", i), {nearest}, recorded[i], off, 1);
   }
-  Settings noise = both;
-  noise.push_back({"order", text(order)});
-  noise.push_back({"eta", algorithm == "sde-dpmsolver" ? "1" : "0"});
-  return {spec("diffusers.dpm-solver", noise), algorithm == "sde-dpmsolver"};
-}
-
-Named multistep_sde(const Recording& recording) {
-  return {spec("dpmpp-2m-sde", {{"lower_order_final", lower_orders(recording)},
-                                {"solver", solver_of(recording.config())}}),
-          true};
-}
-
-// The peer's own list of orders.
-void check_orders(Check& check, const Recording& recording, double order, bool lowers) {
-  if (!recording.has_own("order_list")) return;
-  const Json& list = recording.part()["order_list"];
-  const double n = static_cast<double>(list.size());
-  for (double i = 0; i < n; ++i) {
-    const bool last = i + 1 == n;
-    const bool to_zero = text_or(recording.config(), "final_sigmas_type", "zero") == "zero";
-    const bool one = last && (to_zero || (lowers && std::fmod(n, order) == 0));
-    check.equal("order_list", one ? 1 : std::fmod(i, order) + 1, list[static_cast<size_t>(i)]);
-  }
-}
-
-Named singlestep_sampler(Check& check, const Recording& recording) {
-  const Json& config = recording.config();
-  const double order = number_or(config, "solver_order", 2);
-  const std::string algorithm = text_or(config, "algorithm_type", "dpmsolver++");
-  const bool data = algorithm.find("++") != std::string::npos, sde = algorithm[0] == 's';
-  const bool lowers = flag_or(config, "lower_order_final", false) ||
-                      text_or(config, "final_sigmas_type", "zero") == "zero";
-  check_orders(check, recording, order, lowers);
-  return {spec("diffusers.dpm-singlestep", {{"order", text(order)},
-                                            {"predict", data ? "data" : "noise"},
-                                            {"solver", solver_of(config)},
-                                            {"eta", sde ? "1" : "0"},
-                                            {"lower_order_final", lowers ? "yes" : "no"}}),
-          sde};
-}
-
-Named deis_sampler(Check&, const Recording& recording) {
-  const Json& config = recording.config();
-  return {spec("diffusers.deis", {{"order", text(number_or(config, "solver_order", 2))},
-                                  {"lower_order_final", lower_orders(recording)}})};
-}
-
-Named unipc_sampler(Check&, const Recording& recording) {
-  const Json& config = recording.config();
-  if (has(config, "solver_p")) throw Unsupported{"solver_p is not in this version"};
-  const Json& disabled = has(config, "disable_corrector") ? config["disable_corrector"] : Json();
-  for (size_t i = 0; i < disabled.size(); ++i) {
-    if (to_number(disabled[i]) != static_cast<double>(i)) {
-      throw Unsupported{"disable_corrector in the middle of a run is not in this version"};
-    }
-  }
-  const bool lowers = flag_or(config, "lower_order_final", true);
-  return {
-      spec("diffusers.unipc", {{"order", text(number_or(config, "solver_order", 2))},
-                               {"variant", text_or(config, "solver_type", "bh2")},
-                               {"predict", flag_or(config, "predict_x0", true) ? "data" : "noise"},
-                               {"corrector_begin", std::to_string(disabled.size())},
-                               {"lower_order_final", lowers ? "yes" : "no"}})};
-}
-
-Named helios_sampler(Check& check, const Recording& recording) {
-  const Json& config = recording.config();
-  if (number_or(config, "stages", 1) != 1) {
-    throw Unsupported{"stages of growing pictures are not in this version"};
-  }
-  return text_or(config, "scheduler_type", "") == "euler" ? Named{"euler"}
-                                                          : unipc_sampler(check, recording);
-}
-
-// Where the peer's own tau is 1: at timesteps from 200 to 800.
-bool is_noisy(double t) { return t >= 200 && t <= 800; }
-
-Named sa_sampler(Check&, const Recording& recording) {
-  const Json& config = recording.config();
-  const Numbers timesteps = recording.numbers("timesteps"), levels = recording.numbers("sigmas");
-  const bool flow = flag_or(config, "use_flow_sigmas", false);
-  double low = 1e300, high = 0;
-  for (size_t i = 0; i < timesteps.size(); ++i) {
-    if (!is_noisy(timesteps[i])) continue;
-    const double level = flow ? levels[i] / (1 - levels[i]) : levels[i];
-    low = std::min(low, level * (1 - 1e-9)), high = std::max(high, level * (1 + 1e-9));
-  }
-  const bool data = text_or(config, "algorithm_type", "data_prediction") == "data_prediction";
-  const bool lowers = flag_or(config, "lower_order_final", true);
-  return {spec("diffusers.sa-solver",
-               {{"order", text(number_or(config, "predictor_order", 2))},
-                {"corrector_order", text(number_or(config, "corrector_order", 2))},
-                {"predict", data ? "data" : "noise"},
-                {"simple", data ? "yes" : "no"},
-                {"s_min", text(low)},
-                {"s_max", text(high)},
-                {"lower_order_final", lowers ? "yes" : "no"}}),
-          true};
-}
-
-Plan plan_multistep(Check& check, const Recording& recording,
-                    Named (*sampler)(Check& check, const Recording& recording), bool has_grid) {
-  const Json& config = recording.config();
-  Plan plan;
-  const Named ours = sampler(check, recording);
-  plan.sampler = limited(ours.sampler, recording.config(), false);
-  const auto [form, quantity] = prediction_of(recording);
-  plan.form = form;
-  plan.prediction = quantity;
-  const Numbers levels = recording.numbers("sigmas");
-  const Numbers timesteps = recording.numbers("timesteps");
-  double scale = 1;
-  if (flag_or(config, "use_flow_sigmas", false)) {
-    if (has_grid) check_grid(check, recording, multistep_flow_grid(recording));
-    plan.schedule = make_schedule("linear");
-    Numbers times;
-    for (const double s : levels) times.push_back(1 - s);
-    set_times(plan, {times});
-    const double count = static_cast<double>(discrete_count(config));
-    for (size_t i = 0; i < plan.evaluations.size(); ++i) {
-      Evaluation& at = plan.evaluations[i];
-      at.model_time = timesteps.at(i);
-      at.sigma = timesteps[i] / count;
-      at.alpha = 1 - at.sigma;
-      // The peer's velocity is along sigma, which falls as our time grows.
-      if (form == Form::flow) at.request.feed_output = -1;
-    }
-  } else {
-    if (form == Form::flow)
-      throw Unsupported{"flow_prediction of a VP model is not in this version"};
-    const Schedule table = discrete_schedule(config, true);
-    check_probe(check, recording, table);
-    if (has_grid) check_grid(check, recording, multistep_grid(recording, table));
-    plan.schedule = ratio_schedule(std::max(levels.front(), levels.back()));
-    set_times(plan, {levels});
-    place_vp_model(plan, timesteps, table, false);
-  }
-  plan.start = checked_init(check, recording, init_scale(check, recording, scale));
-  // Differences of a logarithm's polynomials, which single precision rounds coarsely.
-  if (ours.sampler.find("deis") != std::string::npos) plan.single_scale = 80;
-  // Its last step is ours to 1e-9 only.
-  if (recording.sampler_class() == "HeliosScheduler") check.set_tolerance(1e-8);
-  if (!ours.draws) return plan;
-  // The peers draw in every step, whether it adds noise or not.
-  const bool sa = ours.sampler.find("sa-solver") != std::string::npos;
-  plan.draws.emplace();
-  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
-    const bool adds = levels[i + 1] > 0 && levels[i + 1] != levels[i];
-    if (adds && (!sa || is_noisy(timesteps[i]))) plan.draws->push_back(i);
-  }
-  return plan;
-}
-
-Plan plan_edm_multistep(Check& check, const Recording& recording) {
-  Plan plan = plan_edm_euler(check, recording);
-  const Named ours = multistep_sampler(check, recording);
-  plan.sampler = ours.sampler;
-  if (ours.draws) draw_all(plan, recording);
-  return plan;
-}
-
-// ---- flow matching ---------------------------------------------------------------------------
-
-Plan plan_flow(Check& check, const Recording& recording, const Named& ours, bool has_grid) {
-  const bool heun = ours.sampler == "heun";
-  const Json& config = recording.config();
-  if (number_or(recording.settings(), "s_churn", 0) > 0) {
-    throw Unsupported{"noise added after the model was asked is not in this version"};
-  }
-  if (recording.has_any("per_token_base")) {
-    throw Unsupported{"per_token_timesteps is not in this version"};
-  }
-  if (has_grid) {
-    const ExpectedGrid expected = flow_grid(recording);
-    check_grid(check, recording, heun ? repeated(expected) : expected);
-  }
-  const Numbers levels = recording.numbers("sigmas");
-  if (has(member(recording.file(), "set_timesteps_kwargs"), "sigmas") && !has_grid) {
-    Numbers clock;
-    for (const double s : levels) clock.push_back(s * static_cast<double>(discrete_count(config)));
-    check.state("sigmas", levels,
-                member(member(recording.file(), "set_timesteps_kwargs"), "sigmas"));
-    check.state("timesteps", clock, recording.at("timesteps"));
-  }
-  Numbers times;
-  for (const double s : heun ? without_repeats(levels) : levels) times.push_back(1 - s);
-  Plan plan;
-  plan.schedule = make_schedule("linear");
-  plan.sampler = ours.sampler;
-  plan.form = Form::flow;
-  plan.prediction = NWR_VELOCITY;
-  set_times(plan, {times}, heun ? 2 : 1);
-  const Numbers timesteps = recording.numbers("timesteps");
-  const double count = static_cast<double>(discrete_count(config));
-  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
-    Evaluation& at = plan.evaluations[i];
-    at.model_time = timesteps.at(i);
-    at.sigma = timesteps[i] / count;
-    at.alpha = 1 - at.sigma;
-    at.request.feed_output = -1;
-  }
-  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
-  if (ours.draws) draw_all(plan, recording);
-  return plan;
-}
-
-Named flow_sampler(Check& check, const std::string& name, const Recording& recording) {
-  const Json& config = recording.config();
-  if (name == "FlowMatchHeunDiscreteScheduler") return {"heun"};
-  if (has(config, "scale_factors")) throw Unsupported{"scale_factors are not in this version"};
-  if (name == "FlowMatchLCMScheduler" || flag_or(config, "stochastic_sampling", false)) {
-    return {"lcm", true};
-  }
-  if (name == "LTXEulerAncestralRFScheduler") {
-    // Its levels go through single precision.
-    check.set_tolerance(1e-8);
-    return {spec("euler-ancestral", {{"noise", "flow"},
-                                     {"eta", text(number_or(config, "eta", 1))},
-                                     {"s_noise", text(number_or(config, "s_noise", 1))}}),
-            true};
-  }
-  return {"euler"};
-}
-
-// ---- distilled models ------------------------------------------------------------------------
-
-Plan plan_lcm(Check& check, const Recording& recording, bool trajectory) {
-  const Json& config = recording.config();
-  Plan plan;
-  plan.schedule = discrete_schedule(config, false);
-  const auto [form, quantity] = prediction_of(recording);
-  plan.form = form;
-  plan.prediction = quantity;
-  check_probe(check, recording, plan.schedule);
-  Numbers times = recording.numbers("timesteps");
-  times.push_back(trajectory ? 0 : -1);
-  const double gamma = number_or(recording.settings(), "eta", 0.3);
-  plan.sampler =
-      trajectory
-          ? spec("tcd", {{"gamma", text(gamma)}})
-          : spec("lcm", {{"timestep_scaling", text(number_or(config, "timestep_scaling", 10))}});
-  plan.sampler = limited(plan.sampler, config, trajectory, trajectory);
-  set_times(plan, {times});
-  place_model(plan, plan.schedule);
-  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
-  if (trajectory && gamma == 0) return plan;
-  plan.draws.emplace(plan.evaluations.size() - 1);
-  std::iota(plan.draws->begin(), plan.draws->end(), 0);
-  return plan;
-}
-
-Plan plan_consistency(Check& check, const Recording& recording) {
-  const Json& config = recording.config();
-  const double data = number_or(config, "sigma_data", 0.5);
-  const double least = number_or(config, "sigma_min", 0.002);
-  Numbers levels = recording.numbers("sigmas");
-  levels.resize(recording.step_count());
-  levels.push_back(least);
-  Plan plan;
-  plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(levels.front())}}));
-  plan.sampler = spec("consistency", {{"sigma_min", text(least)},
-                                      {"clip", flag_or(config, "clip_denoised", true) ? "1" : "0"},
-                                      {"s_noise", text(number_or(config, "s_noise", 1))}});
-  plan.form = Form::preconditioned;
-  plan.prediction = NWR_DATA;
-  set_times(plan, {levels});
-  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
-    Evaluation& at = plan.evaluations[i];
-    const double off = levels[i] - least;
-    at.model_time = recording.numbers("timesteps").at(i);
-    at.sigma = levels[i];
-    at.input_scale = 1 / std::hypot(levels[i], data);
-    at.request.feed_state = data * data / (off * off + data * data);
-    at.request.feed_output = off * data * at.input_scale;
-  }
-  plan.start = checked_init(check, recording, init_scale(check, recording, levels.front()));
-  plan.draws.emplace(levels.size() - 2);
-  std::iota(plan.draws->begin(), plan.draws->end(), 0);
-  return plan;
 }
 
 // x = cos(t) data + sin(t) noise of the scale of data; the peer's first time is beyond pi/2
@@ -757,99 +436,92 @@ Plan plan_trigflow(Check& check, const Recording& recording) {
   for (Evaluation& at : plan.evaluations) {
     const double c = std::cos(at.request.time), s = std::sin(at.request.time);
     at.alpha = c, at.sigma = s * scale;
+    at.skip = c, at.gain = -s;
     at.request.feed_state = c, at.request.feed_output = -s;
   }
-  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
+  if (recording.has_own("init_noise_sigma")) {
+    check.level("init_noise_sigma", 1, recording.part()["init_noise_sigma"]);
+  }
+  plan.start = checked_init(check, recording, 1);
   draw_all(plan, recording);
   return plan;
 }
 
-// The SDE form in sigma itself, its model's clock 2/pi atan(sigma).
-Plan plan_cosine(Check& check, const Recording& recording) {
-  const Numbers levels = recording.numbers("sigmas"), timesteps = recording.numbers("timesteps");
+Plan plan_import(Check& check, const Recording& recording) {
+  if (recording.sampler_class() == "SCMScheduler") return plan_trigflow(check, recording);
+  Imported ours = import_recorded(recording);
+  // Levels that no table was asked for are those of any variance preserving schedule.
+  const bool own_levels = has_own_levels(recording);
+  if (own_levels) ours.schedule = make_schedule("k.v");
+  const std::vector<Numbers> runs = runs_of(recording, ours);
+  const Numbers& times = runs[0];
+  const bool pndm = recording.sampler_class() == "PNDMScheduler";
+  const bool two =
+      !pndm && recording.step_count() == 2 * (times.size() - 1) - 1 && recording.step_count() > 1;
   Plan plan;
-  plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(levels.front())}}));
-  plan.sampler = multistep_sde(recording).sampler;
-  const ExpectedGrid grid = edm_grid(recording);
-  if (grid.sigmas) check.level("sigmas", *grid.sigmas, recording.at("sigmas"));
-  set_times(plan, {levels});
-  const double data = number_or(recording.config(), "sigma_data", 1);
-  plan.form = Form::preconditioned;
-  plan.prediction = NWR_DATA;
+  plan.schedule = ours.schedule;
+  if (pndm) {
+    plan = plan_pndm(check, recording, ours, times);
+    plan.schedule = ours.schedule;
+  } else {
+    set_times(plan, runs, two ? 2 : 1);
+    if (two) place_inner(recording, plan, ours.schedule);
+  }
+  plan.sampler = ours.sampler;
+  plan.prediction = ours.prediction;
+  plan.form = form_of(recording);
+  check_question(check, recording, ours);
+  check_levels(check, recording, ours, times, two);
+  // With the large variance the peer adds noise to the result itself unless it ends at index 0.
+  if (ours.sampler.find("variance=large") != std::string::npos && times[times.size() - 2] > 0) {
+    plan.schedule = with_floor(ours.schedule, ends_of(ours.schedule).noise, -1);
+  }
+  set_tolerance(check, recording);
+
+  // The peers' states in sigma are ours over alpha.
+  const double unit = number_or(recording.file(), "init_noise_sigma", 1);
+  const bool sigma_space = unit != 1 && ours.clock_scale == 1;
+  const auto scale = [&](double t) {
+    return sigma_space ? 1 / coefficients(ours.schedule, t).alpha : 1;
+  };
+  const bool in_table = recording.model_kind() == "vp";
+  const Schedule table =
+      in_table ? discrete_schedule(recording.config(), sigma_space || recording.has_any("sigmas"))
+               : ours.schedule;
+  check_probe(check, recording, table);
+  check_orders(check, recording);
+  if (!runs_to_noise(recording) && !own_levels) check_clock(check, recording, ours, plan, table);
+  const Numbers timesteps = recording.numbers("timesteps");
   for (size_t i = 0; i < plan.evaluations.size(); ++i) {
     Evaluation& at = plan.evaluations[i];
-    const double norm = std::hypot(levels[i], data);
-    at.model_time = timesteps.at(i);
-    at.sigma = levels[i];
-    at.input_scale = 1 / norm;
-    at.request.feed_state = data * data / (norm * norm);
-    at.request.feed_output = -levels[i] * data / norm;
+    at.request.scale = scale(at.request.time);
+    at.input_scale = 1 / at.request.scale;
+    place_model(recording, ours, table, at, timesteps.at(i));
+  }
+  plan.final_scale = scale(times.back());
+  const nwr_coeffs first = coefficients(ours.schedule, times.front());
+  const double start = ours.start == NWR_START_UNIT ? 1 : first.sigma;
+  const bool preconditioned = recording.model_kind() == "edm";
+  const double recorded = preconditioned ? unit : start * scale(times.front());
+  if (recording.has_own("init_noise_sigma")) {
+    check.level("init_noise_sigma", recorded, recording.part()["init_noise_sigma"]);
   }
   plan.start =
-      checked_init(check, recording, init_scale(check, recording, std::hypot(levels.front(), 1)));
-  // The peer draws in the last step too, for nothing.
-  draw_all(plan, recording);
+      checked_init(check, recording, number_or(recording.part(), "init_noise_sigma", unit));
+  // At index 0 the noise is what x has beyond data in its third digit.
+  plan.learns_variance = ours.sampler.find("learned_range") != std::string::npos;
+  if (plan.learns_variance) plan.single_scale = 80;
+  // Its last levels lie close together.
+  if (ours.sampler.find("deis") != std::string::npos) plan.single_scale = 80;
+  for (const double x : plan.start.data) {
+    plan.single_scale = std::max(plan.single_scale, std::fabs(x));
+  }
+  place_draws(recording, plan, ours);
   return plan;
-}
-
-Planner planner_of(const std::string& name) {
-  if (name == "DDIMInverseScheduler") return plan_ddim_inverse;
-  if (name == "DDIMScheduler" || name == "DDIMParallelScheduler" ||
-      name == "CogVideoXDDIMScheduler") {
-    return plan_ddim;
-  }
-  if (name == "PNDMScheduler") return plan_pndm;
-  if (name == "SCMScheduler") return plan_trigflow;
-  if (name == "CosineDPMSolverMultistepScheduler") return plan_cosine;
-  if (name == "DDPMScheduler" || name == "DDPMParallelScheduler") return plan_ddpm;
-  for (const char* theirs :
-       {"EulerDiscreteScheduler", "HeunDiscreteScheduler", "EulerAncestralDiscreteScheduler",
-        "LMSDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler",
-        "DPMSolverSDEScheduler"}) {
-    if (name != theirs) continue;
-    return [=](Check& check, const Recording& recording) {
-      return plan_sigma_space(check, recording, sigma_space_of(name, recording));
-    };
-  }
-  if (name == "EDMEulerScheduler") return plan_edm_euler;
-  if (name == "EDMDPMSolverMultistepScheduler") return plan_edm_multistep;
-  struct Family {
-    const char* name;
-    Named (*sampler)(Check& check, const Recording& recording);
-    bool has_grid;
-  };
-  for (const Family& family : {Family{"DPMSolverMultistepScheduler", multistep_sampler, true},
-                               {"DPMSolverMultistepInverseScheduler", multistep_sampler, false},
-                               {"DPMSolverSinglestepScheduler", singlestep_sampler, false},
-                               {"DEISMultistepScheduler", deis_sampler, false},
-                               {"UniPCMultistepScheduler", unipc_sampler, false},
-                               {"SASolverScheduler", sa_sampler, false},
-                               {"HeliosScheduler", helios_sampler, false}}) {
-    if (name != family.name) continue;
-    return [=](Check& check, const Recording& recording) {
-      return plan_multistep(check, recording, family.sampler, family.has_grid);
-    };
-  }
-  for (const char* theirs :
-       {"FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler",
-        "FlowMatchLCMScheduler", "LTXEulerAncestralRFScheduler", "FlowMapEulerDiscreteScheduler"}) {
-    if (name != theirs) continue;
-    const bool has_grid = name.rfind("FlowMatch", 0) == 0;
-    return [=](Check& check, const Recording& recording) {
-      return plan_flow(check, recording, flow_sampler(check, name, recording), has_grid);
-    };
-  }
-  if (name == "LCMScheduler" || name == "TCDScheduler") {
-    return [=](Check& check, const Recording& recording) {
-      return plan_lcm(check, recording, name == "TCDScheduler");
-    };
-  }
-  if (name == "CMStochasticIterativeScheduler") return plan_consistency;
-  throw Unsupported{"sampler " + name + " is not in this version"};
 }
 
 }  // namespace
 
-Planner plan_of_diffusers(const Json& file) { return planner_of(text_or(file, "class", "")); }
+Planner plan_of_diffusers(const Json&) { return plan_import; }
 
 }  // namespace replay

@@ -136,6 +136,36 @@ std::unique_ptr<nwr_sampler, void (*)(nwr_sampler*)> make_sampler(const Run& run
 
 }  // namespace
 
+double first_step(const std::string& rule, double steps, double strength) {
+  int32_t value = 0;
+  expect(nwr_catalog_find(NWR_DOMAIN_STRENGTH, rule.c_str(), &value), "nwr_catalog_find");
+  uint32_t first = 0;
+  expect(nwr_grid_skip(static_cast<nwr_strength>(value), static_cast<uint32_t>(steps), strength,
+                       &first),
+         "nwr_grid_skip");
+  return first;
+}
+
+Imported import_config(const std::string& text, size_t steps,
+                       const std::vector<std::pair<std::string, double>>& arguments) {
+  std::vector<nwr_param> params;
+  for (const auto& [name, value] : arguments) params.push_back({name.c_str(), value});
+  auto how = options<nwr_import_options>();
+  how.steps = static_cast<uint32_t>(steps);
+  how.params = params.data();
+  how.param_count = static_cast<uint32_t>(params.size());
+  nwr_schedule* made = nullptr;
+  expect(nwr_schedule_import(text.c_str(), &how, &made), "nwr_schedule_import");
+  const Schedule schedule(
+      made, [](const nwr_schedule* s) { nwr_schedule_destroy(const_cast<nwr_schedule*>(s)); });
+  auto info = options<nwr_import>();
+  expect(nwr_schedule_get_import(made, &info), "nwr_schedule_get_import");
+  return {schedule,     info.grid,
+          info.sampler, info.prediction,
+          info.clock,   info.clock_scale,
+          info.start,   {info.warnings, info.warnings + info.warning_count}};
+}
+
 Schedule make_schedule(const std::string& name) {
   auto how = options<nwr_schedule_options>();
   how.name = name.c_str();

@@ -29,6 +29,22 @@ Schedule make_table(const Numbers& alpha_bars);
 using Coefficients = std::function<void(double t, nwr_coeffs& out)>;
 Schedule make_custom(double t_noise, double t_data, Coefficients coefficients);
 
+// A configuration of another library, by nwr_schedule_import.
+struct Imported {
+  Schedule schedule;
+  std::string grid, sampler;
+  nwr_quantity prediction;
+  nwr_clock clock;
+  double clock_scale;
+  nwr_start start;
+  std::vector<std::string> warnings;
+};
+Imported import_config(const std::string& text, size_t steps,
+                       const std::vector<std::pair<std::string, double>>& arguments);
+
+// The first step that a strength leaves, by the name of its rule.
+double first_step(const std::string& rule, double steps, double strength);
+
 // "name(key=value,...)"
 std::string spec(const std::string& name,
                  const std::vector<std::pair<std::string, std::string>>& settings);

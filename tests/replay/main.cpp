@@ -190,6 +190,8 @@ bool replay_file(const Json& file, Printer& cases) {
       replay_training(file, cases);
     } else if (has(first, "op") && is("pred_cond")) {
       replay_guidance(file, cases);
+    } else if (text_or(first, "op", "").find("calculate_shift") != std::string::npos) {
+      replay_helpers(file, cases);
     } else if (has(first, "op")) {
       cases.unsupported("operators", "a list of operators is not in this version");
     } else {

@@ -23,9 +23,7 @@ Numbers answer(const Model& model, Form form, const Evaluation& at, const Number
       case Form::angular: out[i] = at.alpha * noise[i] - at.sigma * data[i]; break;
       case Form::flow: out[i] = noise[i] - data[i]; break;
       case Form::velocity: out[i] = at.dalpha * data[i] + at.dsigma * noise[i]; break;
-      case Form::preconditioned:
-        out[i] = (data[i] - at.request.feed_state * x[i]) / at.request.feed_output;
-        break;
+      case Form::preconditioned: out[i] = (data[i] - at.skip * x[i]) / at.gain; break;
     }
   }
   return out;

@@ -21,7 +21,7 @@ enum class Form {
   angular,         // alpha*noise - sigma*data
   flow,            // noise - data
   velocity,        // dalpha*data + dsigma*noise
-  preconditioned,  // F of data = feed_state*x + feed_output*F
+  preconditioned,  // F of data = skip*x + gain*F
 };
 
 // One evaluation of the recorded model.
@@ -37,6 +37,8 @@ struct Evaluation {
   std::optional<double> grid_sigma;
   // The model's own time where the recording tells one.
   std::optional<double> model_time;
+  // Of Form::preconditioned.
+  double skip = 0, gain = 1;
 };
 
 struct Plan {

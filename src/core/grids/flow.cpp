@@ -57,7 +57,7 @@ void fill_flow(const GridRequest& r) {
   const int64_t n = r.steps(), intervals = closed ? std::max<int64_t>(n - 1, 1) : n;
   std::vector<double> levels;
   for (int64_t i = 0; i < n; ++i) {
-    levels.push_back(std::min(shifted(between(first, last, i, intervals)), s["most"]));
+    levels.push_back(shifted(between(first, last, i, intervals)));
   }
   // Stretched so that the last level is terminal, as LTX-Video has it.
   const double terminal = s["terminal"];
@@ -65,6 +65,7 @@ void fill_flow(const GridRequest& r) {
     const double scale = (1 - levels.back()) / (1 - terminal);
     for (double& level : levels) level = 1 - (1 - level) / scale;
   }
+  for (double& level : levels) level = std::min(level, s["most"]);
   write_levels(r, levels);
 }
 

@@ -68,6 +68,7 @@ class EdmLevels : public ClosedForm<path::Power> {
   int64_t table_size() const override { return static_cast<int64_t>(count_); }
   double table_time(double index) const override {
     if (index < 0) return 0;
+    if (index == 0) return least_;
     const double u = index / (count_ - 1);
     if (u == 1) return most_;
     if (rho_ == 0) return least_ * std::pow(most_ / least_, u);
