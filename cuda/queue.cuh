@@ -121,6 +121,7 @@ int32_t rows(Queue* queue, const RowsPlan& rows, const MixPlan& plan);
 int32_t fill(Queue* queue, const FillPlan& plan);
 int32_t copy(Queue* queue, const CopyPlan& plan);
 int32_t reduce(Queue* queue, const ReducePlan& plan);
+int32_t foreign(Queue* queue, const ForeignPlan& plan);
 
 }  // namespace cuda
 }  // namespace noisewright

@@ -6,6 +6,7 @@
 
 #include "core/density.hpp"
 #include "core/error.hpp"
+#include "core/generator.hpp"
 #include "core/grid.hpp"
 #include "core/sampler_kind.hpp"
 #include "core/schedule.hpp"
@@ -36,6 +37,8 @@ extern const WeightKind kWeightDiffusion, kWeightSnr, kWeightEdm, kWeightVelocit
 extern const DensityKind kDensityUniform, kDensityLogitNormal, kDensityLogNormal,
     kDensityLogUniform, kDensityMode, kDensityLogLogistic, kDensityVDiffusion,
     kDensityCosineInterpolated, kDensitySplitLogNormal;
+extern const GeneratorKind kPhilox, kTorchCpu, kTorchCuda, kBrownian, kTorchSde, kCurandXorwow,
+    kCurandPhilox, kCurandSobol;
 extern const SamplerKind kEuler, kHeun, kDdim, kDdpmSampler, kDpmpp2m, kRk4, kEulerMaruyama,
     kStochasticHeun, kEdmSampler, kIto, kPc, kZab, kVab, kZeab, kXeab, kReab, kEulerAncestral, kLms,
     kIpndm, kPndm, kDeis, kDpmpp3m, kDpmpp2mSde, kDpmpp3mSde, kDpmSolver, kResMultistep, kUnipc,
@@ -204,6 +207,9 @@ const Entry* const kDensities[] = {
     &kDensityMode,          &kDensityLogLogistic, &kDensityVDiffusion, &kDensityCosineInterpolated,
     &kDensitySplitLogNormal};
 
+const Entry* const kGenerators[] = {&kPhilox,   &kTorchCpu,     &kTorchCuda,    &kBrownian,
+                                    &kTorchSde, &kCurandXorwow, &kCurandPhilox, &kCurandSobol};
+
 constexpr Entry kStatuses[] = {
     {NWR_OK, "ok", "", "success"},
     {NWR_DONE, "done", "", "the sampler needs no further evaluation"},
@@ -290,7 +296,8 @@ constexpr Domain kDomains[] = {plain("status", kStatuses),
                                plain("distribution", kDistributions),
                                plain("start", kStarts),
                                kinds("weight", kWeights),
-                               kinds("density", kDensities)};
+                               kinds("density", kDensities),
+                               kinds("generator", kGenerators)};
 
 const Domain* domain_of(int32_t domain) {
   if (domain < 0 || static_cast<size_t>(domain) >= std::size(kDomains)) return nullptr;

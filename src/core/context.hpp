@@ -33,6 +33,9 @@ class Context : public RefCounted {
   void fill(const FillPlan& plan) const { check(backend_->fill(queue_, plan)); }
   void copy(const CopyPlan& plan) const { check(backend_->copy(queue_, plan)); }
   void reduce(const ReducePlan& plan) const { check(backend_->reduce(queue_, plan)); }
+  // Generators of other libraries: whether the device has any, and one of them.
+  bool generates() const { return backend_->foreign != nullptr; }
+  void generate(const ForeignPlan& plan) const { check(backend_->foreign(queue_, plan)); }
   void synchronize() const { check(backend_->synchronize(queue_)); }
 
   // The same on ordinary memory, done when they return.
