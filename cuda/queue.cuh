@@ -37,6 +37,7 @@ struct Queue {
 namespace cuda {
 
 void set_host(const Host* host);
+void report(const char* text);
 // Reports what went wrong, and gives the status for it.
 int32_t failed(cudaError_t error, const char* what);
 int32_t out_of_memory(const Queue* queue, size_t bytes);

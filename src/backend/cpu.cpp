@@ -379,9 +379,9 @@ Queue* open_cpu_queue(const QueueOptions& options, const Kernels& kernels,
 
 const Backend& cpu_backend() {
   static constexpr Backend table = {
-      kBackendAbi, kVersion,    sizeof(Backend), kPlans, device_count, open, close, alloc,
-      free,        synchronize, transfer,        mix,    rows,         fill, copy,  cpu_reduce,
-      nullptr};
+      kBackendAbi, kVersion,   sizeof(Backend), kPlans,   device_count, open, close,
+      alloc,       free,       synchronize,     transfer, mix,          rows, fill,
+      copy,        cpu_reduce, nullptr};
   return table;
 }
 

@@ -135,8 +135,8 @@ RunTable::RunTable(const RunRequest& request)
   std::vector<Combo> openings(rows, {1, 0, 0, {}});
   opening_stretches_.resize(rows);
   for (size_t row = 0; row < rows; ++row) {
-    next[row] = open(request, &grid[row * count], steps, 0, &openings[row],
-                     &opening_stretches_[row]);
+    next[row] =
+        open(request, &grid[row * count], steps, 0, &openings[row], &opening_stretches_[row]);
   }
   add_opening(request, openings);
   std::vector<Emission> emissions(rows);
@@ -177,8 +177,8 @@ RunTable::RunTable(const RunRequest& request)
         }
         if (draws || out.x.noise == 0) {
           const Stage::Point& to = s.needs_again() ? at[row] : s.end();
-          out.stretch = stretch_of(s.covered_from(), s.covered_to(to), points[0].at,
-                                   points[steps].at);
+          out.stretch =
+              stretch_of(s.covered_from(), s.covered_to(to), points[0].at, points[steps].at);
         }
       }
       add_line(request, emissions, step + 1 == steps && !again);

@@ -48,9 +48,7 @@ class RunTable {
   bool draws() const { return draws_; }
   // Whether a row of a line consumes noise. A row that waits does not, so that it draws what it
   // would draw alone.
-  bool draws(size_t evaluation, size_t row) const {
-    return stretches(evaluation)[row].draws;
-  }
+  bool draws(size_t evaluation, size_t row) const { return stretches(evaluation)[row].draws; }
   // What a line's noise covers, a stretch for each row.
   const Stretch* stretches(size_t evaluation) const {
     return stretches_.data() + evaluation * static_cast<size_t>(rows_);

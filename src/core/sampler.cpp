@@ -89,8 +89,8 @@ Sampler::Sampler(Ref<const Context> context, Ref<const Schedule> schedule, Sampl
     fail(NWR_ERROR_INVALID_ARGUMENT, "options.rngs is NULL, but ", setup_.spec, " draws noise");
   }
   if (!noise_ && has_noise_source()) {
-    generator_ = make_generator(choose_generator(setup_.generator.c_str(), nullptr, 0),
-                                table_.levels());
+    generator_ =
+        make_generator(choose_generator(setup_.generator.c_str(), nullptr, 0), table_.levels());
     generator_->check(*context_, setup_.rngs, static_cast<size_t>(table_.rows()));
   }
 }
@@ -128,9 +128,8 @@ Array Sampler::drawn(const Buffer& buffer, const Shape& shape, Dtype dtype) cons
 void Sampler::draw(uint64_t number, const Stretch* stretches, std::vector<Rng>& rngs,
                    const Array& out) {
   if (noise_) return noise_(number, out);
-  generator_->draw(*context_,
-                   {Distribution::normal, stretches, static_cast<size_t>(table_.rows())}, rngs,
-                   out);
+  generator_->draw(*context_, {Distribution::normal, stretches, static_cast<size_t>(table_.rows())},
+                   rngs, out);
 }
 
 void Sampler::add_noise(MixPlan& plan, const Buffer& noise) const {

@@ -38,25 +38,26 @@ NWR_HD NWR_INLINE double path_hat(uint32_t place, int depth, uint32_t node) {
   return amplitude * halved(static_cast<double>(rise), bits - 1);
 }
 
-// (W(to) - W(from)) / sqrt|to - from| as factors of normals, in a fixed order; how many.
+// (W(to) - W(from)) / sqrt|to - from| as factors of normals, in an order that the direction does
+// not change; how many.
 NWR_HD NWR_INLINE int path_increment(uint32_t from, uint32_t to, PathTerm* terms) {
   const bool rises = to > from;
-  const double length = halved(static_cast<double>(rises ? to - from : from - to), kPathDepth);
-  const double scale = 1 / sqrt_rn(length);
+  const uint32_t low = rises ? from : to, high = rises ? to : from;
+  const double length = halved(static_cast<double>(high - low), kPathDepth);
+  const double scale = (rises ? 1 : -1) / sqrt_rn(length);
   int count = 0;
-  terms[count++] = {0, (rises ? length : -length) * scale};
+  terms[count++] = {0, length * scale};
   for (int depth = 0; depth < kPathDepth; ++depth) {
-    const uint32_t at[] = {from, to};
+    const uint32_t places[] = {low, high};
     uint32_t before = 0;
-    for (const uint32_t place : at) {
+    for (const uint32_t place : places) {
       const uint32_t node = uint32_t{1} << depth | place >> (kPathDepth - depth);
       // The end of all is in no cell.
       if (place == kPathEnd || node == before) continue;
       before = node;
-      const double factor =
-          ((to == kPathEnd ? 0 : path_hat(to, depth, node)) -
-           (from == kPathEnd ? 0 : path_hat(from, depth, node))) * scale;
-      if (factor != 0) terms[count++] = {node, factor};
+      const double rise =
+          (high == kPathEnd ? 0 : path_hat(high, depth, node)) - path_hat(low, depth, node);
+      if (rise != 0) terms[count++] = {node, rise * scale};
     }
   }
   return count;

@@ -47,9 +47,8 @@ NWR_HD NWR_INLINE double torch_round(Dtype type, double x) {
 NWR_HD NWR_INLINE void torch_block_pair(Dtype type, double u1, double u2, double* z0, double* z1) {
   const double log = torch_round(type, elementary_log(torch_round(type, 1 - u1)));
   const double square = torch_round(type, -2 * log);
-  const double radius = type == Dtype::f64
-                            ? sqrt_rn(square)
-                            : torch_round(type, sqrt_rn(static_cast<float>(square)));
+  const double radius =
+      type == Dtype::f64 ? sqrt_rn(square) : torch_round(type, sqrt_rn(static_cast<float>(square)));
   const double turn = type == Dtype::f32 ? static_cast<double>(static_cast<float>(kTwoPi)) : kTwoPi;
   double sine, cosine;
   elementary_sincos(torch_round(type, turn * u2), &sine, &cosine);

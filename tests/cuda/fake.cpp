@@ -149,7 +149,8 @@ extern "C" __attribute__((visibility("default"))) int32_t nwr_backend_query(uint
             work<&Backend::rows, test::emulated_rows, RowsPlan, MixPlan>,
             work<&Backend::fill, test::emulated_fill, FillPlan>,
             work<&Backend::copy, test::emulated_copy, CopyPlan>,
-            work<&Backend::reduce, test::emulated_reduce, ReducePlan>};
+            work<&Backend::reduce, test::emulated_reduce, ReducePlan>,
+            nullptr};
   return NWR_OK;
 }
 

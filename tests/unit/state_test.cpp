@@ -176,7 +176,7 @@ TEST_F(State, TwoArraysForOneSlotAreRefused) {
 }
 
 TEST_F(State, OtherFormatsAreRefused) {
-  for (const uint32_t format : {0u, 2u, 0xFFFFFFFFu}) {
+  for (const uint32_t format : {0u, 3u, 0xFFFFFFFFu}) {
     EXPECT_EQ(NWR_ERROR_CORRUPT, status_of(join(split(saved), format)));
   }
 }

@@ -63,9 +63,10 @@ class Brownian : public Generator {
       const Row& row = rows_[by_row ? i : 0];
       const bool here = term < row.count;
       Rng rng = rngs[rngs.size() > 1 ? i : 0];
-      const uint64_t first = by_row && rngs.size() == 1
-                                 ? static_cast<uint64_t>(i) * static_cast<uint64_t>(out.shape.inner())
-                                 : 0;
+      const uint64_t first =
+          by_row && rngs.size() == 1
+              ? static_cast<uint64_t>(i) * static_cast<uint64_t>(out.shape.inner())
+              : 0;
       if (!row.path) {
         rng.offset += first;
       } else if (here) {
@@ -97,7 +98,7 @@ class Brownian : public Generator {
 
 extern const GeneratorKind kBrownian;
 const GeneratorKind kBrownian = {
-    {1002, "brownian", "", "ours: increments of one path over noise levels, however it is divided",
+    {1003, "brownian", "", "ours: increments of one path over noise levels, however it is divided",
      NWR_ENTRY_STOCHASTIC},
     [](const Settings&, const LevelRange&) -> std::unique_ptr<Generator> {
       return std::make_unique<Brownian>();

@@ -15,7 +15,8 @@ class Curand : public Generator {
 
   void check(const Context& context, const std::vector<Rng>& rngs, size_t) const override {
     if (!context.generates()) {
-      fail(NWR_ERROR_UNSUPPORTED, name_, " is cuRAND's and needs a CUDA context, but this one's is ",
+      fail(NWR_ERROR_UNSUPPORTED, name_,
+           " is cuRAND's and needs a CUDA context, but this one's is ",
            name_of(NWR_DOMAIN_DEVICE, context.device()));
     }
     for (size_t i = 0; i < rngs.size(); ++i) {
@@ -67,15 +68,15 @@ constexpr Param kSobolParams[] = {
 
 extern const GeneratorKind kCurandXorwow, kCurandPhilox, kCurandSobol;
 const GeneratorKind kCurandXorwow = {
-    {1004, "curand-xorwow", "", "cuRAND's XORWOW, on CUDA contexts", NWR_ENTRY_STOCHASTIC},
+    {1005, "curand-xorwow", "", "cuRAND's XORWOW, on CUDA contexts", NWR_ENTRY_STOCHASTIC},
     make<Foreign::curand_xorwow>,
     true};
 const GeneratorKind kCurandPhilox = {
-    {1005, "curand-philox", "", "cuRAND's Philox4x32-10, on CUDA contexts", NWR_ENTRY_STOCHASTIC},
+    {1006, "curand-philox", "", "cuRAND's Philox4x32-10, on CUDA contexts", NWR_ENTRY_STOCHASTIC},
     make<Foreign::curand_philox>,
     true};
 const GeneratorKind kCurandSobol = {
-    {1006, "curand-sobol", "", "cuRAND's scrambled Sobol points, on CUDA contexts",
+    {1007, "curand-sobol", "", "cuRAND's scrambled Sobol points, on CUDA contexts",
      NWR_ENTRY_STOCHASTIC, 0, 0, kSobolParams},
     make<Foreign::curand_sobol>,
     true};

@@ -7,6 +7,9 @@ namespace {
 
 class Philox : public Generator {
  public:
+  // Each type has uniforms of its own.
+  Dtype drawn_as(Dtype wanted) const override { return wanted; }
+
   void draw(const Context& context, const Draw& draw, std::vector<Rng>& rngs,
             const Array& out) override {
     FillPlan plan;
@@ -25,7 +28,7 @@ class Philox : public Generator {
 
 extern const GeneratorKind kPhilox;
 const GeneratorKind kPhilox = {
-    {0, "philox", "philox4x32-10,noisewright", "ours: by position, the same on every device",
+    {1000, "philox", "philox4x32-10,noisewright", "ours: by position, the same on every device",
      NWR_ENTRY_STOCHASTIC},
     [](const Settings&, const LevelRange&) -> std::unique_ptr<Generator> {
       return std::make_unique<Philox>();

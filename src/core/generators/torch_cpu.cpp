@@ -125,7 +125,7 @@ class TorchCpuGenerator : public Generator {
 
 extern const GeneratorKind kTorchCpu;
 const GeneratorKind kTorchCpu = {
-    {1000, "torch-cpu", "mt19937", "PyTorch's CPU generator: randn and rand of the array's type",
+    {1001, "torch-cpu", "mt19937", "PyTorch's CPU generator: randn and rand of the array's type",
      NWR_ENTRY_STOCHASTIC},
     [](const Settings&, const LevelRange&) -> std::unique_ptr<Generator> {
       return std::make_unique<TorchCpuGenerator>();

@@ -66,7 +66,7 @@ constexpr Param kParams[] = {
 
 extern const GeneratorKind kTorchCuda;
 const GeneratorKind kTorchCuda = {
-    {1001, "torch-cuda", "", "PyTorch's CUDA generator: Philox by its grid of threads",
+    {1002, "torch-cuda", "", "PyTorch's CUDA generator: Philox by its grid of threads",
      NWR_ENTRY_STOCHASTIC, 0, 0, kParams},
     [](const Settings& settings, const LevelRange&) -> std::unique_ptr<Generator> {
       return std::make_unique<TorchCuda>(

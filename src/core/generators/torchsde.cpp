@@ -26,7 +26,11 @@ template <class Number>
 class Tree {
  public:
   Tree(TorchCpu& engine, uint64_t entropy, double low, double high, size_t count)
-      : engine_(engine), entropy_(entropy), count_(count), low_(rounded(low)), high_(rounded(high)) {
+      : engine_(engine),
+        entropy_(entropy),
+        count_(count),
+        low_(rounded(low)),
+        high_(rounded(high)) {
     top_ = normals(seed_of(entropy, nullptr, 0));
     const auto scale = static_cast<Number>(std::sqrt(high - low));
     for (Number& w : top_) w *= scale;
@@ -122,8 +126,7 @@ class TorchSde : public Generator {
 
   template <class Number>
   void draw_all(Number* data, const Draw& draw, std::vector<Rng>& rngs, const Array& out) {
-    const auto count =
-        static_cast<size_t>(rngs.size() > 1 ? out.shape.inner() : out.shape.count());
+    const auto count = static_cast<size_t>(rngs.size() > 1 ? out.shape.inner() : out.shape.count());
     for (size_t i = 0; i < rngs.size(); ++i) {
       const Stretch& stretch = draw.stretches[draw.rows > 1 ? i : 0];
       if (!stretch.draws) continue;
@@ -170,15 +173,19 @@ constexpr Param kParams[] = {
 
 extern const GeneratorKind kTorchSde;
 const GeneratorKind kTorchSde = {
-    {1003, "torchsde", "k-diffusion.brownian-tree,brownian-tree",
+    {1004, "torchsde", "k-diffusion.brownian-tree,brownian-tree",
      "torchsde's Brownian tree over noise levels, as k-diffusion asks it", NWR_ENTRY_STOCHASTIC, 0,
      0, kParams},
     [](const Settings& settings, const LevelRange& range) -> std::unique_ptr<Generator> {
       const bool ratio = settings["level"] == 0;
       const double low = settings["sigma_min"], high = settings["sigma_max"];
-      return std::make_unique<TorchSde>(
-          low > 0 ? low : ratio ? range.least_ratio : range.least_sigma,
-          high > 0 ? high : ratio ? range.most_ratio : range.most_sigma, ratio);
+      return std::make_unique<TorchSde>(low > 0 ? low
+                                        : ratio ? range.least_ratio
+                                                : range.least_sigma,
+                                        high > 0 ? high
+                                        : ratio  ? range.most_ratio
+                                                 : range.most_sigma,
+                                        ratio);
     }};
 
 }  // namespace noisewright
