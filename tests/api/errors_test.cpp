@@ -1890,10 +1890,10 @@ void add_saved_states(Rows& rows) {
         return nwr_sampler_load(w.context.get(), w.schedule.get(), w.slate.bytes, 64,
                                 &w.slate.sampler);
       });
-  add("sampler_load: future format", NWR_ERROR_CORRUPT, {"buffer", "format 2", "reads 1"},
+  add("sampler_load: future format", NWR_ERROR_CORRUPT, {"buffer", "format 3", "reads 1"},
       [](World& w) {
         auto bytes = w.save();
-        bytes[8] = 2;
+        bytes[8] = 3;
         return w.load(bytes);
       });
   add("sampler_load: bytes behind the end", NWR_ERROR_CORRUPT, {"buffer"}, [](World& w) {

@@ -394,7 +394,7 @@ TEST_F(Runs, FollowOnePathWhateverTheSteps) {
       };
       const Tensor exact = ends(640);
       std::vector<double> errors;
-      for (const size_t steps : {20, 40, 80, 160}) {
+      for (const size_t steps : {20u, 40u, 80u, 160u}) {
         const Tensor x = ends(steps);
         double sum = 0;
         for (size_t k = 0; k < 500; ++k)
