@@ -26,7 +26,7 @@ void TorchCpu::seek(uint64_t seed, uint64_t place) {
     twister_ = Mt19937(static_cast<uint32_t>(seed));
     seeded_ = true;
     seed_ = seed;
-    place_ = 0;
+    place_ = pair_ = 0;
   }
   twister_.skip(place - place_);
   place_ = place;
@@ -49,13 +49,16 @@ double TorchCpu::uniform(Dtype type) {
 double TorchCpu::single_normal(Rng& rng) {
   const bool waits = rng.stream != 0;
   const uint64_t pair = waits ? rng.stream - 1 : rng.offset;
-  seek(rng.seed, pair);
-  const double u1 = uniform(Dtype::f64), u2 = uniform(Dtype::f64);
-  double first, second;
-  torch_pair(u1, u2, &first, &second);
+  double first = 0;
+  if (!waits || !seeded_ || rng.seed != seed_ || pair_ != rng.stream) {
+    seek(rng.seed, pair);
+    const double u1 = uniform(Dtype::f64), u2 = uniform(Dtype::f64);
+    torch_pair(u1, u2, &first, &second_);
+    pair_ = pair + 1;
+  }
   if (!waits) rng.offset += kPairWords;
   rng.stream = waits ? 0 : pair + 1;
-  return waits ? second : first;
+  return waits ? second_ : first;
 }
 
 void TorchCpu::draw(Distribution what, Rng& rng, Dtype type, int64_t count, void* data) {

@@ -25,6 +25,9 @@ class TorchCpu {
 
   bool seeded_ = false;
   uint64_t seed_ = 0, place_ = 0;
+  // The second normal of the last pair, and 1 + where that began.
+  uint64_t pair_ = 0;
+  double second_ = 0;
   Mt19937 twister_;
 };
 
