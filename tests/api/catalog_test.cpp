@@ -62,8 +62,9 @@ constexpr Domain kDomains[] = {{NWR_DOMAIN_STATUS, "nwr_status", "NWR_"},
 
 // Values from 1000 on are entries without constants; most reproduce other libraries.
 bool is_preset(const Domain& d, const nwr_entry& entry) {
-  const std::set<int32_t> with_presets = {NWR_DOMAIN_SCHEDULE, NWR_DOMAIN_GRID, NWR_DOMAIN_SAMPLER,
-                                          NWR_DOMAIN_WEIGHT, NWR_DOMAIN_DENSITY, NWR_DOMAIN_GENERATOR};
+  const std::set<int32_t> with_presets = {NWR_DOMAIN_SCHEDULE, NWR_DOMAIN_GRID,
+                                          NWR_DOMAIN_SAMPLER,  NWR_DOMAIN_WEIGHT,
+                                          NWR_DOMAIN_DENSITY,  NWR_DOMAIN_GENERATOR};
   return with_presets.count(d.domain) > 0 && entry.value >= 1000;
 }
 

@@ -15,7 +15,7 @@ constexpr const char* kTree = "torchsde(sigma_min=0.01,sigma_max=100)";
 constexpr const char* kGenerators[] = {"philox", "torch-cpu", "torch-cuda", "brownian", kTree};
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-class Noise : public testing::Test {
+class Generators : public testing::Test {
  protected:
   nwr_status generate(const char* name, std::vector<nwr_rng>& rngs, const nwr_tensor* out,
                       double from = 0, double to = 0, nwr_distribution what = NWR_NORMAL) {
@@ -45,7 +45,7 @@ bool same(const nwr_rng& a, const nwr_rng& b) {
   return a.seed == b.seed && a.stream == b.stream && a.offset == b.offset;
 }
 
-TEST_F(Noise, PhiloxIsTheFillAndMovesOn) {
+TEST_F(Generators, PhiloxIsTheFillAndMovesOn) {
   for (const nwr_dtype dtype : {NWR_F16, NWR_BF16, NWR_F32, NWR_F64}) {
     for (const nwr_distribution what : {NWR_NORMAL, NWR_UNIFORM}) {
       std::vector<nwr_rng> rngs = {{5, 6, 7}};
@@ -61,7 +61,7 @@ TEST_F(Noise, PhiloxIsTheFillAndMovesOn) {
 }
 
 // Fewer than 16 numbers, 16 and more, and those that a draw leaves over.
-TEST_F(Noise, TorchCpuCountsWordsAndKeepsTheNormalLeftOver) {
+TEST_F(Generators, TorchCpuCountsWordsAndKeepsTheNormalLeftOver) {
   std::vector<nwr_rng> rngs = {{42, 0, 0}};
   const auto draw = [&](int64_t count, nwr_dtype dtype, nwr_distribution what) {
     Tensor out(dtype, {1, count});
@@ -84,7 +84,7 @@ TEST_F(Noise, TorchCpuCountsWordsAndKeepsTheNormalLeftOver) {
             numbers("torch-cpu", {{7 + (uint64_t{1} << 40), 0, 0}}, {40}));
 }
 
-TEST_F(Noise, TorchCudaFollowsTheGrid) {
+TEST_F(Generators, TorchCudaFollowsTheGrid) {
   const auto wide = numbers("torch-cuda", {{0, 0, 0}}, {2000}, 0, 0, NWR_F32);
   EXPECT_NEAR(-0.92466259, wide[0], 1e-6);
   EXPECT_NEAR(-0.42534415, wide[1], 1e-6);
@@ -108,7 +108,7 @@ TEST_F(Noise, TorchCudaFollowsTheGrid) {
   EXPECT_EQ(24u, rngs[0].offset);
 }
 
-TEST_F(Noise, SamplesOfABatchAreDrawnAlone) {
+TEST_F(Generators, SamplesOfABatchAreDrawnAlone) {
   const std::vector<nwr_rng> rngs = {{3, 0, 0}, {4, 0, 0}, {3, 0, 0}};
   for (const char* name : kGenerators) {
     for (const int64_t size : {5, 40}) {
@@ -126,7 +126,7 @@ TEST_F(Noise, SamplesOfABatchAreDrawnAlone) {
   }
 }
 
-TEST_F(Noise, StridesAndThreadsChangeNothing) {
+TEST_F(Generators, StridesAndThreadsChangeNothing) {
   for (const char* name : kGenerators) {
     std::vector<nwr_rng> rngs = {{3, 0, 0}}, again = rngs;
     Tensor dense(NWR_F32, {4, 30}), strided(NWR_F32, {4, 30}, {1, 4}, 120, 0);
@@ -149,7 +149,7 @@ const Path kPaths[] = {
     {kTree, [](double level) { return level; }}};
 const double kLevels[] = {80, 14.5, 3, 1, 0.3, 0.05};
 
-TEST_F(Noise, IncrementsOfAPathAddUpInAnyOrder) {
+TEST_F(Generators, IncrementsOfAPathAddUpInAnyOrder) {
   const std::vector<nwr_rng> rngs = {{7, 0, 0}};
   for (const Path& path : kPaths) {
     const auto increment = [&](double from, double to) {
@@ -172,7 +172,7 @@ TEST_F(Noise, IncrementsOfAPathAddUpInAnyOrder) {
   }
 }
 
-TEST_F(Noise, IncrementsAreIndependentUnitNormals) {
+TEST_F(Generators, IncrementsAreIndependentUnitNormals) {
   const int64_t size = 40000;
   for (const Path& path : kPaths) {
     std::vector<std::vector<double>> z;
@@ -195,7 +195,7 @@ TEST_F(Noise, IncrementsAreIndependentUnitNormals) {
   }
 }
 
-TEST_F(Noise, APathHasEndsAndGoesThroughLevelsThatAreClose) {
+TEST_F(Generators, APathHasEndsAndGoesThroughLevelsThatAreClose) {
   const auto all = numbers("brownian", {{1, 2, 3}}, {8}, kInfinity, 0);
   EXPECT_EQ(all, numbers("brownian", {{1, 2, 900}}, {8}, kInfinity, 0));
   EXPECT_NE(all, numbers("brownian", {{1, 3, 3}}, {8}, kInfinity, 0));
@@ -227,7 +227,7 @@ struct Host {
   }
 };
 
-class Runs : public Noise {
+class GeneratorRuns : public Generators {
  protected:
   nwr_sampler_options options(const char* sampler, const char* generator) {
     auto o = sized<nwr_sampler_options>();
@@ -280,7 +280,7 @@ constexpr const char* kSamplers[] = {"euler-ancestral",
                                      "pc",
                                      "lcm"};
 
-TEST_F(Runs, DoNotDependOnBatches) {
+TEST_F(GeneratorRuns, DoNotDependOnBatches) {
   for (const char* generator : kGenerators) {
     for (const char* sampler : kSamplers) {
       for (const bool own_times : {false, true}) {
@@ -312,7 +312,7 @@ TEST_F(Runs, DoNotDependOnBatches) {
   }
 }
 
-TEST_F(Runs, GoOnFromTheirSavedStateToTheSameBits) {
+TEST_F(GeneratorRuns, GoOnFromTheirSavedStateToTheSameBits) {
   for (const char* generator : kGenerators) {
     for (const char* sampler : kSamplers) {
       for (const int64_t inner : {5, 21}) {
@@ -351,7 +351,7 @@ TEST_F(Runs, GoOnFromTheirSavedStateToTheSameBits) {
 }
 
 // What a caller would do who draws PyTorch's numbers by himself.
-TEST_F(Runs, WithTorchsNumbersAreThoseOfACallbackThatDrawsThem) {
+TEST_F(GeneratorRuns, WithTorchsNumbersAreThoseOfACallbackThatDrawsThem) {
   struct Caller {
     nwr_context* context;
     std::vector<nwr_rng> rngs;
@@ -380,7 +380,7 @@ TEST_F(Runs, WithTorchsNumbersAreThoseOfACallbackThatDrawsThem) {
 }
 
 // More steps come nearer to one solution, sample by sample; with fresh numbers each run is another.
-TEST_F(Runs, FollowOnePathWhateverTheSteps) {
+TEST_F(GeneratorRuns, FollowOnePathWhateverTheSteps) {
   rngs = {{5, 0, 0}};
   for (const char* sampler : {"euler-ancestral", "euler-maruyama", "dpmpp-2m-sde", "dpmpp-sde",
                               "seeds-2", "stochastic-heun(noise=before)", "ddim(eta=1)"}) {
@@ -413,7 +413,7 @@ TEST_F(Runs, FollowOnePathWhateverTheSteps) {
 
 // ---- what is refused ----------------------------------------------------------------------------
 
-TEST_F(Runs, BadInputIsNamedAndWritesNothing) {
+TEST_F(GeneratorRuns, BadInputIsNamedAndWritesNothing) {
   const auto refused = [&](nwr_status expected, const char* text, nwr_status status) {
     EXPECT_EQ(expected, status) << text;
     EXPECT_NE(std::string::npos, std::string(nwr_last_error()).find(text)) << nwr_last_error();
