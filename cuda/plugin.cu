@@ -15,11 +15,10 @@ extern "C" __attribute__((visibility("default"))) int32_t nwr_backend_query(uint
     return NWR_ERROR_BACKEND;
   }
   cuda::set_host(host);
-  *table = {kBackendAbi,        kVersion,          sizeof(Backend), kPlans,
-            cuda::device_count, cuda::open,        cuda::close,     cuda::queue_alloc,
-            cuda::queue_free,   cuda::synchronize, cuda::transfer,  cuda::mix,
-            cuda::rows,         cuda::fill,        cuda::copy,      cuda::reduce,
-            cuda::foreign};
+  *table = {kBackendAbi,    kVersion,     sizeof(Backend),   kPlans,           cuda::device_count,
+            cuda::open,     cuda::close,  cuda::queue_alloc, cuda::queue_free, cuda::synchronize,
+            cuda::transfer, cuda::mix,    cuda::rows,        cuda::fill,       cuda::copy,
+            cuda::reduce,   cuda::foreign};
   return NWR_OK;
 }
 
