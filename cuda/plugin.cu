@@ -18,7 +18,7 @@ extern "C" __attribute__((visibility("default"))) int32_t nwr_backend_query(uint
   *table = {kBackendAbi,    kVersion,     sizeof(Backend),   kPlans,           cuda::device_count,
             cuda::open,     cuda::close,  cuda::queue_alloc, cuda::queue_free, cuda::synchronize,
             cuda::transfer, cuda::mix,    cuda::rows,        cuda::fill,       cuda::copy,
-            cuda::reduce,   cuda::change, cuda::guide};
+            cuda::reduce,   cuda::change, cuda::guide,       cuda::foreign};
   return NWR_OK;
 }
 

@@ -60,6 +60,8 @@ Byte* keep(Queue* queue, size_t bytes) {
 
 void set_host(const Host* host) { the_host = host; }
 
+void report(const char* text) { the_host->report(text); }
+
 int32_t failed(cudaError_t error, const char* what) {
   char text[512];
   cudaGetLastError();  // else the next call would report it again

@@ -37,6 +37,7 @@ struct Queue {
 namespace cuda {
 
 void set_host(const Host* host);
+void report(const char* text);
 // Reports what went wrong, and gives the status for it.
 int32_t failed(cudaError_t error, const char* what);
 int32_t out_of_memory(const Queue* queue, size_t bytes);
@@ -123,6 +124,7 @@ int32_t copy(Queue* queue, const CopyPlan& plan);
 int32_t reduce(Queue* queue, const ReducePlan& plan);
 int32_t change(Queue* queue, const ChangePlan& plan);
 int32_t guide(Queue* queue, const GuidePlan& guide, const MixPlan& plan);
+int32_t foreign(Queue* queue, const ForeignPlan& plan);
 
 }  // namespace cuda
 }  // namespace noisewright

@@ -170,6 +170,8 @@ typedef enum nwr_domain NWR_INT32 {
   NWR_DOMAIN_WEIGHT = 10,
   NWR_DOMAIN_DENSITY = 11,
   NWR_DOMAIN_STRENGTH = 12,
+  /** Sources of random numbers, which have names only. */
+  NWR_DOMAIN_GENERATOR = 13,
   NWR_DOMAIN_INT32_ = INT32_MIN
 } nwr_domain;
 
@@ -303,6 +305,35 @@ typedef enum nwr_distribution NWR_INT32 {
  * what you used to offset. Philox: Salmon et al. 2011; normals by Box and Muller. */
 NWR_API nwr_status nwr_random_fill(const nwr_context* context, nwr_distribution what,
                                    const nwr_rng* rngs, size_t rng_count, const nwr_tensor* out);
+
+/** Which numbers, of which generator. */
+typedef struct nwr_random_options {
+  uint32_t struct_size;
+  /** Must be 0. */
+  uint32_t flags;
+  nwr_distribution what;
+  uint32_t param_count;
+  /** A spec string of the domain generator, "torch-cuda(multiprocessors=132)"; NULL is philox. */
+  const char* name;
+  const nwr_param* params;
+  /** brownian and torchsde: the levels sigma/alpha, 0 to infinity, between which the path moves;
+   * the normals are its increment from one to the other, over the root of the length. Equal ones
+   * ask for normals that belong to no path. */
+  double from_level, to_level;
+} nwr_random_options;
+
+/** Fills a tensor as nwr_random_fill does, from any generator, and moves rngs on, so that calls
+ *  continue each other: the position is all in the rng. With rng_count 1 the tensor is one draw,
+ *  else each sample is one. What an rng means: docs/noise.md. philox, brownian: seed, stream,
+ *  offset in elements; a path is that of seed and stream and takes nothing from offset. torch-cpu:
+ *  the seed, offset in words, stream for the normal that a draw of fewer than 16 leaves over, 0
+ *  when none. torch-cuda: the seed and PyTorch's offset. torchsde: the seed is its entropy, the
+ *  rest torch-cpu's. PyTorch's numbers are those of a tensor of out's dtype, its uniforms include
+ *  0. NWR_ERROR_UNSUPPORTED for curand-... off CUDA and for uniforms of a path. Does not wait on
+ *  the CPU; on CUDA the generators that run on the host, and cuRAND's, wait for the stream. */
+NWR_API nwr_status nwr_random_generate(const nwr_context* context,
+                                       const nwr_random_options* options, nwr_rng* rngs,
+                                       size_t rng_count, const nwr_tensor* out);
 
 /* ---- schedules ---------------------------------------------------------------------------- */
 
@@ -772,6 +803,10 @@ typedef struct nwr_sampler_options {
   /** Called once with user when the sampler is gone. */
   nwr_release_fn release;
   void* user;
+  /** A spec string of the domain generator, which draws from rngs; NULL is philox, in the pass
+   * itself. brownian and torchsde follow one path over the noise levels, whatever the steps. Others
+   * than philox may allocate in a step, and wait on CUDA as nwr_random_generate does. */
+  const char* generator;
 } nwr_sampler_options;
 
 /** What x holds when a run begins. */

@@ -46,6 +46,7 @@ int main(void) {
   if (!st) st = list_domain(NWR_DOMAIN_SAMPLER, "samplers");
   if (!st) st = list_domain(NWR_DOMAIN_WEIGHT, "weights");
   if (!st) st = list_domain(NWR_DOMAIN_DENSITY, "densities of random times");
+  if (!st) st = list_domain(NWR_DOMAIN_GENERATOR, "generators of random numbers");
   if (st < 0) fprintf(stderr, "noisewright: %s\n", nwr_last_error());
   return st < 0;
 }

@@ -5,6 +5,7 @@
 #include "api/guard.hpp"
 #include "api/options.hpp"
 #include "backend/backend.hpp"
+#include "core/generator.hpp"
 
 using namespace noisewright;
 
@@ -19,7 +20,9 @@ nwr_status nwr_catalog_entry(nwr_domain domain, size_t index, nwr_entry* out) {
     e.value = entry.value;
     e.name = entry.name;
     e.summary = entry.summary;
-    const bool plugin = domain == NWR_DOMAIN_DEVICE && entry.value == NWR_CUDA;
+    const bool plugin =
+        (domain == NWR_DOMAIN_DEVICE && entry.value == NWR_CUDA) ||
+        (domain == NWR_DOMAIN_GENERATOR && static_cast<const GeneratorKind&>(entry).plugin);
     e.flags = static_cast<nwr_entry_flags>(entry.flags |
                                            (!plugin || cuda_available() ? NWR_ENTRY_AVAILABLE : 0));
     e.param_count = static_cast<uint32_t>(entry.param_count());

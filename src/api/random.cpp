@@ -10,6 +10,7 @@
 #include "api/tensor.hpp"
 #include "core/catalog.hpp"
 #include "core/density.hpp"
+#include "core/generator.hpp"
 #include "math/half.hpp"
 
 using namespace noisewright;
@@ -49,6 +50,12 @@ double within(Dtype dtype, double bound, double inside) {
   return round_to(dtype, inside > bound ? held + step : held - step);
 }
 
+// sigma/alpha from 0 to infinity, as an angle has it.
+Level take_level(double level, const char* name) {
+  if (!(level >= 0)) fail(NWR_ERROR_INVALID_ARGUMENT, name, " is ", level, ", below 0");
+  return std::isinf(level) ? Level{0, 1} : Level{1, level};
+}
+
 template <class Number>
 void map_times(const Density& density, const DensityRequest& request, double low, double high,
                void* data, size_t count) {
@@ -74,6 +81,35 @@ nwr_status nwr_random_fill(const nwr_context* context, nwr_distribution what, co
     const Array target = take_numbers(out, {"out"}, c, Use::write);
     const std::vector<Rng> generators = take_rngs(rngs, rng_count, target.shape.batch());
     c.fill(plan_fill(static_cast<Distribution>(what), generators, target));
+    return NWR_OK;
+  });
+}
+
+nwr_status nwr_random_generate(const nwr_context* context, const nwr_random_options* options,
+                               nwr_rng* rngs, size_t rng_count, const nwr_tensor* out) {
+  return guard([&] {
+    require(context, "context");
+    require(rngs, "rngs");
+    const Context& c = *unwrap(context);
+    const nwr_random_options given = take(options, "options");
+    refuse_flags(given.flags, "options");
+    find_by_value(NWR_DOMAIN_DISTRIBUTION, given.what, {"options.what"});
+    const Array target = take_numbers(out, {"out"}, c, Use::write);
+    std::vector<Rng> generators = take_rngs(rngs, rng_count, target.shape.batch());
+    const Stretch stretch = {take_level(given.from_level, "options.from_level"),
+                             take_level(given.to_level, "options.to_level"), true,
+                             given.from_level != given.to_level};
+    const std::unique_ptr<Generator> generator =
+        make_generator(choose_generator(given.name, given.params, given.param_count), {});
+    generator->check(c, generators, 1);
+    // Drawn beside the caller's array, so that a failure writes nothing.
+    const Dtype dtype = generator->drawn_as(target.view.dtype);
+    const Buffer memory(Ref<const Context>::share(&c),
+                        static_cast<size_t>(target.shape.count()) * size_of(dtype));
+    const Array drawn = dense(target.shape, dtype, memory.data());
+    generator->draw(c, {static_cast<Distribution>(given.what), &stretch, 1}, generators, drawn);
+    copy_array(c, drawn, {"the numbers"}, out, {"out"});
+    give_rngs(generators, rngs);
     return NWR_OK;
   });
 }

@@ -16,6 +16,13 @@ inline std::vector<Rng> take_rngs(const nwr_rng* rngs, size_t count) {
   return taken;
 }
 
+// Where they stand now, to the caller.
+inline void give_rngs(const std::vector<Rng>& from, nwr_rng* rngs) {
+  for (size_t i = 0; i < from.size(); ++i) {
+    rngs[i] = {from[i].seed, from[i].stream, from[i].offset};
+  }
+}
+
 // The generators of a call that numbers the elements of one tensor.
 inline std::vector<Rng> take_rngs(const nwr_rng* rngs, size_t count, int64_t batch) {
   if (count != 1 && count != static_cast<size_t>(batch)) {

@@ -141,6 +141,11 @@ SamplerSetup take_setup(const nwr_sampler_options& o, const Schedule& schedule) 
   } else if (o.rngs) {
     fail(NWR_ERROR_INVALID_ARGUMENT, "options.rngs is given, but options.rng_count is 0");
   }
+  setup.generator = choose_generator(o.generator, nullptr, 0).spec();
+  if (o.generator && o.noise) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "options.generator is ", setup.generator,
+         ", but options.noise draws the noise");
+  }
   return setup;
 }
 

@@ -68,6 +68,8 @@ struct Backend {
   int32_t (*change)(Queue* queue, const ChangePlan& plan);
   // mix, with factors that guidance adds to on the device.
   int32_t (*guide)(Queue* queue, const GuidePlan& guide, const MixPlan& plan);
+  // NULL where the device has no generators but ours. Waits, and may allocate.
+  int32_t (*foreign)(Queue* queue, const ForeignPlan& plan);
 };
 
 // Tells apart builds of one version whose plans differ.
@@ -75,9 +77,11 @@ inline constexpr uint32_t kPlans =
     sizeof(QueueOptions) +
     3 * (sizeof(MixPlan) +
          3 * (sizeof(FillPlan) +
-              3 * (sizeof(CopyPlan) + 3 * (sizeof(ReducePlan) +
-                                           3 * (sizeof(RowsPlan) + 3 * (sizeof(ChangePlan) +
-                                                                        3 * sizeof(GuidePlan)))))));
+              3 * (sizeof(CopyPlan) +
+                   3 * (sizeof(ReducePlan) +
+                        3 * (sizeof(RowsPlan) +
+                             3 * (sizeof(ChangePlan) +
+                                  3 * (sizeof(GuidePlan) + 3 * sizeof(ForeignPlan))))))));
 
 // The one symbol of a plugin, nwr_backend_query: fills as much of the table as struct_size, set by
 // the caller, has room for; the first four fields whatever the caller's abi and version.

@@ -446,7 +446,7 @@ const Backend& cpu_backend() {
   static constexpr Backend table = {
       kBackendAbi, kVersion,   sizeof(Backend), kPlans,   device_count, open, close,
       alloc,       free,       synchronize,     transfer, mix,          rows, fill,
-      copy,        cpu_reduce, change,          guide};
+      copy,        cpu_reduce, change,          guide,    nullptr};
   return table;
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/density.hpp"
 #include "core/error.hpp"
+#include "core/generator.hpp"
 #include "core/grid.hpp"
 #include "core/sampler_kind.hpp"
 #include "core/schedule.hpp"
@@ -37,6 +38,8 @@ extern const WeightKind kWeightDiffusion, kWeightSnr, kWeightEdm, kWeightVelocit
 extern const DensityKind kDensityUniform, kDensityLogitNormal, kDensityLogNormal,
     kDensityLogUniform, kDensityMode, kDensityLogLogistic, kDensityVDiffusion,
     kDensityCosineInterpolated, kDensitySplitLogNormal;
+extern const GeneratorKind kPhilox, kTorchCpu, kTorchCuda, kBrownian, kTorchSde, kCurandXorwow,
+    kCurandPhilox, kCurandSobol;
 extern const SamplerKind kEuler, kHeun, kDdim, kDdpmSampler, kDpmpp2m, kRk4, kEulerMaruyama,
     kStochasticHeun, kEdmSampler, kIto, kPc, kZab, kVab, kZeab, kXeab, kReab, kEulerAncestral, kLms,
     kIpndm, kPndm, kDeis, kDpmpp3m, kDpmpp2mSde, kDpmpp3mSde, kDpmSolver, kResMultistep, kUnipc,
@@ -205,6 +208,9 @@ const Entry* const kDensities[] = {
     &kDensityMode,          &kDensityLogLogistic, &kDensityVDiffusion, &kDensityCosineInterpolated,
     &kDensitySplitLogNormal};
 
+const Entry* const kGenerators[] = {&kPhilox,   &kTorchCpu,     &kTorchCuda,    &kBrownian,
+                                    &kTorchSde, &kCurandXorwow, &kCurandPhilox, &kCurandSobol};
+
 constexpr Entry kStatuses[] = {
     {NWR_OK, "ok", "", "success"},
     {NWR_DONE, "done", "", "the sampler needs no further evaluation"},
@@ -297,7 +303,8 @@ constexpr Domain kDomains[] = {plain("status", kStatuses),
                                plain("start", kStarts),
                                kinds("weight", kWeights),
                                kinds("density", kDensities),
-                               plain("strength", kStrengths)};
+                               plain("strength", kStrengths),
+                               kinds("generator", kGenerators)};
 
 const Domain* domain_of(int32_t domain) {
   if (domain < 0 || static_cast<size_t>(domain) >= std::size(kDomains)) return nullptr;

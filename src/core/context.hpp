@@ -37,6 +37,9 @@ class Context : public RefCounted {
   void guide(const GuidePlan& guide, const MixPlan& plan) const {
     check(backend_->guide(queue_, guide, plan));
   }
+  // Generators of other libraries: whether the device has any, and one of them.
+  bool generates() const { return backend_->foreign != nullptr; }
+  void generate(const ForeignPlan& plan) const { check(backend_->foreign(queue_, plan)); }
   void synchronize() const { check(backend_->synchronize(queue_)); }
 
   // The same on ordinary memory, done when they return.

@@ -104,6 +104,22 @@ struct FillPlan {
   int64_t rng_count = 0;
 };
 
+// Generators of other libraries, which a device may have beside its own.
+enum class Foreign : int32_t { curand_xorwow = 0, curand_philox = 1, curand_sobol = 2 };
+
+// Fills a dense array with one of them. Quasi-random generators have no seed, their offset counts
+// points.
+struct ForeignPlan {
+  Foreign family = Foreign::curand_xorwow;
+  Distribution what = Distribution::normal;
+  Dtype dtype = Dtype::f32;  // or f64
+  uint32_t dimensions = 1;
+  uint64_t seed = 0;
+  uint64_t offset = 0;
+  int64_t count = 0;
+  void* data = nullptr;
+};
+
 // The most arrays that are reduced together.
 inline constexpr int kMaxReduced = 3;
 

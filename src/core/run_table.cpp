@@ -29,6 +29,17 @@ double on_clock(nwr_clock clock, const Stage::Point& p) {
   }
 }
 
+// What noise between two levels covers, in a run between two others. Against the run's direction it
+// is no part of a path that the run has gone along.
+Stretch stretch_of(const nwr_coeffs& from, const nwr_coeffs& to, const nwr_coeffs& begin,
+                   const nwr_coeffs& end) {
+  const auto falls = [](const nwr_coeffs& a, const nwr_coeffs& b) {
+    return a.sigma * b.alpha > b.sigma * a.alpha;
+  };
+  const bool along = falls(begin, end) ? falls(from, to) : falls(to, from);
+  return {{from.alpha, from.sigma}, {to.alpha, to.sigma}, true, along};
+}
+
 }  // namespace
 
 bool Stage::find(nwr_quantity known, const Row& want, double* factors) const {
@@ -134,12 +145,22 @@ RunTable::RunTable(const RunRequest& request) : rows_(request.rows), guidance_(r
     grid[i].at = request.schedule.at(grid[i].t, {"options.times", static_cast<int64_t>(i)});
   }
   for (size_t row = 0; row < rows; ++row) begin_.push_back(grid[row * count].at);
+  for (const Stage::Point& p : grid) {
+    const auto take = [](double level, double* least, double* most) {
+      if (level > 0 && std::isfinite(level) && (*least == 0 || level < *least)) *least = level;
+      *most = std::fmax(*most, level);
+    };
+    take(p.at.sigma / p.at.alpha, &levels_.least_ratio, &levels_.most_ratio);
+    take(p.at.sigma, &levels_.least_sigma, &levels_.most_sigma);
+  }
 
   // Where each row is evaluated next, and where its step begins and the next one will.
   std::vector<Stage::Point> at(rows), begin(rows), next(rows);
   std::vector<Combo> openings(rows, {1, 0, 0, {}});
+  opening_stretches_.resize(rows);
   for (size_t row = 0; row < rows; ++row) {
-    next[row] = open(request, reading, &grid[row * count], steps, 0, &openings[row]);
+    next[row] = open(request, reading, &grid[row * count], steps, 0, &openings[row],
+                     &opening_stretches_[row]);
   }
   add_opening(request, openings);
   std::vector<Emission> emissions(rows);
@@ -179,12 +200,19 @@ RunTable::RunTable(const RunRequest& request) : rows_(request.rows), guidance_(r
         }
         waits[row] = !s.needs_again();
         again = again || s.needs_again();
+        const bool draws = s.x().noise != 0;
         if (s.needs_again()) {
           at[row] = s.again_time() == s.to_time() ? s.end() : s.point(s.again_time());
         } else if (s.last()) {
           at[row] = s.end();
         } else {
-          at[row] = next[row] = open(request, reading, points, steps, step + 1, &out.x);
+          at[row] = next[row] =
+              open(request, reading, points, steps, step + 1, &out.x, &out.stretch);
+        }
+        if (draws || out.x.noise == 0) {
+          const Stage::Point& to = s.needs_again() ? at[row] : s.end();
+          out.stretch =
+              stretch_of(s.covered_from(), s.covered_to(to), points[0].at, points[steps].at);
         }
       }
       add_line(request, emissions, step, step + 1 == steps && !again);
@@ -195,7 +223,8 @@ RunTable::RunTable(const RunRequest& request) : rows_(request.rows), guidance_(r
 }
 
 Stage::Point RunTable::open(const RunRequest& request, const Reading& reading,
-                            const Stage::Point* points, int steps, int step, Combo* value) {
+                            const Stage::Point* points, int steps, int step, Combo* value,
+                            Stretch* stretch) {
   const Stage::Point& from = points[step];
   if (!request.kind.base().open) return from;
   Stage s(request.schedule, request.settings, reading, points, steps, step, 0, from, from);
@@ -203,13 +232,15 @@ Stage::Point RunTable::open(const RunRequest& request, const Reading& reading,
   if (!s.needs_again()) return from;
   *value = s.x().state * *value;
   value->noise += s.x().noise;
-  return s.point(s.again_time());
+  const Stage::Point to = s.point(s.again_time());
+  *stretch = stretch_of(s.covered_from(), s.covered_to(to), points[0].at, points[steps].at);
+  return to;
 }
 
 void RunTable::add_opening(const RunRequest& request, const std::vector<Combo>& values) {
-  for (const Combo& c : values) {
-    opening_draws_.push_back(c.noise != 0);
-    opens_ = opens_ || c.noise != 0;
+  for (size_t row = 0; row < values.size(); ++row) {
+    opening_stretches_[row].draws = values[row].noise != 0;
+    opens_ = opens_ || values[row].noise != 0;
   }
   for (const Combo& c : values) {
     opening_.push_back(c.state);
@@ -291,7 +322,8 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
       draws = draws || c.noise != 0;
       if (c.unlimited != 0 || c.unconditional != 0) line.reads_outputs = true;
     });
-    row_draws_.push_back(draws);
+    stretches_.push_back(e.stretch);
+    stretches_.back().draws = draws;
     line.draws = line.draws || draws;
   }
   line.spreads = line.spreads && line.draws;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/generator.hpp"
 #include "core/sampler_kind.hpp"
 #include "math/guidance.hpp"
 
@@ -89,12 +90,17 @@ class RunTable {
   bool draws() const { return draws_; }
   // Whether a row of a line consumes noise. A row that waits does not, so that it draws what it
   // would draw alone.
-  bool draws(size_t evaluation, size_t row) const {
-    return row_draws_[evaluation * static_cast<size_t>(rows_) + row];
+  bool draws(size_t evaluation, size_t row) const { return stretches(evaluation)[row].draws; }
+  // What a line's noise covers, a stretch for each row.
+  const Stretch* stretches(size_t evaluation) const {
+    return stretches_.data() + evaluation * static_cast<size_t>(rows_);
   }
+  // The levels of all rows' times.
+  LevelRange levels() const { return levels_; }
   // The pass before the first evaluation, of x alone: what opens the first step.
   bool opens() const { return opens_; }
-  bool opening_draws(size_t row) const { return opening_draws_[row]; }
+  bool opening_draws(size_t row) const { return opening_stretches_[row].draws; }
+  const Stretch* opening_stretches() const { return opening_stretches_.data(); }
   // Factors of a line: [row][output][input], as MixPlan orders them. Outputs are the written slots
   // and then x; inputs x, the model's outputs if read, the limited data, the read slots, the noise
   // if it comes as an array.
@@ -114,6 +120,7 @@ class RunTable {
  private:
   struct Emission {
     Combo x;
+    Stretch stretch;
     std::array<bool, kMaxSlots + 1> writes = {};
     std::array<Combo, kMaxSlots + 1> slot = {};
     Combo data;  // before it is limited
@@ -121,9 +128,11 @@ class RunTable {
     bool spreads = false;
     std::array<double, 2> spread = {};
   };
-  // Composes value with what opens a step, and returns where its first evaluation stands.
+  // Composes value with what opens a step, and returns where its first evaluation stands; where
+  // that draws, stretch is what it covers.
   static Stage::Point open(const RunRequest& request, const Reading& reading,
-                           const Stage::Point* points, int steps, int step, Combo* value);
+                           const Stage::Point* points, int steps, int step, Combo* value,
+                           Stretch* stretch);
   void add_opening(const RunRequest& request, const std::vector<Combo>& values);
   void add_line(const RunRequest& request, const std::vector<Emission>& emissions, int step,
                 bool final);
@@ -138,8 +147,9 @@ class RunTable {
   bool opens_ = false;
   std::vector<Line> lines_;
   std::vector<uint32_t> row_slots_;  // what each row has written so far, while the table is made
-  std::vector<bool> row_draws_;
-  std::vector<bool> opening_draws_;
+  std::vector<Stretch> stretches_;
+  std::vector<Stretch> opening_stretches_;
+  LevelRange levels_;
   std::vector<double> factors_, guided_, opening_, t_, clock_, scale_;
   std::vector<nwr_coeffs> begin_;
 };

@@ -84,10 +84,16 @@ Sampler::Sampler(Ref<const Context> context, Ref<const Schedule> schedule, Sampl
       schedule_(std::move(schedule)),
       setup_(std::move(setup)),
       noise_(std::move(noise)),
+      noise_is_array_(noise_ || !is_philox(setup_.generator)),
       table_(make_table(*schedule_, setup_, has_noise_source())),
       rngs_(setup_.rngs) {
   if (table_.draws() && !noise_ && rngs_.empty()) {
     fail(NWR_ERROR_INVALID_ARGUMENT, "options.rngs is NULL, but ", setup_.spec, " draws noise");
+  }
+  if (!noise_ && has_noise_source()) {
+    generator_ =
+        make_generator(choose_generator(setup_.generator.c_str(), nullptr, 0), table_.levels());
+    generator_->check(*context_, setup_.rngs, static_cast<size_t>(table_.rows()));
   }
 }
 
@@ -123,16 +129,31 @@ Sampler::Memory Sampler::prepare(const Shape& shape, Dtype dtype) const {
     memory.scratch =
         Buffer(context_, std::max({reduce_scratch(most), reduce_scratch(quantile), size_t{8}}));
   }
-  if (noise_ || table_.spreads()) memory.drawn = Buffer(context_, bytes);
-  if (noise_ && table_.opens()) memory.opening = Buffer(context_, bytes);
+  if (has_noise_source() || table_.spreads()) {
+    const Dtype drawn = generator_ ? generator_->drawn_as(dtype) : dtype;
+    const size_t drawn_bytes = static_cast<size_t>(shape.count()) * size_of(drawn);
+    memory.drawn = Buffer(context_, drawn_bytes);
+    if (table_.opens()) memory.opening = Buffer(context_, drawn_bytes);
+  }
   return memory;
 }
 
 Array Sampler::own(const Buffer& buffer) const { return dense(shape_, dtype_, buffer.data()); }
 
-void Sampler::add_noise(MixPlan& plan, const Buffer& drawn) const {
-  if (noise_) {
-    plan.input[plan.input_count++] = own(drawn).view;
+Array Sampler::drawn(const Buffer& buffer, const Shape& shape, Dtype dtype) const {
+  return dense(shape, generator_ ? generator_->drawn_as(dtype) : dtype, buffer.data());
+}
+
+void Sampler::draw(uint64_t number, const Stretch* stretches, std::vector<Rng>& rngs,
+                   const Array& out) {
+  if (noise_) return noise_(number, out);
+  generator_->draw(*context_, {Distribution::normal, stretches, static_cast<size_t>(table_.rows())},
+                   rngs, out);
+}
+
+void Sampler::add_noise(MixPlan& plan, const Buffer& noise) const {
+  if (has_noise_source()) {
+    plan.input[plan.input_count++] = drawn(noise, shape_, dtype_).view;
   } else {
     plan.rngs = rngs_.data();
     plan.rng_count = static_cast<int64_t>(rngs_.size());
@@ -142,6 +163,7 @@ void Sampler::add_noise(MixPlan& plan, const Buffer& drawn) const {
 template <class Draws>
 void Sampler::advance_noise(Draws&& draws) {
   ++draw_;
+  if (generator_) return;  // which has moved them
   if (rngs_.size() == 1) {
     rngs_[0].offset += static_cast<uint64_t>(shape_.count());
     return;
@@ -164,15 +186,19 @@ void Sampler::start(const Array& x, nwr_start start) {
     if (start == NWR_START_DATA) factors.push_back(c.alpha);
     const double spread = c.gamma > 0 ? std::hypot(c.sigma, c.gamma) : c.sigma;
     factors.push_back(start == NWR_START_UNIT ? 1 : spread);
-    if (noise_) factors.push_back(0);
+    if (has_noise_source()) factors.push_back(0);
   }
   const Dtype dtype = x.view.dtype;
   const bool fits = x.shape == shape_ && dtype == dtype_ && fitted_;
   Memory memory = fits ? Memory() : prepare(x.shape, dtype);
-  if (noise_) {
+  ahead_ = setup_.rngs;
+  if (has_noise_source()) {
     const Memory& m = fits ? memory_ : memory;
-    if (noisy) noise_(0, dense(x.shape, dtype, m.drawn.data()));
-    if (table_.opens()) noise_(noisy ? 1 : 0, dense(x.shape, dtype, m.opening.data()));
+    const std::vector<Stretch> nowhere(static_cast<size_t>(table_.rows()));
+    if (noisy) draw(0, nowhere.data(), ahead_, drawn(m.drawn, x.shape, dtype));
+    if (table_.opens()) {
+      draw(noisy ? 1 : 0, table_.opening_stretches(), ahead_, drawn(m.opening, x.shape, dtype));
+    }
   }
   // Nothing of the run before is lost until here.
   if (!fits) memory_ = std::move(memory);
@@ -182,7 +208,7 @@ void Sampler::start(const Array& x, nwr_start start) {
   started_ = true;
   evaluation_ = 0;
   draw_ = 0;
-  rngs_ = setup_.rngs;
+  rngs_ = generator_ ? ahead_ : setup_.rngs;
   cancel_.store(false, std::memory_order_relaxed);
   const auto pass = [&](bool reads, const Buffer& drawn, const double* with) {
     MixPlan plan;
@@ -281,18 +307,18 @@ void Sampler::limit(const RunTable::Line& line, const Array& x, const Array* out
 }
 
 void Sampler::spread_noise(const RunTable::Line& line, const Array& amount) {
-  const Array drawn = own(memory_.drawn);
-  if (!noise_) {
+  const View noise = drawn(memory_.drawn, shape_, dtype_).view;
+  if (!has_noise_source()) {
     FillPlan fill;
     fill.shape = shape_;
-    fill.output = drawn.view;
+    fill.output = noise;
     fill.rngs = rngs_.data();
     fill.rng_count = static_cast<int64_t>(rngs_.size());
     context_->fill(fill);
   }
   ChangePlan spread;
   spread.shape = shape_;
-  spread.array = drawn.view;
+  spread.array = noise;
   spread.other = amount.view;
   spread.what = Change::spread;
   spread.rows = table_.factors(line.spread);
@@ -325,15 +351,19 @@ void Sampler::step(const Array& x, const Array* outputs) {
   plan.factors = table_.factors(line);
   plan.factor_rows = table_.rows();
   if (line.draws) {
-    if (noise_) noise_(draw_, own(memory_.drawn));
+    if (has_noise_source()) {
+      ahead_ = rngs_;
+      draw(draw_, table_.stretches(evaluation_), ahead_, drawn(memory_.drawn, shape_, dtype_));
+    }
     if (line.spreads) {
       spread_noise(line, outputs[line.outputs]);
-      plan.input[plan.input_count++] = own(memory_.drawn).view;
+      plan.input[plan.input_count++] = drawn(memory_.drawn, shape_, dtype_).view;
     } else {
       add_noise(plan, memory_.drawn);
     }
   }
   mix(line, plan, line.guided, differences);
+  if (line.draws && generator_) rngs_.swap(ahead_);
   if (line.draws) advance_noise([&](size_t row) { return table_.draws(evaluation_, row); });
   ++evaluation_;
 }

@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "core/context.hpp"
+#include "core/array.hpp"
+#include "core/generator.hpp"
 #include "core/run_table.hpp"
 
 namespace noisewright {
@@ -18,17 +19,6 @@ namespace noisewright {
 inline constexpr uint32_t kMostSteps = 1000000;
 // Of a model, at one evaluation: three for guidance, one for variance.
 inline constexpr int kMostOutputs = 4;
-
-// A checked array of the caller.
-struct Array {
-  Shape shape;
-  View view;
-  bool beside = false;  // in ordinary memory, of a context whose device has its own
-};
-
-// The array that memory is, last axis fastest.
-View dense_view(const Shape& shape, Dtype dtype, void* memory);
-Array dense(const Shape& shape, Dtype dtype, void* memory);
 
 struct SamplerSetup {
   std::string spec;  // of kind and settings
@@ -38,6 +28,7 @@ struct SamplerSetup {
   std::vector<double> times;
   int rows = 1;
   std::vector<Rng> rngs;
+  std::string generator = "philox";  // spec
 };
 
 class Sampler {
@@ -61,7 +52,8 @@ class Sampler {
   const Schedule& schedule() const { return *schedule_; }
   const Shape& shape() const { return shape_; }
   Dtype dtype() const { return dtype_; }
-  bool has_noise_source() const { return static_cast<bool>(noise_); }
+  // Whether noise is an array that is filled before the pass, not made in it.
+  bool has_noise_source() const { return noise_is_array_; }
 
   // Keeps an object alive as long as the sampler.
   void hold(std::shared_ptr<void> object) { held_ = std::move(object); }
@@ -99,8 +91,11 @@ class Sampler {
   void spread_noise(const RunTable::Line& line, const Array& amount);
   // A pass whose factors depend on sums where the line's do.
   void mix(const RunTable::Line& line, const MixPlan& plan, size_t guided, int differences);
+  // Fills an array before the pass that reads it. rngs are those that a generator draws from.
+  Array drawn(const Buffer& buffer, const Shape& shape, Dtype dtype) const;
+  void draw(uint64_t number, const Stretch* stretches, std::vector<Rng>& rngs, const Array& out);
   // Adds the noise to a plan, as an input or as generators.
-  void add_noise(MixPlan& plan, const Buffer& drawn) const;
+  void add_noise(MixPlan& plan, const Buffer& noise) const;
   // Moves on behind a draw; draws(row) tells whether that row of times took part.
   template <class Draws>
   void advance_noise(Draws&& draws);
@@ -110,7 +105,9 @@ class Sampler {
   SamplerSetup setup_;
   std::shared_ptr<void> held_;
   NoiseSource noise_;
+  bool noise_is_array_;
   RunTable table_;
+  std::unique_ptr<Generator> generator_;  // unless the noise is the callback's or made in the pass
 
   bool started_ = false;
   bool fitted_ = false;  // memory_ fits shape_ and dtype_
@@ -118,7 +115,8 @@ class Sampler {
   Dtype dtype_ = Dtype::f32;
   size_t evaluation_ = 0;
   uint64_t draw_ = 0;
-  std::vector<Rng> rngs_;  // where the noise goes on
+  std::vector<Rng> rngs_;   // where the noise goes on
+  std::vector<Rng> ahead_;  // where it will, once the pass that reads it is done
   Memory memory_;
   mutable std::atomic<bool> cancel_{false};
 };

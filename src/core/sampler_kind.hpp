@@ -141,6 +141,13 @@ class Stage {
     return express_row({data, noise, 0}, "the next state");
   }
   Combo fresh_noise() const { return {0, 0, 1, {}}; }
+  // The levels between which fresh noise stands for a path's increment, where that is not from the
+  // step's first evaluation to where x goes.
+  void covers(const nwr_coeffs& from, const nwr_coeffs& to) {
+    covered_ = true;
+    covered_from_ = from;
+    covered_to_ = to;
+  }
   Combo kept(int slot) const {
     Combo c;
     c.kept[slot] = 1;
@@ -172,6 +179,8 @@ class Stage {
   const Combo& x() const { return x_; }
   bool needs_again() const { return again_; }
   double again_time() const { return again_time_; }
+  const nwr_coeffs& covered_from() const { return covered_ ? covered_from_ : begin_.at; }
+  const nwr_coeffs& covered_to(const Point& next) const { return covered_ ? covered_to_ : next.at; }
   bool keeps(int slot) const { return keeps_[slot]; }
   const Combo& kept_value(int slot) const { return kept_[slot]; }
   bool spreads() const { return spreads_; }
@@ -206,6 +215,8 @@ class Stage {
   Combo x_;
   bool again_ = false;
   double again_time_ = 0;
+  bool covered_ = false;
+  nwr_coeffs covered_from_ = {}, covered_to_ = {};
   std::array<bool, kMaxSlots> keeps_ = {};
   std::array<Combo, kMaxSlots> kept_ = {};
   double guided_share_ = NAN;

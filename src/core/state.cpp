@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::string_view kMagic = "NWRSTATE";
 constexpr uint32_t kFormat = 1;
+// With a generator other than philox, which who knows format 1 alone would overlook.
+constexpr uint32_t kFormatOfGenerators = 2;
 
 // CRC-32 (IEEE 802.3), bit by bit: saving is no hot path.
 uint32_t crc32(std::string_view bytes) {
@@ -115,7 +117,8 @@ std::string SavedState::write(const Sampler& s) {
   std::string out(kMagic);
   Writer w(out);
   const SamplerSetup& setup = s.setup_;
-  w.u32(kFormat);
+  const bool named = !is_philox(setup.generator);
+  w.u32(named ? kFormatOfGenerators : kFormat);
   w.field("schd", [&] { w.text(s.schedule_->spec()); });
   w.field("smpl", [&] { w.text(setup.spec); });
   w.field("pred", [&] { w.text(name_of(NWR_DOMAIN_QUANTITY, setup.prediction)); });
@@ -132,6 +135,7 @@ std::string SavedState::write(const Sampler& s) {
       w.f64(c.alpha), w.f64(c.sigma);
     }
   });
+  if (named) w.field("genr", [&] { w.text(setup.generator); });
   w.field("rng0", [&] { write_rngs(w, setup.rngs); });
   if (s.started_) {
     w.field("dtyp", [&] { w.text(name_of(NWR_DOMAIN_DTYPE, static_cast<int32_t>(s.dtype_))); });
@@ -166,8 +170,9 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
   }
   Reader r(all.substr(kMagic.size()));
   const uint32_t format = r.u32();
-  if (format != kFormat) {
-    fail(NWR_ERROR_CORRUPT, "buffer: it has format ", format, ", but this version reads ", kFormat);
+  if (format != kFormat && format != kFormatOfGenerators) {
+    fail(NWR_ERROR_CORRUPT, "buffer: it has format ", format, ", but this version reads ", kFormat,
+         " and ", kFormatOfGenerators);
   }
   Reader tail(all.substr(size - kTail));
   if (tail.text(4) != "crc " || tail.u64() != 4 ||
@@ -215,6 +220,9 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
   }
   setup.rows = static_cast<int>(rows);
   while (!times.empty()) setup.times.push_back(times.f64());
+  if (format == kFormatOfGenerators) {
+    setup.generator = choose_generator(std::string(field("genr")).c_str(), nullptr, 0).spec();
+  }
   setup.rngs = read_rngs(Reader(field("rng0")));
   Reader path(field("path"));
   for (const double t : setup.times) {

@@ -137,6 +137,14 @@ NWR_HD NWR_INLINE float sqrt_rn(float x) {
 #endif
 }
 
+NWR_HD NWR_INLINE double sqrt_rn(double x) {
+#if defined(__CUDA_ARCH__)
+  return __dsqrt_rn(x);
+#else
+  return __builtin_sqrt(x);
+#endif
+}
+
 NWR_HD NWR_INLINE uint32_t mul_high(uint32_t a, uint32_t b) {
 #if defined(__CUDA_ARCH__)
   return __umulhi(a, b);

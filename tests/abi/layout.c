@@ -146,6 +146,17 @@ int main(void) {
   FIELD(nwr_weight_options, params);
   END(nwr_weight_options);
 
+  STRUCT(nwr_random_options);
+  FIELD(nwr_random_options, struct_size);
+  FIELD(nwr_random_options, flags);
+  FIELD(nwr_random_options, what);
+  FIELD(nwr_random_options, param_count);
+  FIELD(nwr_random_options, name);
+  FIELD(nwr_random_options, params);
+  FIELD(nwr_random_options, from_level);
+  FIELD(nwr_random_options, to_level);
+  END(nwr_random_options);
+
   STRUCT(nwr_density_options);
   FIELD(nwr_density_options, struct_size);
   FIELD(nwr_density_options, flags);
@@ -190,6 +201,7 @@ int main(void) {
   FIELD(nwr_sampler_options, noise);
   FIELD(nwr_sampler_options, release);
   FIELD(nwr_sampler_options, user);
+  FIELD(nwr_sampler_options, generator);
   END(nwr_sampler_options);
 
   STRUCT(nwr_eval);

@@ -112,6 +112,10 @@ class World {
     return nwr_transform_corrupt(context.get(), schedule.get(), &t, drawn, rngs, rng_count, clean,
                                  inputs, noisy, outputs);
   }
+  nwr_status generate(const nwr_random_options* o, size_t rng_count, const nwr_tensor* out) {
+    std::vector<nwr_rng> own(std::begin(rngs), std::end(rngs));
+    return nwr_random_generate(context.get(), o, own.data(), rng_count, out);
+  }
   nwr_status random_times(const nwr_density_options* o, size_t rng_count = 1) {
     return nwr_random_times(context.get(), schedule.get(), o, rngs, rng_count, &x);
   }
@@ -206,6 +210,8 @@ std::vector<Slot> slots() {
            [](World& w, const nwr_tensor* v) {
              return nwr_random_fill(w.context.get(), NWR_NORMAL, w.rngs, 1, v);
            }},
+          {"random_generate", "out", true, false, false, true, false,
+           [](World& w, const nwr_tensor* v) { return w.generate(nullptr, 1, v); }},
           {"random_times", "out", true, false, false, true, false,
            [](World& w, const nwr_tensor* v) {
              return nwr_random_times(w.context.get(), w.schedule.get(), nullptr, w.rngs, 1, v);
@@ -984,6 +990,10 @@ void add_random(Rows& rows) {
                     [=](World& w) {
                       return nwr_random_fill(w.context.get(), NWR_NORMAL, w.rngs, count, &w.x);
                     }});
+    rows.push_back({"random_generate: rng_count " + std::to_string(count),
+                    kBad,
+                    {"rng_count is " + std::to_string(count), "4"},
+                    [=](World& w) { return w.generate(nullptr, count, &w.x); }});
   }
   for (const int32_t what : kUnknown) {
     rows.push_back({"random_fill: what " + std::to_string(what),
@@ -1058,6 +1068,12 @@ void add_settings(Rows& rows) {
          auto o = sized<nwr_weight_options>();
          o.name = name, o.params = &param, o.param_count = 1;
          return w.weigh(&o);
+       }},
+      {"random_generate", NWR_DOMAIN_GENERATOR,
+       [](World& w, const char* name, nwr_param param) {
+         auto o = sized<nwr_random_options>();
+         o.name = name, o.params = &param, o.param_count = 1;
+         return w.generate(&o, 1, &w.x);
        }},
       {"random_times", NWR_DOMAIN_DENSITY, [](World& w, const char* name, nwr_param param) {
          auto o = sized<nwr_density_options>();
@@ -1955,10 +1971,10 @@ void add_saved_states(Rows& rows) {
         return nwr_sampler_load(w.context.get(), w.schedule.get(), w.slate.bytes, 64,
                                 &w.slate.sampler);
       });
-  add("sampler_load: future format", NWR_ERROR_CORRUPT, {"buffer", "format 2", "reads 1"},
+  add("sampler_load: future format", NWR_ERROR_CORRUPT, {"buffer", "format 3", "reads 1"},
       [](World& w) {
         auto bytes = w.save();
-        bytes[8] = 2;
+        bytes[8] = 3;
         return w.load(bytes);
       });
   add("sampler_load: bytes behind the end", NWR_ERROR_CORRUPT, {"buffer"}, [](World& w) {

@@ -145,6 +145,26 @@ TEST(Structs, DensityOptions) {
   });
 }
 
+TEST(Structs, RandomOptions) {
+  const Context context = make_context();
+  auto options = sized<nwr_random_options>();
+  options.what = NWR_UNIFORM;
+  const nwr_rng first{1, 2, 3};
+  nwr_rng rng = first;
+  Tensor normal(NWR_F64, {4}), uniform = normal, numbers = normal;
+  NWR_ASSERT_OK(nwr_random_fill(context.get(), NWR_NORMAL, &first, 1, normal));
+  NWR_ASSERT_OK(nwr_random_fill(context.get(), NWR_UNIFORM, &first, 1, uniform));
+  check_input<nwr_random_options>(options, "options", [&](const nwr_random_options* o) {
+    rng = first;
+    const nwr_status status = nwr_random_generate(context.get(), o, &rng, 1, numbers);
+    const bool reached = o->struct_size > offsetof(nwr_random_options, what);
+    if (status == NWR_OK) {
+      EXPECT_EQ(reached ? uniform.values() : normal.values(), numbers.values());
+    }
+    return status;
+  });
+}
+
 TEST(Structs, SamplerOptions) {
   const Context context = make_context();
   const Schedule schedule = make_schedule("linear");

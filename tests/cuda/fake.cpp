@@ -151,7 +151,8 @@ extern "C" __attribute__((visibility("default"))) int32_t nwr_backend_query(uint
             work<&Backend::copy, test::emulated_copy, CopyPlan>,
             work<&Backend::reduce, test::emulated_reduce, ReducePlan>,
             work<&Backend::change, test::emulated_change, ChangePlan>,
-            work<&Backend::guide, test::emulated_guide, GuidePlan, MixPlan>};
+            work<&Backend::guide, test::emulated_guide, GuidePlan, MixPlan>,
+            nullptr};
   return NWR_OK;
 }
 

@@ -127,16 +127,17 @@ TEST_P(Parity, TransformsAtTimesOnTheHost) {
 
 // One run of a sampler on both, step by step; the model's outputs are made on the host.
 void compare_runs(const Pair& on, const char* sampler, nwr_dtype dtype, bool generator_each,
-                  bool resume) {
+                  bool resume, const char* generator = nullptr) {
   SCOPED_TRACE(sampler);
   const Schedule path = make_schedule("cosine");
-  const nwr_rng rngs[] = {{5, 0, 0}, {6, 0, 0}, {7, 0, 3}};
+  const nwr_rng rngs[] = {{5, 0, 0}, {6, 0, 0}, {7, 0, 4}};
   auto options = sized<nwr_sampler_options>();
   options.name = sampler;
   options.prediction = NWR_DATA;
   options.steps = 5;
   options.rngs = rngs;
   options.rng_count = generator_each ? 3 : 1;
+  options.generator = generator;
   options.flags = NWR_SAMPLER_KEEP_DENOISED;
   Tensor x(dtype, {3, 41}), output(dtype, {3, 41}), denoised(dtype, {3, 41});
   DeviceTensor x_there(on.gpu, x), output_there(on.gpu, output);
@@ -177,6 +178,35 @@ TEST_P(Parity, Samplers) {
   for (const char* sampler : kSamplers) {
     for (const nwr_dtype dtype : kDtypes) {
       compare_runs(on, sampler, dtype, dtype == NWR_F32, dtype != NWR_F64);
+    }
+  }
+}
+
+TEST_P(Parity, GeneratorsByName) {
+  const Pair on(GetParam());
+  for (const char* name : {"philox", "torch-cpu", "torch-cuda", "brownian",
+                           "torchsde(sigma_min=0.01,sigma_max=200)"}) {
+    SCOPED_TRACE(name);
+    for (const nwr_dtype dtype : kDtypes) {
+      for (const size_t count : {1, 3}) {
+        nwr_rng rngs[] = {{1, 0, 4}, {2, 0, 0}, {3, 0, 8}};
+        nwr_rng moved[] = {rngs[0], rngs[1], rngs[2]};
+        auto options = sized<nwr_random_options>();
+        options.name = name;
+        options.from_level = 90, options.to_level = 2;
+        Tensor here(dtype, {3, 33});
+        DeviceTensor there(on.gpu, here);
+        NWR_ASSERT_OK(nwr_random_generate(on.cpu.get(), &options, rngs, count, here));
+        NWR_ASSERT_OK(nwr_random_generate(on.gpu.get(), &options, moved, count, there));
+        EXPECT_EQ(here.bytes(), there.fetch().bytes());
+        for (size_t i = 0; i < 3; ++i) {
+          EXPECT_EQ(rngs[i].offset, moved[i].offset);
+          EXPECT_EQ(rngs[i].stream, moved[i].stream);
+        }
+      }
+      for (const char* sampler : {"dpmpp-2m-sde", "seeds-2"}) {
+        compare_runs(on, sampler, dtype, dtype == NWR_F32, dtype != NWR_F64, name);
+      }
     }
   }
 }

@@ -358,6 +358,24 @@ Numbers together(const Numbers& first, const Numbers& second, const std::optiona
   return out;
 }
 
+Numbers random_numbers(const Source& source, nwr_rng& rng, size_t count) {
+  auto how = options<nwr_random_options>();
+  how.what = source.what;
+  how.name = source.generator.c_str();
+  how.from_level = source.from_level;
+  how.to_level = source.to_level;
+  const auto extent = static_cast<int64_t>(count);
+  Tensor out(NWR_F64, {extent});
+  const nwr_tensor view = out.view();
+  std::vector<double> numbers(count);
+  nwr_tensor made = view;
+  made.data = numbers.data();
+  made.dtype = source.dtype;
+  expect(nwr_random_generate(context(), &how, &rng, 1, &made), "nwr_random_generate");
+  expect(nwr_tensor_copy(context(), &made, &view), "nwr_tensor_copy");
+  return out.read();
+}
+
 std::vector<Event> execute(const Run& run, nwr_dtype dtype) {
   std::vector<Event> events;
   Draws draws;

@@ -89,6 +89,15 @@ Numbers factors(const Schedule& schedule, double t, const std::vector<nwr_quanti
 
 // Uniforms of a float64 tensor.
 Numbers random_uniforms(const nwr_rng& rng, size_t count);
+// nwr_random_generate: numbers of a generator's spec, which moves rng on; levels are those of a
+// path.
+struct Source {
+  std::string generator;
+  nwr_distribution what = NWR_NORMAL;
+  nwr_dtype dtype = NWR_F32;
+  double from_level = 0, to_level = 0;
+};
+Numbers random_numbers(const Source& source, nwr_rng& rng, size_t count);
 // Even in t.
 Numbers random_times(const Schedule& schedule, const nwr_rng& rng, size_t count);
 

@@ -176,9 +176,23 @@ TEST_F(State, TwoArraysForOneSlotAreRefused) {
 }
 
 TEST_F(State, OtherFormatsAreRefused) {
-  for (const uint32_t format : {0u, 2u, 0xFFFFFFFFu}) {
+  for (const uint32_t format : {0u, 3u, 0xFFFFFFFFu}) {
     EXPECT_EQ(NWR_ERROR_CORRUPT, status_of(join(split(saved), format)));
   }
+}
+
+// Format 2 has a generator by name.
+TEST_F(State, AGeneratorIsReadAndChecked) {
+  Fields fields = split(saved);
+  EXPECT_EQ(NWR_ERROR_CORRUPT, status_of(join(fields, 2)));
+  fields.emplace_back("genr", "brownian");
+  EXPECT_EQ(NWR_OK, status_of(join(fields, 2)));
+  fields.back().second = "torch-cuda(multiprocessors=132)";
+  EXPECT_EQ(NWR_ERROR_INVALID_ARGUMENT, status_of(join(fields, 2)));  // its offset is 3
+  fields.back().second = "curand-philox";
+  EXPECT_EQ(NWR_ERROR_UNSUPPORTED, status_of(join(fields, 2)));
+  fields.back().second = "dice";
+  EXPECT_EQ(NWR_ERROR_NOT_FOUND, status_of(join(fields, 2)));
 }
 
 TEST_F(State, FieldsAreCheckedBelowTheChecksum) {

@@ -59,6 +59,7 @@ void singlestep(Stage& s, const Singlestep& m) {
     fresh = stage == 0 ? path : std::exp(-m.eta * part * length) * s.kept(kNoise) + path;
     if (!is_last) s.keep(kNoise, fresh);
     fresh = (is_last ? to.sigma : at.at.sigma) * fresh;
+    s.covers(s.at().at, at.at);
   }
   // An inner value serves the next inner point by its exact integral, however the last is weighed.
   Solver solver = m.solver;
@@ -97,6 +98,7 @@ void blockwise(Stage& s, const Singlestep& m, int order, int next_order) {
     distinct.three = m.three && second != 0 && second != third;
     if (third != 0) nodes = nodes_of(s, distinct, order, second, third, now);
   }
+  s.covers(s.before(order - 1), s.to());
   s.next(solver.constant(base, target.down) + solver.correction(base, target, nodes) +
          m.s_noise * target.up * s.fresh_noise());
   if (order == 1 && next_order > 1) s.keep(kX, base.x), s.keep(kFirst, now);

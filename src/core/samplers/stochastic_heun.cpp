@@ -12,6 +12,7 @@ When when(const Stage& s) { return static_cast<When>(s.setting("noise")); }
 
 void open(Stage& s) {
   if (when(s) == after || !ends_plainly(s)) return;
+  s.covers(s.from(), s.to());
   s.again(s.state() + amount(s, s.diffusion2(s.begin())) * s.fresh_noise(),
           when(s) == before ? s.from_time() : s.to_time());
 }
