@@ -740,7 +740,10 @@ typedef struct nwr_sampler_options {
    * predictions, which say nothing about data where alpha is 0, and samplers that cannot step from
    * there, begin at log(alpha/sigma) = -5.1 instead. */
   uint32_t steps;
-  /** time_rows rows of time_count times, 2 or more, that never turn back; copied. */
+  /** time_rows rows of time_count times, 2 or more; copied. In a run towards data they may turn, all
+   *  rows at the same steps: what goes back to more noise is the forward process, without the model,
+   *  and each stretch towards data is a run of its own, with no history but the state (Lugmayr et al.
+   *  2201.09865, algorithm 1). */
   const double* times;
   uint32_t time_count;
   /** 0 or 1: shared by the batch. Else one row a sample. */
@@ -792,7 +795,8 @@ typedef struct nwr_eval {
   const double* input_scale_rows;
   /** How many outputs the model must give: 2 with guidance, else 1. */
   uint32_t output_count;
-  uint32_t reserved;
+  /** 1 where times turn back: the step only adds noise, and the model need not be asked. */
+  uint32_t noises;
 } nwr_eval;
 
 /** Makes a sampler and its table of coefficients. NWR_ERROR_SINGULAR if at some time the prediction
@@ -810,8 +814,8 @@ NWR_API nwr_status nwr_sampler_next(const nwr_sampler* sampler, nwr_eval* out);
 /** Takes the model's output at (x, eval) and writes the next point to evaluate into x, in one pass.
  *  outputs is an array of tensors of x's shape, of any float dtype: one, or, where the sampler has
  * a guidance other than 1, the conditional output and then the unconditional (Ho and Salimans
- * 2207.12598). Allocates nothing on the CPU. NWR_ERROR_INVALID_STATE before start and after the
- * end. */
+ * 2207.12598). Where eval.noises is 1 outputs are not looked at. Allocates nothing on the CPU.
+ * NWR_ERROR_INVALID_STATE before start and after the end. */
 NWR_API nwr_status nwr_sampler_step(nwr_sampler* sampler, const nwr_tensor* x,
                                     const nwr_tensor* outputs, size_t output_count);
 /** Writes the last evaluation's estimate of the clean sample: a preview, or the last step's x0.

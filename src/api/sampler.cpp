@@ -157,6 +157,7 @@ nwr_eval describe(const Sampler& s, size_t evaluation) {
   e.clock = e.clock_rows[0];
   e.input_scale = e.input_scale_rows[0];
   e.output_count = static_cast<uint32_t>(table.model_outputs());
+  e.noises = evaluation < table.size() && !table.line(evaluation).asks;
   return e;
 }
 
@@ -189,6 +190,13 @@ void check_outputs(const Sampler& s, const Array& x, const nwr_tensor* outputs, 
 void step(Run& run, const nwr_tensor* x, const nwr_tensor* outputs, size_t output_count) {
   Sampler& s = *run.sampler;
   Array* const arrays = run.last.arrays();
+  if (!s.done() && !s.table().line(s.evaluation()).asks) {
+    run.last.forget();
+    // Their factor is 0: any array stands for them.
+    arrays[0] = arrays[1] = arrays[2] = take_state(s, x);
+    s.step(arrays[0], arrays + 1);
+    return;
+  }
   const auto wanted = static_cast<size_t>(s.table().model_outputs());
   const bool known = !s.done() && x && outputs && output_count == wanted &&
                      run.last.hold(*x, outputs, output_count);
@@ -317,7 +325,7 @@ nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
       if (s.take_cancel()) return NWR_CANCELLED;
       nwr_eval eval = describe(s, s.evaluation());
       eval.struct_size = sizeof eval;
-      if (!goes_on("callbacks.model", given.model(given.user, &eval, x, outputs))) {
+      if (!eval.noises && !goes_on("callbacks.model", given.model(given.user, &eval, x, outputs))) {
         return NWR_CANCELLED;
       }
       step(run, x, outputs, static_cast<size_t>(output_count));

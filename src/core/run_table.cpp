@@ -98,6 +98,47 @@ Stage::Point Stage::point_of_level(double sigma_over_alpha) const {
       schedule_.time_at(std::max(-std::log(sigma_over_alpha), noisiest), {"log(alpha/sigma)"}));
 }
 
+namespace {
+
+// Steps that go one way. A row that stands still goes with the others.
+struct Stretch {
+  int begin, end;
+  bool noised;  // away from data, in a run that began towards it
+};
+
+std::vector<Stretch> stretches_of(const RunRequest& request, int steps) {
+  const size_t count = static_cast<size_t>(steps) + 1;
+  std::vector<Stretch> out = {{0, steps, false}};
+  double first = 0, way = 0;
+  for (int step = 0; step < steps; ++step) {
+    double move = 0;
+    for (size_t i = static_cast<size_t>(step); i + 1 < request.times.size() && move == 0;
+         i += count) {
+      move = request.times[i + 1] - request.times[i];
+    }
+    if (first == 0) first = way = move;
+    if (move * way < 0) {
+      way = move;
+      out.back().end = step;
+      out.push_back({step, steps, way * first < 0});
+    }
+  }
+  return out;
+}
+
+// The forward process from one point to a noisier one.
+Combo noised(const RunRequest& request, const Stage::Point& from, const Stage::Point& to) {
+  if (from.at.gamma > 0 || to.at.gamma > 0) {
+    fail(NWR_ERROR_UNSUPPORTED, "options.times turn back to t = ", to.t, ", but ",
+         request.schedule.spec(), " has a third leg, whose forward process is not known");
+  }
+  const double keep = from.at.alpha > 0 ? to.at.alpha / from.at.alpha : 1;
+  const double kept = keep * from.at.sigma, whole = to.at.sigma;
+  return {keep, 0, std::sqrt(std::fmax((whole - kept) * (whole + kept), 0)), {}};
+}
+
+}  // namespace
+
 RunTable::RunTable(const RunRequest& request)
     : rows_(request.rows), guidance_(request.settings["guidance"]) {
   model_outputs_ = guidance_ == 1 ? 1 : 2;
@@ -114,47 +155,70 @@ RunTable::RunTable(const RunRequest& request)
   // Where each row is evaluated next, and where its step begins and the next one will.
   std::vector<Stage::Point> at(rows), begin(rows), next(rows);
   std::vector<Combo> openings(rows, {1, 0, 0, {}});
+  const std::vector<Stretch> stretches = stretches_of(request, steps);
   for (size_t row = 0; row < rows; ++row) {
-    next[row] = open(request, &grid[row * count], steps, 0, &openings[row]);
+    next[row] = open(request, &grid[row * count], stretches[0].end, 0, &openings[row]);
   }
   add_opening(request, openings);
   std::vector<Emission> emissions(rows);
-  for (int step = 0; step < steps; ++step) {
-    at = begin = next;
-    // Rows may differ in whether they need another stage; one that does not just waits.
-    std::vector<bool> waits(rows, false);
-    bool again = true;
-    for (int stage = 0; again; ++stage) {
-      again = false;
-      add_times(request, at);
-      for (size_t row = 0; row < rows; ++row) {
-        Emission& out = emissions[row] = {};
-        out.x = {1, 0, 0, {}};
-        if (waits[row]) continue;
-        const Stage::Point* const points = &grid[row * count];
-        Stage s(request.schedule, request.settings, request.prediction, points, steps, step, stage,
-                begin[row], at[row]);
-        request.kind.base().plan(s);
-        out.x = s.x();
-        for (int slot = 0; slot < kMaxSlots; ++slot) {
-          out.writes[slot] = s.keeps(slot);
-          out.slot[slot] = s.kept_value(slot);
+  for (size_t part = 0; part < stretches.size(); ++part) {
+    // Each stretch towards data is a run of its own.
+    const Stretch& stretch = stretches[part];
+    const int length = stretch.end - stretch.begin;
+    for (int step = 0; step < length; ++step) {
+      at = begin = next;
+      // Rows may differ in whether they need another stage; one that does not just waits.
+      std::vector<bool> waits(rows, false);
+      bool again = true;
+      for (int stage = 0; again; ++stage) {
+        again = false;
+        add_times(request, at);
+        for (size_t row = 0; row < rows; ++row) {
+          Emission& out = emissions[row] = {};
+          out.x = {1, 0, 0, {}};
+          if (waits[row]) continue;
+          const Stage::Point* const points =
+              &grid[row * count + static_cast<size_t>(stretch.begin)];
+          const Stage::Point& end = points[step + 1];
+          double again_at = 0;
+          if (stretch.noised) {
+            out.x = noised(request, begin[row], end);
+            waits[row] = true;
+          } else {
+            Stage s(request.schedule, request.settings, request.prediction, points, length, step,
+                    stage, begin[row], at[row]);
+            request.kind.base().plan(s);
+            out.x = s.x();
+            for (int slot = 0; slot < kMaxSlots; ++slot) {
+              out.writes[slot] = s.keeps(slot);
+              out.slot[slot] = s.kept_value(slot);
+            }
+            if (request.keep_denoised) {
+              out.writes[kDenoised] = true;
+              out.slot[kDenoised] = s.data();
+            }
+            waits[row] = !s.needs_again();
+            again = again || s.needs_again();
+            again_at = s.again_time();
+          }
+          if (!waits[row]) {
+            at[row] = again_at == end.t
+                          ? end
+                          : Stage::Point{again_at, request.schedule.at(again_at, {"t"})};
+          } else if (step + 1 < length) {
+            at[row] = next[row] =
+                stretch.noised ? end : open(request, points, length, step + 1, &out.x);
+          } else if (part + 1 < stretches.size() && !stretches[part + 1].noised) {
+            const Stretch& after = stretches[part + 1];
+            at[row] = next[row] =
+                open(request, points + length, after.end - after.begin, 0, &out.x);
+          } else {
+            at[row] = next[row] = end;
+          }
         }
-        if (request.keep_denoised) {
-          out.writes[kDenoised] = true;
-          out.slot[kDenoised] = s.data();
-        }
-        waits[row] = !s.needs_again();
-        again = again || s.needs_again();
-        if (s.needs_again()) {
-          at[row] = s.again_time() == s.to_time() ? s.end() : s.point(s.again_time());
-        } else if (s.last()) {
-          at[row] = s.end();
-        } else {
-          at[row] = next[row] = open(request, points, steps, step + 1, &out.x);
-        }
+        add_line(request, emissions, stretch.noised,
+                 stretch.end == steps && step + 1 == length && !again);
       }
-      add_line(request, emissions, step + 1 == steps && !again);
     }
   }
   for (size_t row = 0; row < rows; ++row) at[row] = grid[(row + 1) * count - 1];
@@ -170,7 +234,8 @@ Stage::Point RunTable::open(const RunRequest& request, const Stage::Point* point
   request.kind.base().open(s);
   if (!s.needs_again()) return from;
   *value = s.x().state * *value;
-  value->noise += s.x().noise;
+  // Of a pass that draws already this is a part of its one draw.
+  value->noise = std::hypot(value->noise, s.x().noise);
   return s.point(s.again_time());
 }
 
@@ -204,8 +269,9 @@ void RunTable::add_times(const RunRequest& request, const std::vector<Stage::Poi
 }
 
 void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& emissions,
-                        bool final) {
+                        bool noised, bool final) {
   Line line;
+  line.asks = !noised;
   line.factors = factors_.size();
   // A slot is written where any row writes it.
   for (int slot = 0; slot <= kMaxSlots; ++slot) {
@@ -214,7 +280,9 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
     if (written) line.writes |= 1u << slot;
   }
   // A sampler that keeps the estimate anyway needs no second copy of it.
-  if (request.keep_denoised) {
+  if (noised) {
+    if (request.keep_denoised) line.denoised_slot = lines_.back().denoised_slot;
+  } else if (request.keep_denoised) {
     int slot = 0;
     const auto holds = [&](const Emission& e) {
       return e.writes[slot] && same(e.slot[slot], e.slot[kDenoised]);
@@ -224,7 +292,7 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
     if (slot != kDenoised) line.writes &= ~(1u << kDenoised);
   }
   // Nobody reads what else the last evaluation would keep.
-  if (final) line.writes &= request.keep_denoised ? 1u << line.denoised_slot : 0u;
+  if (final && !noised) line.writes &= request.keep_denoised ? 1u << line.denoised_slot : 0u;
   const auto for_each_output = [&](const Emission& e, auto&& f) {
     for (int slot = 0; slot <= kMaxSlots; ++slot) {
       if (line.writes >> slot & 1) f(e.slot[slot], e.writes[slot] ? -1 : slot);

@@ -30,6 +30,7 @@ class RunTable {
     uint32_t reads = 0;
     uint32_t writes = 0;
     bool draws = false;
+    bool asks = true;  // the model; else noise is added and nothing more
     int denoised_slot = -1;
     size_t factors = 0;  // where this line's factors begin
   };
@@ -76,7 +77,8 @@ class RunTable {
   static Stage::Point open(const RunRequest& request, const Stage::Point* points, int steps,
                            int step, Combo* value);
   void add_opening(const RunRequest& request, const std::vector<Combo>& values);
-  void add_line(const RunRequest& request, const std::vector<Emission>& emissions, bool final);
+  void add_line(const RunRequest& request, const std::vector<Emission>& emissions, bool noised,
+                bool final);
   void add_times(const RunRequest& request, const std::vector<Stage::Point>& points);
 
   int rows_ = 1;

@@ -231,6 +231,214 @@ Plan plan_ddpm(Check& check, const Recording& recording) {
   return plan;
 }
 
+// A run for each stretch down and the one up behind it. The peer's steps up take the betas of
+// other indices than those on which the state stands: such a point is an index of its own here.
+Plan plan_repaint(Check& check, const Recording& recording) {
+  constexpr double kZone = 1e4;
+  const Json& config = recording.config();
+  refuse(config, {"clip_sample"});
+  const Schedule table = discrete_schedule(config, false);
+  check_probe(check, recording, table);
+  const Numbers timesteps = recording.numbers("timesteps");
+  const double width = std::floor(static_cast<double>(discrete_count(config)) /
+                                  to_number(member(recording.file(), "num_inference_steps")));
+  const double eta = number_or(config, "eta", 0);
+  std::vector<Numbers> runs;
+  std::vector<std::pair<double, double>> turns;  // where a state stood, and the first beta
+  std::vector<size_t> draws, steps;              // of the steps down
+  size_t made = 0;
+  for (size_t i = 0; i < timesteps.size(); ++i) {
+    const double t = timesteps[i];
+    const bool up = i > 0 && t > timesteps[i - 1],
+               was_up = i > 1 && timesteps[i - 1] > timesteps[i - 2];
+    if (up) {
+      const double from = timesteps[i - 1];
+      if (!was_up) turns.push_back({runs.back().back(), from});
+      for (double k = 0; k < width; ++k) {
+        runs.back().push_back(kZone * static_cast<double>(turns.size()) + from + k);
+        draws.push_back(made++);
+      }
+      continue;
+    }
+    if (i == 0 || was_up) runs.push_back({t});
+    runs.back().push_back(t >= width ? t - width : -1);
+    if (eta > 0 && t > 0) draws.push_back(made);
+    steps.push_back(made++);
+  }
+  check.require(made == recording.at("noises").size(), "count of noises");
+  const auto place = [=](double t, nwr_coeffs& c) {
+    const double zone = std::floor((t + 1) / kZone);
+    if (zone == 0 || zone > static_cast<double>(turns.size())) {
+      c = coefficients(table, zone == 0 ? t : 0);
+      return;
+    }
+    const auto [stood, first] = turns.at(static_cast<size_t>(zone) - 1);
+    const double alpha = coefficients(table, stood).alpha *
+                         coefficients(table, t - zone * kZone).alpha /
+                         coefficients(table, first - 1).alpha;
+    c.alpha = alpha, c.sigma = std::sqrt((1 - alpha) * (1 + alpha));
+    c.log_alpha = std::log(alpha), c.lambda = c.log_alpha - std::log(c.sigma);
+  };
+  Plan plan;
+  plan.schedule = make_custom(1e9, -1, place);
+  const auto [form, quantity] = prediction_of(recording);
+  plan.form = form;
+  plan.prediction = quantity;
+  plan.sampler = spec("ddim", {{"eta", text(eta)}});
+  plan.times = runs;
+  for (size_t i = 0; i < timesteps.size(); ++i) {
+    if (i > 0 && timesteps[i] > timesteps[i - 1]) continue;
+    plan.step_starts.push_back(plan.evaluations.size());
+    plan.evaluations.emplace_back();
+    plan.evaluations.back().request.time = timesteps[i];
+  }
+  place_model(plan, table);
+  plan.count = static_cast<size_t>(to_number(member(recording.file(), "num_inference_steps")));
+  plan.draws = draws;
+  // What is known is noised to where the step has led, by the step's own draw.
+  const Numbers known = recording.numbers("original"), mask = recording.numbers("mask");
+  std::vector<Numbers> noises;
+  for (const Json& noise : recording.at("noises")) noises.push_back(to_numbers(noise));
+  plan.edit = [=](size_t evaluation, const Numbers& x) {
+    const double t = plan.evaluations[evaluation].request.time;
+    const nwr_coeffs c = coefficients(table, t >= width ? t - width : -1);
+    Numbers out = x;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double noised = c.alpha * known[i] + c.sigma * noises[steps[evaluation]][i];
+      out[i] += mask[i] * (noised - x[i]);
+    }
+    return out;
+  };
+  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
+  return plan;
+}
+
+// Each step to the next of its grid; the steps after t > 0 draw.
+Plan plan_unclip(Check& check, const Recording& recording) {
+  Plan plan = plan_ddpm(check, recording);
+  const double last = static_cast<double>(discrete_count(recording.config()) - 1);
+  const double n = static_cast<double>(plan.evaluations.size());
+  Numbers expected;
+  for (double i = n; i > 0; --i) {
+    expected.push_back(n > 1 ? std::nearbyint(last / (n - 1) * (i - 1)) : 0);
+  }
+  check.state("timesteps", expected, recording.at("timesteps"));
+  return plan;
+}
+
+// The peer's noise in the last step is not used, nor is its last time, clean data but for alpha's
+// bound.
+Plan plan_wuerstchen(Check& check, const Recording& recording) {
+  const Json& config = recording.config();
+  Plan plan;
+  plan.schedule =
+      make_schedule(spec("wuerstchen", {{"s", text(number_or(config, "s", 0.008))},
+                                        {"scaler", text(number_or(config, "scaler", 1))}}));
+  plan.form = Form::noise;
+  plan.prediction = NWR_NOISE;
+  plan.sampler = "ddpm(last_step=mean)";
+  const Numbers times = recording.numbers("timesteps");
+  const size_t n = times.size();
+  Numbers even;
+  for (size_t i = 0; i < n; ++i) {
+    even.push_back(1 - static_cast<double>(i) / static_cast<double>(n - 1));
+  }
+  check.state("timesteps", even, recording.at("timesteps"));
+  set_times(plan, {times});
+  place_model(plan, plan.schedule);
+  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
+  plan.draws.emplace(plan.evaluations.size() - 1);
+  std::iota(plan.draws->begin(), plan.draws->end(), 0);
+  return plan;
+}
+
+// To data at once by F of the decoder, and noised again.
+Plan plan_decoder(Check& check, const Recording& recording) {
+  const Json& config = recording.config();
+  const double count = number_or(config, "num_train_timesteps", 1024);
+  const double scale = number_or(config, "sigma_data", 0.5);
+  Plan plan;
+  plan.schedule =
+      make_schedule(spec("ddpm", {{"beta", "squaredcos_cap_v2"}, {"count", text(count)}}));
+  plan.form = Form::preconditioned;
+  plan.prediction = NWR_DATA;
+  plan.sampler = "lcm";
+  Numbers times = recording.numbers("timesteps");
+  times.push_back(-1);
+  set_times(plan, {times});
+  place_model(plan, plan.schedule);
+  for (Evaluation& at : plan.evaluations) {
+    const double level = at.sigma / at.alpha, norm = std::hypot(level, scale);
+    at.input_scale = 1 / (at.alpha * norm);
+    at.request.feed_state = scale * scale / (norm * norm * at.alpha);
+    at.request.feed_output = level * scale / norm;
+  }
+  plan.start =
+      checked_init(check, recording, init_scale(check, recording, plan.evaluations[0].sigma));
+  draw_all(plan, recording);
+  return plan;
+}
+
+// Adams-Bashforth in the angle's own levels. Where alpha is 0 the peer takes the data for 0.
+Plan plan_ipndm(Check& check, const Recording& recording) {
+  const Numbers alphas = recording.numbers("alphas"), sigmas = recording.numbers("betas");
+  Plan plan;
+  plan.schedule = make_schedule("trigonometric");
+  plan.form = Form::angular;
+  plan.prediction = NWR_ANGULAR;
+  plan.sampler = "ipndm";
+  Numbers times;
+  for (const double t : recording.numbers("timesteps")) times.push_back(1 - t);
+  times.push_back(1);
+  set_times(plan, {times});
+  const double tolerance = recording.single() ? 1e-6 : 1e-9;
+  for (size_t i = 0; i < times.size(); ++i) {
+    const nwr_coeffs c = coefficients(plan.schedule, times[i]);
+    check.near(indexed("alphas", i), {c.alpha}, Json({alphas.at(i)}), tolerance, 1);
+    check.near(indexed("betas", i), {c.sigma}, Json({sigmas.at(i)}), tolerance, 1);
+  }
+  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
+    plan.evaluations[i].alpha = alphas[i], plan.evaluations[i].sigma = sigmas[i];
+    plan.evaluations[i].model_time = 1 - times[i];
+    if (alphas[i] == 0) plan.evaluations[i].request.feed_output = 0;
+  }
+  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
+  return plan;
+}
+
+// DPM++ 2M SDE; from the second step on the peer draws twice and uses the second.
+Plan plan_cogvideox_dpm(Check& check, const Recording& recording) {
+  const Json& config = recording.config();
+  Plan plan;
+  plan.schedule = discrete_schedule(config, false);
+  const auto [form, quantity] = prediction_of(recording);
+  plan.form = form;
+  plan.prediction = quantity;
+  check_probe(check, recording, plan.schedule);
+  check_grid(check, recording, ancestral_grid(recording, plan.schedule));
+  Numbers times = recording.numbers("timesteps");
+  const size_t n = times.size();
+  const double width = std::floor(static_cast<double>(discrete_count(config)) /
+                                  to_number(member(recording.file(), "num_inference_steps")));
+  for (size_t i = 0; i + 1 < n; ++i) {
+    if (times[i] - width != times[i + 1]) {
+      throw Unsupported{"values of steps that end where none begins are not in this version"};
+    }
+  }
+  const double last = times.back() - width;
+  times.push_back(last >= 0 ? last : flag_or(config, "set_alpha_to_one", true) ? -1 : 0);
+  plan.sampler = spec("dpmpp-2m-sde", {{"lower_order_final", last >= 0 ? "no" : "last"}});
+  set_times(plan, {times});
+  place_model(plan, plan.schedule);
+  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
+  plan.draws.emplace();
+  const bool noisy_end = coefficients(plan.schedule, times.back()).sigma > 0;
+  for (size_t i = 0; i + (noisy_end ? 0 : 1) < n; ++i) {
+    plan.draws->push_back(i + 1 == n && last < 0 && i > 0 ? 2 * i - 1 : 2 * i);
+  }
+  return plan;
+}
+
 // ---- Euler and Heun in sigma ---------------------------------------------------------------
 
 // Where the model stands at the recorded timesteps: on the table, or, with continuous timesteps,
@@ -291,6 +499,35 @@ ExpectedGrid repeated(ExpectedGrid grid) {
   return grid;
 }
 
+double churn_of(const Recording& recording) {
+  return number_or(recording.settings(), "s_churn", 0);
+}
+
+// Replaces the plan's sampler by the one whose noise comes after the model; the peer draws in
+// steps whose level grows, so many times.
+void churn(Plan& plan, const Recording& recording,
+           std::vector<std::pair<std::string, std::string>> settings, const Numbers& levels,
+           size_t counted_steps, size_t draws_each) {
+  const Json& given = recording.settings();
+  const double least = number_or(given, "s_tmin", 0), most = number_or(given, "s_tmax", 1e300);
+  const double n = static_cast<double>(levels.size() - 1);
+  settings.insert(settings.end(),
+                  {{"s_churn", text(churn_of(recording) * n / static_cast<double>(counted_steps))},
+                   {"s_min", text(least)},
+                   {"s_max", text(most)},
+                   {"s_noise", text(number_or(given, "s_noise", 1))}});
+  plan.sampler = spec("diffusers.euler", settings);
+  // Of the state without noise, where the peer's preview has it.
+  plan.compares_denoised = false;
+  plan.draws.emplace();
+  size_t made = 0;
+  for (size_t i = 0; i + 1 < levels.size(); ++i) {
+    if (levels[i] < least || levels[i] > most) continue;
+    plan.draws->push_back(made);
+    made += draws_each;
+  }
+}
+
 // The classes that step x/alpha in sigma/alpha, by what they are here.
 struct SigmaSpace {
   std::string sampler;
@@ -302,9 +539,6 @@ struct SigmaSpace {
 
 Plan plan_sigma_space(Check& check, const Recording& recording, const SigmaSpace& ours) {
   const Json& config = recording.config();
-  if (number_or(recording.settings(), "s_churn", 0) > 0) {
-    throw Unsupported{"noise added after the model was asked is not in this version"};
-  }
   refuse(config, {"clip_sample"});
   const Schedule table = discrete_schedule(config, true);
   check_probe(check, recording, table);
@@ -354,6 +588,13 @@ Plan plan_sigma_space(Check& check, const Recording& recording, const SigmaSpace
     plan.draws.emplace((steps - 1) * static_cast<size_t>(ours.draws_per_step));
     std::iota(plan.draws->begin(), plan.draws->end(), 0);
   }
+  if (churn_of(recording) > 0) {
+    // v is read by the level at which it was asked.
+    churn(plan, recording,
+          {{"read", form == Form::angular ? "asked" : "noisier"}, {"unit_input", "yes"}}, times,
+          steps, 1);
+    plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(2 * times.front())}}));
+  }
   return plan;
 }
 
@@ -379,7 +620,6 @@ SigmaSpace sigma_space_of(const std::string& name, const Recording& recording) {
 }
 
 Plan plan_edm_euler(Check& check, const Recording& recording) {
-  refuse_churn(recording);
   check_grid(check, recording, edm_grid(recording));
   const Numbers levels = recording.numbers("sigmas");
   Plan plan;
@@ -387,6 +627,18 @@ Plan plan_edm_euler(Check& check, const Recording& recording) {
   plan.sampler = "euler";
   set_times(plan, {levels});
   place_preconditioned(plan, recording, levels);
+  if (churn_of(recording) > 0) {
+    // Our F has the sign of v, and our schedule its own scale of data.
+    const double data = to_number(member(recording.config(), "sigma_data"));
+    plan.schedule = make_schedule(
+        spec("edm", {{"sigma_max", text(2 * levels.front())}, {"sigma_data", text(data)}}));
+    plan.prediction = NWR_PRECONDITIONED;
+    churn(plan, recording, {{"read", "noisier"}}, levels, levels.size() - 1, 1);
+    for (Evaluation& at : plan.evaluations) {
+      at.form_state = at.request.feed_state, at.form_output = at.request.feed_output;
+      at.request.feed_state = 0, at.request.feed_output = at.form_output < 0 ? 1 : -1;
+    }
+  }
   plan.start =
       checked_init(check, recording, init_scale(check, recording, std::hypot(levels.front(), 1)));
   return plan;
@@ -605,9 +857,6 @@ Plan plan_edm_multistep(Check& check, const Recording& recording) {
 Plan plan_flow(Check& check, const Recording& recording, const Named& ours, bool has_grid) {
   const bool heun = ours.sampler == "heun";
   const Json& config = recording.config();
-  if (number_or(recording.settings(), "s_churn", 0) > 0) {
-    throw Unsupported{"noise added after the model was asked is not in this version"};
-  }
   if (recording.has_any("per_token_base")) {
     throw Unsupported{"per_token_timesteps is not in this version"};
   }
@@ -642,6 +891,38 @@ Plan plan_flow(Check& check, const Recording& recording, const Named& ours, bool
   }
   plan.start = checked_init(check, recording, init_scale(check, recording, 1));
   if (ours.draws) draw_all(plan, recording);
+  // The other classes take the settings and leave them aside.
+  if (heun && churn_of(recording) > 0) {
+    const Numbers once = without_repeats(levels);
+    churn(plan, recording, {{"solver", "heun"}, {"space", "flow"}}, once, levels.size() - 1, 2);
+  }
+  return plan;
+}
+
+// Time is 1 - sigma, the velocity along it, and the count that of the levels.
+Plan plan_minimax(Check& check, const Recording& recording) {
+  const double n = to_number(member(recording.file(), "num_inference_steps"));
+  const double shift = number_or(recording.config(), "shift", 12);
+  Numbers levels;
+  for (double i = n - 1; i >= 0; --i) {
+    const double s = i / (n - 1);
+    levels.push_back(shift * s / (1 + (shift - 1) * s));
+  }
+  check.level("sigmas", levels, recording.at("sigmas"));
+  Numbers times;
+  for (const double s : recording.numbers("sigmas")) times.push_back(1 - s);
+  Plan plan;
+  plan.schedule = make_schedule("linear");
+  plan.sampler = "euler";
+  plan.form = Form::velocity;
+  plan.prediction = NWR_VELOCITY;
+  set_times(plan, {times});
+  for (Evaluation& at : plan.evaluations) {
+    at.alpha = at.request.time, at.sigma = 1 - at.alpha;
+    at.dalpha = 1, at.dsigma = -1;
+  }
+  plan.count = levels.size();
+  plan.start = checked_init(check, recording, init_scale(check, recording, 1));
   return plan;
 }
 
@@ -783,6 +1064,12 @@ Planner planner_of(const std::string& name) {
     return plan_ddim;
   }
   if (name == "PNDMScheduler") return plan_pndm;
+  if (name == "UnCLIPScheduler") return plan_unclip;
+  if (name == "RePaintScheduler") return plan_repaint;
+  if (name == "DDPMWuerstchenScheduler") return plan_wuerstchen;
+  if (name == "ConsistencyDecoderScheduler") return plan_decoder;
+  if (name == "IPNDMScheduler") return plan_ipndm;
+  if (name == "CogVideoXDPMScheduler") return plan_cogvideox_dpm;
   if (name == "SCMScheduler") return plan_trigflow;
   if (name == "CosineDPMSolverMultistepScheduler") return plan_cosine;
   if (name == "DDPMScheduler" || name == "DDPMParallelScheduler") return plan_ddpm;
@@ -823,6 +1110,7 @@ Planner planner_of(const std::string& name) {
       return plan_flow(check, recording, flow_sampler(check, name, recording), has_grid);
     };
   }
+  if (name == "MiniMaxH3Scheduler") return plan_minimax;
   if (name == "LCMScheduler" || name == "TCDScheduler") {
     return [=](Check& check, const Recording& recording) {
       return plan_lcm(check, recording, name == "TCDScheduler");

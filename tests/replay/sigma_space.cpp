@@ -118,7 +118,6 @@ class Translation {
                           " are a defect of the peer: see docs/samplers"};
       }
     }
-    if (name == "dpmpp2mv2") throw Unsupported{"the weights of dpmpp2mv2 are not in this version"};
     const bool own_eta = peer_ == Peer::sdcpp || peer_ == Peer::openai;
     const double eta = number("eta", peer_ == Peer::openai ? 1 : own_eta ? 0 : 1);
     const std::string given = text(eta);
@@ -156,16 +155,14 @@ class Translation {
               Pairs{{"order", text(number("max_order", 4))}, {"lower_order_final", last}} + space};
     }
     if (name == "dpmpp_2s_ancestral" || name == "dpmpp2s_a") {
-      if (flow_ && peer_ == Peer::comfy) {
-        throw Unsupported{
-            "an inner point at sigma = 0.9999 of a step from 1 is not in this version"};
-      }
-      return {"dpmpp-2s", scale + noise, draws};
+      const bool inner = flow_ && peer_ == Peer::comfy;
+      return {inner ? "comfy.dpmpp-2s-ancestral" : "dpmpp-2s", scale + noise, draws};
     }
     if (name == "dpmpp_sde") {
       return {"k.dpmpp-sde", scale + Pairs{{"r", text(number("r", 0.5))}}, draws};
     }
     if (name == "dpmpp_2m" || name == "dpmpp2m") return {"dpmpp-2m", space};
+    if (name == "dpmpp2mv2") return {"sdcpp.dpmpp-2m-v2", space};
     if (name.rfind("dpmpp_2m_sde", 0) == 0 || name.rfind("dpmpp2m_sde", 0) == 0) {
       const bool heun = name.find("heun") != std::string::npos ||
                         text_or(recording_.settings(), "solver_type", "midpoint") == "heun";
@@ -313,6 +310,44 @@ Plan plan_sigmas(Check& check, const Recording& recording, const std::string& na
   return plan;
 }
 
+// stable-diffusion.cpp's TCD: on the table's indices nearest to the levels, the last one 0; its
+// states are ours divided by alpha.
+Plan plan_tcd(Check& check, const Recording& recording) {
+  if (recording.flow_denoiser()) {
+    throw Unsupported{
+        "defect: a table of 1000 levels up to 14.6 for a flow, whose levels end at 1"};
+  }
+  const Schedule table =
+      make_schedule("ddpm(beta=scaled_linear,beta_start=0.00085,beta_end=0.012)");
+  const Numbers sigmas = recording.numbers("sigmas");
+  const double gamma = number_or(recording.settings(), "eta", 0);
+  if (gamma == 0) {
+    throw Unsupported{"defect: without noise the state stays at the level of the nearest index"};
+  }
+  Plan plan = plan_on(recording, sigmas, spec("tcd", {{"gamma", text(gamma)}}));
+  plan.schedule = table;
+  Numbers times;
+  for (const double s : sigmas) {
+    times.push_back(s == 0 ? 0
+                           : std::min(time_of_ratio(table, std::min(s, ratio(table, 999))), 999.0));
+  }
+  set_calls(plan, recording, {times}, [&](const Json& call) {
+    const double s = to_number(member(call, "sigma"));
+    return time_of_ratio(table, std::min(s, ratio(table, 999)));
+  });
+  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
+    plan.evaluations[i].sigma = sigmas[i];
+    plan.evaluations[i].alpha = 1;
+    plan.evaluations[i].request.scale = std::hypot(1, sigmas[i]);
+    plan.evaluations[i].request.time = times[i];
+  }
+  plan.start = checked_init(check, recording, sigmas.front());
+  draw_all(plan, recording);
+  // The last draw's amount is the root of a difference that is nothing but rounding.
+  plan.single_scale = 1e4;
+  return plan;
+}
+
 // k-diffusion's dpm_fast: steps even in log sigma, the last ones of lower order.
 Plan plan_fast(Check& check, const Recording& recording) {
   const Json& config = recording.config();
@@ -432,9 +467,6 @@ Plan plan_edm(Check& check, const Recording& recording) {
   const std::string solver = text_or(settings, "solver", "heun");
   const std::string schedule = text_or(settings, "schedule", "linear");
   const std::string discretization = text_or(settings, "discretization", "edm");
-  if (number_or(settings, "alpha", 1) != 1) {
-    throw Unsupported{"a second stage at part of the step (alpha) is not in this version"};
-  }
   if (solver != "euler" && solver != "heun") {
     throw Unsupported{"solver " + solver + " is not in this version"};
   }
@@ -448,7 +480,9 @@ Plan plan_edm(Check& check, const Recording& recording) {
   }
   const double n = to_number(member(settings, "num_steps"));
   const double churn = number_or(settings, "S_churn", 0);
-  Numbers sigmas = churn > 0 ? spread("karras", 80, 0.002, n) : distinct(call_levels(recording));
+  const double part = number_or(settings, "alpha", 1);
+  Numbers sigmas =
+      churn > 0 || part < 1 ? spread("karras", 80, 0.002, n) : distinct(call_levels(recording));
   check.equal("sampler_kwargs.num_steps", static_cast<double>(sigmas.size()),
               settings["num_steps"]);
   if (has(recording.config(), "num_steps")) {
@@ -468,6 +502,7 @@ Plan plan_edm(Check& check, const Recording& recording) {
   const double least = number_or(settings, "S_min", 0), most = number_or(settings, "S_max", 1e300);
   Plan plan = plan_on(recording, sigmas,
                       spec("edm", {{"solver", solver},
+                                   {"part", text(part)},
                                    {"s_churn", text(churn)},
                                    {"s_min", text(least)},
                                    {"s_max", text(most)},
@@ -497,39 +532,67 @@ Plan plan_edm(Check& check, const Recording& recording) {
   return plan;
 }
 
-// One interval; the peer draws in every step, and its inner levels pass through single precision.
+// Heun on levels that turn back: to an interval's upper end where the grid is nearest to its lower
+// one, and by churn inside. The peer draws in every step, and its inner levels pass through single
+// precision.
 Plan plan_restart(Check& check, const Recording& recording) {
   const Json& settings = recording.settings();
   const Json intervals = Json::parse(text_or(settings, "restart_info", "{}"));
-  if (intervals.size() != 1) throw Unsupported{"more than one restart is not in this version"};
-  if (number_or(settings, "restart_gamma", 0) > 0) {
-    throw Unsupported{"churn inside a restart is not in this version"};
+  const double n = to_number(member(settings, "num_steps"));
+  const double gamma = number_or(settings, "restart_gamma", 0);
+  const double least = number_or(settings, "S_min", 0), most = number_or(settings, "S_max", 1e300);
+  Numbers grid = spread("karras", 80, 0.002, n);
+  grid.push_back(0);
+  std::vector<const Json*> at(grid.size(), nullptr);
+  for (const Json& interval : intervals) {
+    const double low = to_number(interval.at(2));
+    const auto nearest = std::min_element(grid.begin(), grid.end(), [=](double a, double b) {
+      return std::fabs(a - low) < std::fabs(b - low);
+    });
+    at[static_cast<size_t>(nearest - grid.begin())] = &interval;
   }
-  const Numbers interval = to_numbers(intervals.begin().value());
-  const size_t n = static_cast<size_t>(to_number(member(settings, "num_steps")));
-  const size_t inner = static_cast<size_t>(interval.at(0)) - 1;
-  Numbers levels = spread("karras", 80, 0.002, static_cast<double>(n));
-  levels.push_back(0);
-  Plan plan = plan_on(recording, levels,
-                      spec("restart", {{"steps", std::to_string(inner)},
-                                       {"repeats", text(interval.at(1))},
-                                       {"s_min", text(interval.at(2))},
-                                       {"s_max", text(interval.at(3))},
-                                       {"s_noise", text(number_or(settings, "S_noise", 0))}}));
-  plan.count = n;
+  Numbers levels = {grid[0]};
+  std::vector<size_t> draws;
+  size_t made = 0;
+  for (size_t i = 1; i < grid.size(); ++i) {
+    levels.push_back(grid[i]);
+    ++made;
+    const double times = at[i] ? to_number((*at[i])[1]) : 0;
+    for (double k = 0; k < times; ++k) {
+      const double high = to_number((*at[i])[3]), points = to_number((*at[i])[0]);
+      draws.push_back(made++);
+      for (const double level : spread("karras", high, grid[i], points)) {
+        levels.push_back(level);
+        if (level == grid[i]) break;
+        const bool churns = gamma > 0 && level >= least && level <= most;
+        if (churns) {
+          levels.push_back(level * (1 + gamma));
+          draws.push_back(made);
+        }
+        ++made;
+      }
+      levels.back() = grid[i];
+    }
+  }
+  std::string sampler = "heun";
+  if (intervals.size() == 1 && gamma == 0) {
+    const Json& interval = intervals.begin().value();
+    sampler = spec("restart", {{"steps", text(to_number(interval.at(0)) - 1)},
+                               {"repeats", text(to_number(interval.at(1)))},
+                               {"s_min", text(to_number(interval.at(2)))},
+                               {"s_max", text(to_number(interval.at(3)))}});
+    levels = grid;
+  }
+  Plan plan = plan_on(recording, levels, sampler);
+  plan.count = static_cast<size_t>(n);
+  plan.noise_scale = number_or(settings, "S_noise", 0);
+  plan.draws = draws;
   check_settings(check, recording, {"num_steps", "S_noise"});
   check_sigmas_of_calls(check, recording, call_levels(recording));
-  const auto off = [&](double level) { return std::fabs(level - interval.at(2)); };
-  const auto nearest = std::min_element(levels.begin(), levels.end(),
-                                        [&](double a, double b) { return off(a) < off(b); });
-  plan.draws.emplace();
-  for (size_t i = 0; i < static_cast<size_t>(interval.at(1)); ++i) {
-    plan.draws->push_back(static_cast<size_t>(nearest - levels.begin()) + i * (inner + 1));
-  }
-  for (Evaluation& at : plan.evaluations) at.request.time_tolerance = 1e-6 * (1 + at.request.time);
+  for (Evaluation& e : plan.evaluations) e.request.time_tolerance = 1e-6 * (1 + e.request.time);
   check.set_tolerance(1e-6);
   plan.start = checked_init(check, recording, 1);
-  for (double& x : plan.start.data) x *= levels.front();
+  for (double& x : plan.start.data) x *= grid.front();
   return plan;
 }
 
@@ -553,6 +616,7 @@ Planner plan_of_sigma_space(const Json& file) {
     name = colon == std::string::npos ? name : name.substr(colon + 1);
   }
   if (name == "sample_dpm_fast") return plan_fast;
+  if (name == "tcd") return plan_tcd;
   if (name == "sample_unipc" || name == "sample_unipc_bh2") return plan_comfy_unipc;
   if (name == "stochastic_iterative_sampler") return plan_consistency;
   return [=](Check& check, const Recording& recording) {

@@ -30,6 +30,8 @@ struct Evaluation {
   // Where the model stands: its alpha and sigma need not be those of the sampler, since peers round
   // the model's timesteps.
   double alpha = 1, sigma = 0, dalpha = 0, dsigma = 0;
+  // F's own relation to the data, where the request's is another.
+  double form_state = 0, form_output = 0;
   // model_in = input_scale*x; with library_scale it is eval.input_scale that is checked.
   double input_scale = 1;
   bool library_scale = false;
@@ -56,8 +58,12 @@ struct Plan {
   double single_scale = 0;
   // What num_inference_steps counts, where it is not steps.
   std::optional<size_t> count;
+  // Whether the peer's preview is our estimate of the clean sample.
+  bool compares_denoised = true;
   // As of Run.
   std::optional<std::vector<size_t>> draws;
+  std::function<Numbers(size_t evaluation, const Numbers& x)> edit;
+  double noise_scale = 1;
   // The state at the first time, in the recording's scale.
   Array start;
 };
@@ -94,9 +100,6 @@ class Recording {
   const Json& part_;
   bool single_;
 };
-
-// Noise added before the model is asked, under its names in the peers' settings.
-void refuse_churn(const Recording& recording);
 
 // init against init_unit_noise * scale, where both are recorded; returns init.
 Array checked_init(Check& check, const Recording& recording, double scale);

@@ -29,15 +29,17 @@ constexpr Param kAzulaDdimParams[] = {
 
 void plan_azula_ddim(Stage& s) { next(s, std::fmin(s.setting("eta") * posterior_share(s), 1)); }
 
-constexpr Param kDdpmParams[] = {{"variance",
-                                  "of the fresh noise: the posterior's, or the forward step's", 0,
-                                  0, 1, "small,large"}};
+constexpr Param kDdpmParams[] = {
+    {"variance", "of the fresh noise: the posterior's, or the forward step's", 0, 0, 1,
+     "small,large"},
+    {"last_step", "plain as any other, or the mean without noise", 0, 0, 1, "plain,mean"}};
 
 void plan_ddpm(Stage& s) {
   const double kappa = posterior_share(s);
   const double scale = s.setting("variance") == 0 || s.to_data() ? s.to().sigma : s.from().sigma;
+  const bool mean = s.last() && s.setting("last_step") == 1;
   s.next(s.blend(s.to().alpha, s.to().sigma * std::sqrt(1 - kappa)) +
-         scale * std::sqrt(kappa) * s.fresh_noise());
+         (mean ? 0 : scale * std::sqrt(kappa)) * s.fresh_noise());
 }
 
 }  // namespace
