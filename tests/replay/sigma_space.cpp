@@ -462,6 +462,94 @@ Numbers call_levels(const Recording& recording) {
   return out;
 }
 
+// The discretizations, schedules and scalings of Karras et al. 2206.00364, table 1.
+class EdmPath {
+ public:
+  EdmPath(const Json& settings, const std::string& discretization, const std::string& schedule)
+      : settings_(settings), levels_(discretization), schedule_(schedule) {
+    const std::string scaling = text_or(settings, "scaling", "none");
+    for (const auto& [name, known] :
+         {std::pair<std::string, std::vector<std::string>>{levels_, {"edm", "ve", "vp", "iddpm"}},
+          {schedule, {"linear", "ve", "vp"}},
+          {scaling, {"none", "vp"}}}) {
+      if (std::find(known.begin(), known.end(), name) == known.end()) {
+        throw Unsupported{name + " is not in this version"};
+      }
+    }
+    scales_ = scaling == "vp";
+    const double ends[][2] = {{0.002, 80}, {0.02, 100}, {0, 0}, {0.002, 81}};
+    const size_t row = levels_ == "edm" ? 0 : levels_ == "ve" ? 1 : levels_ == "vp" ? 2 : 3;
+    least_ = number_or(settings, "sigma_min", row == 2 ? vp_level(kLast) : ends[row][0]);
+    most_ = number_or(settings, "sigma_max", row == 2 ? vp_level(1) : ends[row][1]);
+    const double a = std::log1p(least_ * least_), b = std::log1p(most_ * most_);
+    slope_ = 2 * (a / kLast - b) / (kLast - 1);
+    begin_ = b - slope_ / 2;
+  }
+
+  bool scales() const { return scales_; }
+  double scale(double level) const { return scales_ ? 1 / std::hypot(1, level) : 1; }
+  double time(double level) const {
+    if (schedule_ == "linear") return level;
+    if (schedule_ == "ve") return level * level;
+    return 2 * std::log1p(level * level) /
+           (begin_ + std::sqrt(begin_ * begin_ + 2 * slope_ * std::log1p(level * level)));
+  }
+  Schedule schedule(double highest) const {
+    return make_custom(time(highest), 0, [path = *this](double t, nwr_coeffs& c) {
+      const double level = path.level(t), s = path.scale(level);
+      const double rate = level > 0 ? path.rate(t, level) : 0, fall = -s * s * s * level * rate;
+      c.alpha = s, c.sigma = s * level;
+      c.dalpha = path.scales() ? fall : 0;
+      c.dsigma = s * rate + c.dalpha * level;
+      c.log_alpha = std::log(s);
+    });
+  }
+  Numbers levels(double n) const {
+    if (levels_ == "edm") return spread("karras", most_, least_, n, number_or(settings_, "rho", 7));
+    if (levels_ == "ve") return spread("exponential", most_, least_, n);
+    Numbers out;
+    if (levels_ == "vp") {
+      for (double i = 0; i < n; ++i) out.push_back(vp_level(1 + i / (n - 1) * (kLast - 1)));
+      return out;
+    }
+    // From the cleanest of a thousand levels up, each by what a cosine leaves of alpha_bar.
+    Numbers all = {0};
+    const auto bar = [](double j) { return std::pow(std::sin(std::acos(-1.0) / 2 * j / 1008), 2); };
+    for (double j = 1000; j > 0; --j) {
+      const double kept = std::max(bar(j - 1) / bar(j), 0.001);
+      all.push_back(std::sqrt((all.back() * all.back() + 1) / kept - 1));
+    }
+    Numbers within;
+    for (auto level = all.rbegin(); level != all.rend(); ++level) {
+      if (*level >= least_ && *level <= most_) within.push_back(*level);
+    }
+    const double last = static_cast<double>(within.size() - 1);
+    for (double i = 0; i < n; ++i) {
+      out.push_back(within[static_cast<size_t>(std::nearbyint(last / (n - 1) * i))]);
+    }
+    return out;
+  }
+
+ private:
+  static constexpr double kLast = 1e-3;
+  static double vp_level(double t) { return std::sqrt(std::expm1((9.95 * t + 0.1) * t)); }
+  double level(double t) const {
+    if (schedule_ == "linear") return t;
+    if (schedule_ == "ve") return std::sqrt(t);
+    return std::sqrt(std::expm1((slope_ / 2 * t + begin_) * t));
+  }
+  double rate(double t, double level) const {
+    if (schedule_ == "linear") return 1;
+    if (schedule_ == "ve") return 0.5 / level;
+    return (begin_ + slope_ * t) / 2 * (level + 1 / level);
+  }
+
+  const Json& settings_;
+  std::string levels_, schedule_;
+  bool scales_;
+  double least_, most_, slope_, begin_;
+};
+
 Plan plan_edm(Check& check, const Recording& recording) {
   const Json& settings = recording.settings();
   const std::string solver = text_or(settings, "solver", "heun");
@@ -470,31 +558,18 @@ Plan plan_edm(Check& check, const Recording& recording) {
   if (solver != "euler" && solver != "heun") {
     throw Unsupported{"solver " + solver + " is not in this version"};
   }
-  if (text_or(settings, "scaling", "none") != "none") {
-    throw Unsupported{"scaling " + settings["scaling"].get<std::string>() +
-                      " is not in this version"};
-  }
-  const bool ve = schedule == "ve";
-  if (!ve && schedule != "linear") {
-    throw Unsupported{"schedule " + schedule + " is not in this version"};
-  }
+  const EdmPath path(settings, discretization, schedule);
   const double n = to_number(member(settings, "num_steps"));
   const double churn = number_or(settings, "S_churn", 0);
   const double part = number_or(settings, "alpha", 1);
-  Numbers sigmas =
-      churn > 0 || part < 1 ? spread("karras", 80, 0.002, n) : distinct(call_levels(recording));
+  const bool inner = churn > 0 || part < 1;
+  Numbers sigmas = inner ? path.levels(n) : distinct(call_levels(recording));
   check.equal("sampler_kwargs.num_steps", static_cast<double>(sigmas.size()),
               settings["num_steps"]);
   if (has(recording.config(), "num_steps")) {
     check.equal("config.num_steps", n, recording.config()["num_steps"]);
   }
-  if (discretization == "edm" || discretization == "ve") {
-    const double first = number_or(settings, "sigma_max", discretization == "ve" ? 100 : 80);
-    const double last = number_or(settings, "sigma_min", discretization == "ve" ? 0.02 : 0.002);
-    const Numbers expected = spread(discretization == "ve" ? "exponential" : "karras", first, last,
-                                    n, number_or(settings, "rho", 7));
-    check.level("sigmas of model_calls", expected, Json(sigmas));
-  }
+  check.level("sigmas of model_calls", path.levels(n), Json(sigmas));
   check_sigmas_of_calls(check, recording, call_levels(recording));
   check_settings(check, recording, {"S_churn", "S_min", "S_max", "S_noise"});
   const double first = sigmas.front();
@@ -509,22 +584,21 @@ Plan plan_edm(Check& check, const Recording& recording) {
                                    {"s_noise", text(number_or(settings, "S_noise", 1))}}));
   plan.count = static_cast<size_t>(n);
   if (churn > 0) plan.draws = churned(sigmas, least, most);
-  if (ve) {
-    // Time is sigma^2, and the last step is no other than the rest.
+  if (schedule != "linear" || path.scales()) {
+    // The last step is no other than the rest.
+    plan.schedule = path.schedule(2 * first);
+    plan.sampler.insert(plan.sampler.size() - 1, ",last_step=plain");
     Numbers times;
-    for (const double s : sigmas) times.push_back(s * s);
-    plan.schedule = with_floor(make_custom(times.front(), 0,
-                                           [](double t, nwr_coeffs& c) {
-                                             c.alpha = 1;
-                                             c.sigma = std::sqrt(t);
-                                             c.dalpha = 0;
-                                             c.dsigma = 0.5 / c.sigma;
-                                             c.log_alpha = 0;
-                                           }),
-                               times.front(), 0);
-    if (solver != "euler") throw Unsupported{"heun on schedule ve is not in this version"};
-    set_times(plan, {times});
-    for (Evaluation& at : plan.evaluations) at.sigma = std::sqrt(at.request.time);
+    for (const double s : sigmas) times.push_back(path.time(s));
+    set_calls(plan, recording, {times},
+              [&](const Json& call) { return path.time(to_number(member(call, "sigma"))); });
+    const Numbers levels = call_levels(recording);
+    for (size_t i = 0; i < plan.evaluations.size(); ++i) {
+      plan.evaluations[i].sigma = levels.at(i);
+      plan.evaluations[i].request.scale = 1 / path.scale(levels[i]);
+      plan.evaluations[i].request.time_tolerance = 1e-8;
+    }
+    plan.calls_alone = path.scales();
   }
   // The recorded start is the unit latent.
   plan.start = checked_init(check, recording, 1);
