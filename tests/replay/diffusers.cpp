@@ -152,9 +152,6 @@ Plan plan_pndm(Check& check, const Recording& recording) {
   plan.schedule = discrete_schedule(config, false);
   const auto [form, quantity] = prediction_of(recording);
   const bool prk = !flag_or(config, "skip_prk_steps", false);
-  if (form != Form::noise && prk) {
-    throw Unsupported{"Runge-Kutta steps of another prediction than noise are not in this version"};
-  }
   plan.form = form;
   plan.prediction = quantity;
   check_probe(check, recording, plan.schedule);
@@ -265,7 +262,7 @@ Plan plan_repaint(Check& check, const Recording& recording) {
     if (eta > 0 && t > 0) draws.push_back(made);
     steps.push_back(made++);
   }
-  check.require(made == recording.at("noises").size(), "count of noises");
+  if (made != recording.at("noises").size()) throw Malformed("noises are not those of the steps");
   const auto place = [=](double t, nwr_coeffs& c) {
     const double zone = std::floor((t + 1) / kZone);
     if (zone == 0 || zone > static_cast<double>(turns.size())) {
@@ -310,6 +307,67 @@ Plan plan_repaint(Check& check, const Recording& recording) {
     return out;
   };
   plan.start = checked_init(check, recording, init_scale(check, recording, 1));
+  return plan;
+}
+
+double mean_norm(const Array& x) {
+  double sum = 0;
+  for (size_t row = 0; row < x.rows(); ++row) {
+    double square = 0;
+    for (size_t i = 0; i < x.row_size(); ++i) square += std::pow(x.data[row * x.row_size() + i], 2);
+    sum += std::sqrt(square);
+  }
+  return sum / static_cast<double>(x.rows());
+}
+
+// The predictor is the ancestral step of large variance, noise in the last one too; Langevin steps
+// of the caller's, whose length is a ratio of norms, come before it (Song et al. 2011.13456,
+// algorithm 4).
+Plan plan_score_sde(Check& check, const Recording& recording) {
+  const Json& config = recording.config();
+  const Numbers sigmas = recording.numbers("sigmas");
+  Numbers levels = spread("exponential", number_or(config, "sigma_max", 1348),
+                          number_or(config, "sigma_min", 0.01), static_cast<double>(sigmas.size()));
+  Numbers up(levels.rbegin(), levels.rend());
+  check.level("discrete_sigmas", up, recording.at("discrete_sigmas"));
+  const auto corrections = static_cast<size_t>(number_or(config, "correct_steps", 1));
+  const double snr = number_or(config, "snr", 0.15);
+  levels.push_back(0);
+  Plan plan;
+  plan.schedule = with_floor(make_schedule(spec("edm", {{"sigma_max", text(levels.front())}})),
+                             levels.front(), 0);
+  plan.form = Form::score;
+  plan.prediction = NWR_SCORE;
+  plan.sampler = "ddpm(variance=large)";
+  set_times(plan, {levels});
+  plan.draws.emplace();
+  const Numbers timesteps = recording.numbers("timesteps");
+  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
+    plan.evaluations[i].sigma = sigmas.at(i);
+    plan.evaluations[i].model_time = timesteps.at(i);
+    plan.draws->push_back(i * (corrections + 1) + corrections);
+  }
+  plan.start = checked_init(check, recording, init_scale(check, recording, levels.front()));
+  const Model model = Model::mixture(member(member(recording.file(), "model_doc"), "gm"));
+  std::vector<Array> noises;
+  for (const Json& noise : recording.at("noises")) noises.push_back(to_array(noise));
+  if (noises.size() != sigmas.size() * (corrections + 1)) {
+    throw Malformed("noises are not those of the steps");
+  }
+  plan.prepare = [=](size_t i, const Numbers& state) {
+    Array x = noises[0];
+    x.data = state;
+    for (size_t k = 0; k < corrections; ++k) {
+      const Array& noise = noises[i * (corrections + 1) + k];
+      Array score = x;
+      score.data = scaled(-1 / sigmas[i], model.answer(x.data, 1, sigmas[i]).noise);
+      const double length = 2 * std::pow(snr * mean_norm(noise) / mean_norm(score), 2);
+      for (size_t j = 0; j < x.data.size(); ++j) {
+        x.data[j] += length * score.data[j] + std::sqrt(2 * length) * noise.data[j];
+      }
+    }
+    return x.data;
+  };
   return plan;
 }
 
@@ -421,7 +479,7 @@ Plan plan_cogvideox_dpm(Check& check, const Recording& recording) {
   const double width = std::floor(static_cast<double>(discrete_count(config)) /
                                   to_number(member(recording.file(), "num_inference_steps")));
   for (size_t i = 0; i + 1 < n; ++i) {
-    if (times[i] - width != times[i + 1]) {
+    if (times[i] - width != times[i + 1] && !check.differs() && !recording.native_part()) {
       throw Unsupported{"values of steps that end where none begins are not in this version"};
     }
   }
@@ -911,6 +969,7 @@ Plan plan_minimax(Check& check, const Recording& recording) {
   check.level("sigmas", levels, recording.at("sigmas"));
   Numbers times;
   for (const double s : recording.numbers("sigmas")) times.push_back(1 - s);
+  check.state("timesteps", Numbers(times.begin(), times.end() - 1), recording.at("timesteps"));
   Plan plan;
   plan.schedule = make_schedule("linear");
   plan.sampler = "euler";
@@ -1065,6 +1124,7 @@ Planner planner_of(const std::string& name) {
   }
   if (name == "PNDMScheduler") return plan_pndm;
   if (name == "UnCLIPScheduler") return plan_unclip;
+  if (name == "ScoreSdeVeScheduler") return plan_score_sde;
   if (name == "RePaintScheduler") return plan_repaint;
   if (name == "DDPMWuerstchenScheduler") return plan_wuerstchen;
   if (name == "ConsistencyDecoderScheduler") return plan_decoder;

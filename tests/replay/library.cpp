@@ -354,6 +354,10 @@ std::vector<Event> execute(const Run& run, nwr_dtype dtype) {
       }
       Event event;
       event.before = scaled(request.scale, x.read());
+      if (run.prepare) {
+        event.before = run.prepare(here, event.before);
+        x.write(scaled(1 / request.scale, event.before));
+      }
       event.input_scale = eval.input_scale;
       output.write(run.model(here, event.before));
       event.output = output.read();

@@ -343,6 +343,9 @@ Plan plan_tcd(Check& check, const Recording& recording) {
   }
   plan.start = checked_init(check, recording, sigmas.front());
   draw_all(plan, recording);
+  check.equal("config.n", static_cast<double>(plan.step_starts.size()),
+              member(recording.config(), "n"));
+  check_step_numbers(check, recording, plan);
   // The last draw's amount is the root of a difference that is nothing but rounding.
   plan.single_scale = 1e4;
   return plan;
@@ -571,7 +574,7 @@ Plan plan_edm(Check& check, const Recording& recording) {
   }
   check.level("sigmas of model_calls", path.levels(n), Json(sigmas));
   check_sigmas_of_calls(check, recording, call_levels(recording));
-  check_settings(check, recording, {"S_churn", "S_min", "S_max", "S_noise"});
+  check_settings(check, recording, {"S_churn", "S_min", "S_max", "S_noise", "alpha"});
   const double first = sigmas.front();
   sigmas.push_back(0);
   const double least = number_or(settings, "S_min", 0), most = number_or(settings, "S_max", 1e300);
@@ -661,7 +664,7 @@ Plan plan_restart(Check& check, const Recording& recording) {
   plan.count = static_cast<size_t>(n);
   plan.noise_scale = number_or(settings, "S_noise", 0);
   plan.draws = draws;
-  check_settings(check, recording, {"num_steps", "S_noise"});
+  check_settings(check, recording, {"num_steps", "S_noise", "S_min", "S_max", "restart_gamma"});
   check_sigmas_of_calls(check, recording, call_levels(recording));
   for (Evaluation& e : plan.evaluations) e.request.time_tolerance = 1e-6 * (1 + e.request.time);
   check.set_tolerance(1e-6);

@@ -23,6 +23,7 @@ Numbers answer(const Model& model, Form form, const Evaluation& at, const Number
       case Form::angular: out[i] = at.alpha * noise[i] - at.sigma * data[i]; break;
       case Form::flow: out[i] = noise[i] - data[i]; break;
       case Form::velocity: out[i] = at.dalpha * data[i] + at.dsigma * noise[i]; break;
+      case Form::score: out[i] = -noise[i] / at.sigma; break;
       case Form::preconditioned:
         out[i] = at.form_output != 0
                      ? (data[i] - at.form_state * x[i]) / at.form_output
@@ -69,8 +70,9 @@ class Comparison {
     Json steps = Json::array();
     const Json &own = recording_.part()["steps"], &whole = member(recording_.file(), "steps");
     for (size_t i = 0; i < own.size() && i < whole.size(); ++i) {
-      // What only adds noise is seen in the state that the next step begins with.
-      if (text_or(whole[i], "kind", "").rfind("undo", 0) != 0) steps.push_back(own[i]);
+      // What only adds noise or corrects is seen in the state that the next step begins with.
+      const std::string kind = text_or(whole[i], "kind", "");
+      if (kind.rfind("undo", 0) != 0 && kind != "correct") steps.push_back(own[i]);
     }
     // Some recorders count evaluations as steps.
     const bool by_evaluation = steps.size() == events_.size();
@@ -151,6 +153,7 @@ void replay_part(Check& check, const Recording& recording, const Planner& planne
     }
   }
   run.draws = plan.draws;
+  run.prepare = plan.prepare;
   run.edit = plan.edit;
   run.model = [&](size_t i, const Numbers& x) {
     return answer(model, plan.form, plan.evaluations[i], x);

@@ -21,6 +21,7 @@ enum class Form {
   angular,         // alpha*noise - sigma*data
   flow,            // noise - data
   velocity,        // dalpha*data + dsigma*noise
+  score,           // -noise/sigma
   preconditioned,  // F of data = feed_state*x + feed_output*F
 };
 
@@ -62,7 +63,7 @@ struct Plan {
   bool compares_denoised = true;
   // As of Run.
   std::optional<std::vector<size_t>> draws;
-  std::function<Numbers(size_t evaluation, const Numbers& x)> edit;
+  std::function<Numbers(size_t evaluation, const Numbers& x)> prepare, edit;
   double noise_scale = 1;
   // The state at the first time, in the recording's scale.
   Array start;

@@ -10,8 +10,9 @@ constexpr int kBase = 0;
 
 // The slope at a level of what the model said of x; own is where it was asked.
 Combo slope(const Stage& s, Line line, const Combo& x, const Stage::Point& own, double level) {
+  // Noise itself is the slope, at whatever level.
   const Combo noise = s.noise();
-  if (noise.state == 0) return noise.output * s.output();
+  if (s.setting("space") == 0 && noise.state == 0) return noise.output * s.output();
   const Combo data = s.at_point(own).data();
   return 1 / level * (x - (data.state * line.scale(place(own.at)) * x + data.output * s.output()));
 }
