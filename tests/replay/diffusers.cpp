@@ -607,6 +607,7 @@ Plan plan_sigma_space(Check& check, const Recording& recording, const SigmaSpace
     const ExpectedGrid expected = euler_grid(recording, table, times);
     check_grid(check, recording, two ? repeated(expected) : expected);
   }
+  if (ours.inner) check.level("sigmas", with_repeats(times, true), recording.at("sigmas"));
   // Some grids of the peer have a level too many.
   const size_t steps = two ? (recording.step_count() + 1) / 2 : recording.step_count();
   if (times.size() < steps + 1) throw Malformed("fewer sigmas than steps");
