@@ -741,9 +741,9 @@ typedef struct nwr_sampler_options {
    * there, begin at log(alpha/sigma) = -5.1 instead. */
   uint32_t steps;
   /** time_rows rows of time_count times, 2 or more; copied. In a run towards data they may turn, all
-   *  rows at the same steps: what goes back to more noise is the forward process, without the model,
-   *  and each stretch towards data is a run of its own, with no history but the state (Lugmayr et al.
-   *  2201.09865, algorithm 1). */
+   *  rows at the same steps; a row that stands still goes with the others. What goes back to more
+   *  noise is the forward process, without the model, and each stretch towards data is a run of its
+   *  own, with no history but the state (Lugmayr et al. 2201.09865, algorithm 1). */
   const double* times;
   uint32_t time_count;
   /** 0 or 1: shared by the batch. Else one row a sample. */

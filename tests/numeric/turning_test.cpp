@@ -118,6 +118,55 @@ TEST(Turning, IsTheForwardProcessAndAFreshRunForEverySampler) {
   }
 }
 
+// Two samples with times and generators of their own, in one run or in two, saved at any
+// evaluation.
+TEST(Turning, HasTheSameBitsInRowsAndWhenResumed) {
+  const Context context = make_context();
+  const Schedule schedule = make_schedule("linear");
+  const std::vector<double> times = {0.1, 0.4, 0.7, 0.5, 0.2, 0.6, 0.9,
+                                     0.2, 0.5, 0.6, 0.5, 0.5, 0.8, 1};
+  const nwr_rng rngs[2] = {{4, 0, 0}, {5, 1, 8}};
+  const auto sample = [&](const char* sampler, uint32_t row, uint32_t rows, uint32_t resume) {
+    auto options = sized<nwr_sampler_options>();
+    options.name = sampler, options.prediction = NWR_DATA;
+    options.times = times.data() + 7 * row, options.time_count = 7, options.time_rows = rows;
+    options.rngs = rngs + row, options.rng_count = rows;
+    Sampler run = make_sampler(context, schedule, options);
+    Tensor x(NWR_F32, {static_cast<int64_t>(rows), 5}), y = x;
+    for (size_t i = 0; i < x.count(); ++i) x.set(i, std::cos(static_cast<double>(i + 5 * row)));
+    NWR_EXPECT_OK(nwr_sampler_start(run.get(), x, NWR_START_STATE));
+    auto eval = sized<nwr_eval>();
+    while (nwr_sampler_next(run.get(), &eval) == NWR_OK) {
+      if (eval.index == resume) {
+        size_t size = 0;
+        NWR_EXPECT_OK(nwr_sampler_save(run.get(), nullptr, 0, &size));
+        std::vector<char> saved(size);
+        NWR_EXPECT_OK(nwr_sampler_save(run.get(), saved.data(), size, &size));
+        nwr_sampler* loaded = nullptr;
+        NWR_EXPECT_OK(nwr_sampler_load(context.get(), schedule.get(), saved.data(), size, &loaded));
+        run.reset(loaded);
+        NWR_EXPECT_OK(nwr_sampler_next(run.get(), &eval));
+      }
+      for (size_t i = 0; i < x.count(); ++i)
+        y.set(i, data_of(coeffs_at(schedule, eval.t_rows[i / 5]), x.get(i)));
+      if (nwr_sampler_step(run.get(), x, y, 1) != NWR_OK) {
+        ADD_FAILURE() << nwr_last_error();
+        break;
+      }
+    }
+    return x.bytes();
+  };
+  for (const char* sampler : {"dpmpp-2m-sde", "heun", "unipc", "dpmpp-2s-ancestral"}) {
+    SCOPED_TRACE(sampler);
+    auto expected = sample(sampler, 0, 1, 99);
+    const auto second = sample(sampler, 1, 1, 99);
+    expected.insert(expected.end(), second.begin(), second.end());
+    for (uint32_t resume = 0; resume < 7; ++resume) {
+      EXPECT_EQ(expected, sample(sampler, 0, 2, resume)) << resume;
+    }
+  }
+}
+
 TEST(Turning, IsRefusedWhereItMeansNothing) {
   const Context context = make_context();
   const auto refusal = [&](const char* schedule, std::vector<double> times, uint32_t rows,
@@ -139,11 +188,12 @@ TEST(Turning, IsRefusedWhereItMeansNothing) {
             refusal("linear", {0.8, 0.5, 0.6}, 1));
   EXPECT_EQ(invalid + "options.times[5] is 0.9, after 0.8: another row turns elsewhere",
             refusal("linear", {0.2, 0.5, 0.3, 0.5, 0.8, 0.9}, 2));
-  EXPECT_EQ(std::to_string(NWR_ERROR_UNSUPPORTED) +
-                " options.times turn back to t = 0.3, but "
-                "linear(alpha_min=0,sigma_min=0,time=to-data,latent=brownian) has a third leg, whose "
-                "forward process is not known",
-            refusal("linear(latent=1)", {0.2, 0.5, 0.3}, 1, "euler", NWR_VELOCITY));
+  EXPECT_EQ(
+      std::to_string(NWR_ERROR_UNSUPPORTED) +
+          " options.times turn back to t = 0.3, but "
+          "linear(alpha_min=0,sigma_min=0,time=to-data,latent=brownian) has a third leg, whose "
+          "forward process is not known",
+      refusal("linear(latent=1)", {0.2, 0.5, 0.3}, 1, "euler", NWR_VELOCITY));
 }
 
 // The state goes through churn as the model saw it: with data at one point every step is exact in
