@@ -787,7 +787,10 @@ typedef struct nwr_sampler_options {
    * predictions, which say nothing about data where alpha is 0, and samplers that cannot step from
    * there, begin at log(alpha/sigma) = -5.1 instead. */
   uint32_t steps;
-  /** time_rows rows of time_count times, 2 or more, that never turn back; copied. */
+  /** time_rows rows of time_count times, 2 or more; copied. In a run towards data they may turn,
+   * all rows at the same steps; a row that stands still goes with the others. What goes back to
+   * more noise is the forward process, without the model, and each stretch towards data is a run of
+   * its own, with no history but the state (Lugmayr et al. 2201.09865, algorithm 1). */
   const double* times;
   uint32_t time_count;
   /** 0 or 1: shared by the batch. Else one row a sample. */
@@ -844,7 +847,8 @@ typedef struct nwr_eval {
   /** How many outputs the model must give: 1; with guidance, where it acts, 2 or 3; and one more
    * for the setting variance=learned_range. */
   uint32_t output_count;
-  uint32_t reserved;
+  /** 1 where times turn back: the step only adds noise, and the model need not be asked. */
+  uint32_t noises;
 } nwr_eval;
 
 /** Makes a sampler and its table of coefficients. NWR_ERROR_SINGULAR if at some time the prediction
@@ -863,8 +867,9 @@ NWR_API nwr_status nwr_sampler_next(const nwr_sampler* sampler, nwr_eval* out);
  * pass. outputs is an array of eval.output_count tensors of x's shape, of any float dtype: with all
  * conditions; where there is guidance_image, with the image alone; where there is guidance, with
  * none; and with variance=learned_range the share of the variance, -1 to 1. Guidance that depends
- * on the outputs' sums, and limits of data, take one more pass each. Allocates nothing on the CPU.
- * NWR_ERROR_INVALID_STATE before start and after the end. */
+ * on the outputs' sums, and limits of data, take one more pass each. Where eval.noises is 1 outputs
+ * are not looked at. Allocates nothing on the CPU. NWR_ERROR_INVALID_STATE before start and after
+ * the end. */
 NWR_API nwr_status nwr_sampler_step(nwr_sampler* sampler, const nwr_tensor* x,
                                     const nwr_tensor* outputs, size_t output_count);
 /** Writes the last evaluation's estimate of the clean sample: a preview, or the last step's x0.

@@ -168,6 +168,7 @@ nwr_eval describe(const Sampler& s, size_t evaluation) {
   e.clock = e.clock_rows[0];
   e.input_scale = e.input_scale_rows[0];
   e.output_count = static_cast<uint32_t>(outputs_of(s, evaluation));
+  e.noises = evaluation < table.size() && !table.line(evaluation).asks;
   return e;
 }
 
@@ -200,6 +201,13 @@ void check_outputs(const Sampler& s, const Array& x, const nwr_tensor* outputs, 
 void step(Run& run, const nwr_tensor* x, const nwr_tensor* outputs, size_t output_count) {
   Sampler& s = *run.sampler;
   Array* const arrays = run.last.arrays();
+  if (!s.done() && !s.table().line(s.evaluation()).asks) {
+    run.last.forget();
+    // Their factor is 0: any array stands for them.
+    for (int i = 0; i <= kMostOutputs; ++i) arrays[i] = i == 0 ? take_state(s, x) : arrays[0];
+    s.step(arrays[0], arrays + 1);
+    return;
+  }
   const auto wanted = static_cast<size_t>(outputs_of(s, s.evaluation()));
   const bool known = !s.done() && x && outputs && output_count == wanted &&
                      run.last.hold(*x, outputs, output_count);
@@ -327,7 +335,7 @@ nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
       if (s.take_cancel()) return NWR_CANCELLED;
       nwr_eval eval = describe(s, s.evaluation());
       eval.struct_size = sizeof eval;
-      if (!goes_on("callbacks.model", given.model(given.user, &eval, x, outputs))) {
+      if (!eval.noises && !goes_on("callbacks.model", given.model(given.user, &eval, x, outputs))) {
         return NWR_CANCELLED;
       }
       step(run, x, outputs, eval.output_count);

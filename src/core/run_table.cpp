@@ -124,6 +124,47 @@ Stage::Point Stage::point_of_level(double sigma_over_alpha) const {
       schedule_.time_at(std::max(-std::log(sigma_over_alpha), noisiest), {"log(alpha/sigma)"}));
 }
 
+namespace {
+
+// Steps that go one way. A row that stands still goes with the others.
+struct Way {
+  int begin, end;
+  bool noised;  // away from data, in a run that began towards it
+};
+
+std::vector<Way> ways_of(const RunRequest& request, int steps) {
+  const size_t count = static_cast<size_t>(steps) + 1;
+  std::vector<Way> out = {{0, steps, false}};
+  double first = 0, way = 0;
+  for (int step = 0; step < steps; ++step) {
+    double move = 0;
+    for (size_t i = static_cast<size_t>(step); i + 1 < request.times.size() && move == 0;
+         i += count) {
+      move = request.times[i + 1] - request.times[i];
+    }
+    if (first == 0) first = way = move;
+    if (move * way < 0) {
+      way = move;
+      out.back().end = step;
+      out.push_back({step, steps, way * first < 0});
+    }
+  }
+  return out;
+}
+
+// The forward process from one point to a noisier one.
+Combo noised(const RunRequest& request, const Stage::Point& from, const Stage::Point& to) {
+  if (from.at.gamma > 0 || to.at.gamma > 0) {
+    fail(NWR_ERROR_UNSUPPORTED, "options.times turn back to t = ", to.t, ", but ",
+         request.schedule.spec(), " has a third leg, whose forward process is not known");
+  }
+  const double keep = from.at.alpha > 0 ? to.at.alpha / from.at.alpha : 1;
+  const double kept = keep * from.at.sigma, whole = to.at.sigma;
+  return {keep, 0, std::sqrt(std::fmax((whole - kept) * (whole + kept), 0)), {}};
+}
+
+}  // namespace
+
 RunTable::RunTable(const RunRequest& request) : rows_(request.rows), guidance_(request.settings) {
   const Settings& settings = request.settings;
   clip_ = settings["clip"];
@@ -157,65 +198,89 @@ RunTable::RunTable(const RunRequest& request) : rows_(request.rows), guidance_(r
   // Where each row is evaluated next, and where its step begins and the next one will.
   std::vector<Stage::Point> at(rows), begin(rows), next(rows);
   std::vector<Combo> openings(rows, {1, 0, 0, {}});
+  const std::vector<Way> ways = ways_of(request, steps);
   opening_stretches_.resize(rows);
   for (size_t row = 0; row < rows; ++row) {
-    next[row] = open(request, reading, &grid[row * count], steps, 0, &openings[row],
+    next[row] = open(request, reading, &grid[row * count], ways[0].end, 0, &openings[row],
                      &opening_stretches_[row]);
   }
   add_opening(request, openings);
   std::vector<Emission> emissions(rows);
-  for (int step = 0; step < steps; ++step) {
-    at = begin = next;
-    // Rows may differ in whether they need another stage; one that does not just waits.
-    std::vector<bool> waits(rows, false);
-    bool again = true;
-    for (int stage = 0; again; ++stage) {
-      again = false;
-      add_times(request, at);
-      for (size_t row = 0; row < rows; ++row) {
-        Emission& out = emissions[row] = {};
-        out.x = {1, 0, 0, {}};
-        if (waits[row]) continue;
-        out.weight = guidance_.at(step, steps, at[row].at);
-        const Stage::Point* const points = &grid[row * count];
-        Stage s(request.schedule, request.settings, reading, points, steps, step, stage, begin[row],
-                at[row]);
-        request.kind.base().plan(s);
-        out.x = s.x();
-        out.spreads = s.spreads();
-        out.spread = s.spread();
-        if (reading.limited) {
-          const Reading before = {request.prediction};
-          out.data = Stage(request.schedule, request.settings, before, points, steps, step, stage,
-                           begin[row], at[row])
-                         .data();
+  for (size_t part = 0; part < ways.size(); ++part) {
+    // Each way towards data is a run of its own.
+    const Way& way = ways[part];
+    const int length = way.end - way.begin;
+    for (int step = 0; step < length; ++step) {
+      at = begin = next;
+      // Rows may differ in whether they need another stage; one that does not just waits.
+      std::vector<bool> waits(rows, false);
+      bool again = true;
+      for (int stage = 0; again; ++stage) {
+        again = false;
+        add_times(request, at);
+        for (size_t row = 0; row < rows; ++row) {
+          Emission& out = emissions[row] = {};
+          out.x = {1, 0, 0, {}};
+          if (waits[row]) continue;
+          const Stage::Point* const points = &grid[row * count + static_cast<size_t>(way.begin)];
+          const Stage::Point& end = points[step + 1];
+          double again_at = 0;
+          nwr_coeffs from = begin[row].at, to = end.at;
+          const auto point_at = [&](double t) {
+            return t == end.t ? end : Stage::Point{t, request.schedule.at(t, {"t"})};
+          };
+          if (way.noised) {
+            out.x = noised(request, begin[row], end);
+            waits[row] = true;
+          } else {
+            out.weight = guidance_.at(way.begin + step, steps, at[row].at);
+            Stage s(request.schedule, request.settings, reading, points, length, step, stage,
+                    begin[row], at[row]);
+            request.kind.base().plan(s);
+            out.x = s.x();
+            out.spreads = s.spreads();
+            out.spread = s.spread();
+            if (reading.limited) {
+              const Reading before = {request.prediction};
+              out.data = Stage(request.schedule, request.settings, before, points, length, step,
+                               stage, begin[row], at[row])
+                             .data();
+            }
+            for (int slot = 0; slot < kMaxSlots; ++slot) {
+              out.writes[slot] = s.keeps(slot);
+              out.slot[slot] = s.kept_value(slot);
+            }
+            if (request.keep_denoised) {
+              out.writes[kDenoised] = true;
+              out.slot[kDenoised] = s.guided_data();
+            }
+            waits[row] = !s.needs_again();
+            again = again || s.needs_again();
+            again_at = s.again_time();
+            from = s.covered_from();
+            to = s.covered_to(waits[row] ? end : point_at(again_at));
+          }
+          const bool draws = out.x.noise != 0;
+          if (!waits[row]) {
+            at[row] = point_at(again_at);
+          } else if (step + 1 < length) {
+            at[row] = next[row] =
+                way.noised ? end
+                           : open(request, reading, points, length, step + 1, &out.x, &out.stretch);
+          } else if (part + 1 < ways.size() && !ways[part + 1].noised) {
+            const Way& after = ways[part + 1];
+            at[row] = next[row] = open(request, reading, points + length, after.end - after.begin,
+                                       0, &out.x, &out.stretch);
+          } else {
+            at[row] = next[row] = end;
+          }
+          if (draws || out.x.noise == 0) {
+            out.stretch = stretch_of(from, to, points[0].at, points[length].at);
+          }
         }
-        for (int slot = 0; slot < kMaxSlots; ++slot) {
-          out.writes[slot] = s.keeps(slot);
-          out.slot[slot] = s.kept_value(slot);
-        }
-        if (request.keep_denoised) {
-          out.writes[kDenoised] = true;
-          out.slot[kDenoised] = s.guided_data();
-        }
-        waits[row] = !s.needs_again();
-        again = again || s.needs_again();
-        const bool draws = s.x().noise != 0;
-        if (s.needs_again()) {
-          at[row] = s.again_time() == s.to_time() ? s.end() : s.point(s.again_time());
-        } else if (s.last()) {
-          at[row] = s.end();
-        } else {
-          at[row] = next[row] =
-              open(request, reading, points, steps, step + 1, &out.x, &out.stretch);
-        }
-        if (draws || out.x.noise == 0) {
-          const Stage::Point& to = s.needs_again() ? at[row] : s.end();
-          out.stretch =
-              stretch_of(s.covered_from(), s.covered_to(to), points[0].at, points[steps].at);
-        }
+        add_line(request, emissions, way.begin + step, way.noised,
+                 way.end == steps && step + 1 == length && !again);
       }
-      add_line(request, emissions, step, step + 1 == steps && !again);
     }
   }
   for (size_t row = 0; row < rows; ++row) at[row] = grid[(row + 1) * count - 1];
@@ -231,7 +296,8 @@ Stage::Point RunTable::open(const RunRequest& request, const Reading& reading,
   request.kind.base().open(s);
   if (!s.needs_again()) return from;
   *value = s.x().state * *value;
-  value->noise += s.x().noise;
+  // Of a pass that draws already this is a part of its one draw.
+  value->noise = std::hypot(value->noise, s.x().noise);
   const Stage::Point to = s.point(s.again_time());
   *stretch = stretch_of(s.covered_from(), s.covered_to(to), points[0].at, points[steps].at);
   return to;
@@ -267,8 +333,9 @@ void RunTable::add_times(const RunRequest& request, const std::vector<Stage::Poi
 }
 
 void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& emissions, int step,
-                        bool final) {
+                        bool noised, bool final) {
   Line line;
+  line.asks = !noised;
   line.factors = factors_.size();
   // How many outputs the model has to give: a row that needs fewer leaves out the others.
   bool guided = false;
@@ -280,7 +347,7 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
   const bool zero = step < guidance_.zero_init;
   if (zero) line.outputs = 1, guided = false;
   line.given = line.outputs + (line.spreads ? 1 : 0);
-  line.limited = limits_;
+  line.limited = limits_ && !noised;
   // A slot is written where any row writes it.
   for (int slot = 0; slot <= kMaxSlots; ++slot) {
     const bool written = std::any_of(emissions.begin(), emissions.end(),
@@ -288,7 +355,9 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
     if (written) line.writes |= 1u << slot;
   }
   // A sampler that keeps the estimate anyway needs no second copy of it.
-  if (request.keep_denoised) {
+  if (noised) {
+    if (request.keep_denoised) line.denoised_slot = lines_.back().denoised_slot;
+  } else if (request.keep_denoised) {
     int slot = 0;
     const auto holds = [&](const Emission& e) {
       return e.writes[slot] && same(e.slot[slot], e.slot[kDenoised]);
@@ -298,7 +367,7 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
     if (slot != kDenoised) line.writes &= ~(1u << kDenoised);
   }
   // Nobody reads what else the last evaluation would keep.
-  if (final) line.writes &= request.keep_denoised ? 1u << line.denoised_slot : 0u;
+  if (final && !noised) line.writes &= request.keep_denoised ? 1u << line.denoised_slot : 0u;
   // The differences of guidance are kept from one evaluation that has them to the next.
   const bool inertia = guided && guidance_.inertia != 0;
   const bool has_differences = slots_ >> kDifferences & 1;
@@ -311,7 +380,7 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
     if (line.writes >> kDifferences & 1) f(Combo(), kDifferences);
     f(e.x, -1);
   };
-  line.reads_outputs = !limits_ || inertia;
+  line.reads_outputs = !line.limited || inertia;
   for (const Emission& e : emissions) {
     bool draws = false;
     for_each_output(e, [&](const Combo& c, int unwritten) {
@@ -356,11 +425,11 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
         factors_.push_back(by_sums ? -1 : 0);
         add_guided(0);
       } else if (line.reads_outputs) {
-        add_outputs(e, limits_ ? c.unlimited : c.output, c.unconditional);
+        add_outputs(e, line.limited ? c.unlimited : c.output, c.unconditional);
       } else {
         add_guided(0);
       }
-      if (limits_) factors_.push_back(c.output);
+      if (line.limited) factors_.push_back(c.output);
       for (int slot = 0; slot < kSlots; ++slot) {
         if (!(line.reads >> slot & 1)) continue;
         // A row that does not write this slot leaves it as it is, or empty if it never has.
@@ -378,7 +447,7 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
     });
   }
   // What the data are, before they are limited.
-  if (limits_) {
+  if (line.limited) {
     line.limit = factors_.size();
     line.limit_guided = guided_.size();
     for (const Emission& e : emissions) {
@@ -411,7 +480,7 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
       row_slots_[row] |= 1u << kDifferences;
     }
   }
-  const int inputs = 1 + (line.reads_outputs ? line.outputs : 0) + (limits_ ? 1 : 0) +
+  const int inputs = 1 + (line.reads_outputs ? line.outputs : 0) + (line.limited ? 1 : 0) +
                      bits(line.reads) + (noise_is_input && line.draws ? 1 : 0);
   if (inputs > kMaxInputs) {
     fail(NWR_ERROR_UNSUPPORTED, request.kind.name, " with these settings reads ", inputs,

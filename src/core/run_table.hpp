@@ -57,6 +57,7 @@ class RunTable {
     uint32_t reads = 0;
     uint32_t writes = 0;
     bool draws = false;
+    bool asks = true;  // the model; else noise is added and nothing more
     bool reads_outputs = true;
     bool limited = false;  // data are made and limited before
     bool by_sums = false;  // factors of outputs depend on their sums
@@ -135,7 +136,7 @@ class RunTable {
                            Stretch* stretch);
   void add_opening(const RunRequest& request, const std::vector<Combo>& values);
   void add_line(const RunRequest& request, const std::vector<Emission>& emissions, int step,
-                bool final);
+                bool noised, bool final);
   void add_times(const RunRequest& request, const std::vector<Stage::Point>& points);
 
   int rows_ = 1;

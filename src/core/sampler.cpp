@@ -6,13 +6,15 @@
 namespace noisewright {
 namespace {
 
-void check_times(const SamplerSetup& setup) {
+// Times go one way. In a run towards data they may turn, all rows at the same steps.
+void check_times(const SamplerSetup& setup, double to_data) {
   const size_t rows = static_cast<size_t>(setup.rows);
   const size_t count = setup.times.size() / rows;
   if (count < 2 || count > kMostSteps + 1) {
     fail(NWR_ERROR_INVALID_ARGUMENT, "options.time_count is ", count, ", outside 2 to ",
          kMostSteps + 1);
   }
+  std::vector<double> ways(count, 0);
   for (size_t row = 0; row < rows; ++row) {
     const double* t = setup.times.data() + row * count;
     double direction = 0;
@@ -20,11 +22,17 @@ void check_times(const SamplerSetup& setup) {
       const Name name{"options.times", static_cast<int64_t>(row * count + i)};
       if (!std::isfinite(t[i])) fail(NWR_ERROR_INVALID_ARGUMENT, name, " is ", t[i]);
       const double move = i > 0 ? t[i] - t[i - 1] : 0;
-      if (move * direction < 0) {
+      if (move == 0) continue;
+      if (direction == 0) direction = move;
+      if (move * direction < 0 && direction * to_data < 0) {
         fail(NWR_ERROR_INVALID_ARGUMENT, name, " is ", t[i], ", after ", t[i - 1],
-             ": the times turn back");
+             ": the times turn back to data");
       }
-      if (move != 0) direction = move;
+      if (move * ways[i] < 0) {
+        fail(NWR_ERROR_INVALID_ARGUMENT, name, " is ", t[i], ", after ", t[i - 1],
+             ": another row turns elsewhere");
+      }
+      ways[i] = move;
     }
   }
 }
@@ -53,7 +61,7 @@ void check_model(const Schedule& schedule, const SamplerSetup& setup) {
 
 RunTable make_table(const Schedule& schedule, const SamplerSetup& setup, bool noise_is_input) {
   check_model(schedule, setup);
-  check_times(setup);
+  check_times(setup, schedule.direction());
   const Settings settings = choose(NWR_DOMAIN_SAMPLER, setup.spec.c_str(), 0, nullptr, 0);
   return RunTable({static_cast<const SamplerKind&>(settings.entry()), settings, schedule,
                    setup.prediction, setup.clock, setup.keep_denoised, noise_is_input, setup.times,

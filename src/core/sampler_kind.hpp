@@ -120,6 +120,11 @@ class Stage {
     return {schedule_, settings_, reading_, points_, steps_, step_ - 1, 0, begin, begin};
   }
 
+  // This evaluation as if it stood elsewhere.
+  Stage at_point(const Point& p) const {
+    return {schedule_, settings_, reading_, points_, steps_, step_, stage_, begin_, p};
+  }
+
   // What the state and the model's output say at the evaluation's time; each fails with
   // NWR_ERROR_SINGULAR where they do not determine it.
   Combo state() const { return {1, 0, 0, {}}; }

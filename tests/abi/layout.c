@@ -216,7 +216,7 @@ int main(void) {
   FIELD(nwr_eval, clock_rows);
   FIELD(nwr_eval, input_scale_rows);
   FIELD(nwr_eval, output_count);
-  FIELD(nwr_eval, reserved);
+  FIELD(nwr_eval, noises);
   END(nwr_eval);
 
   STRUCT(nwr_callbacks);

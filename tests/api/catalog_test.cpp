@@ -245,7 +245,8 @@ TEST(Catalog, SamplersNeedAsManyEvaluationsAndRngsAsTheySay) {
                                     1017,
                                     comfy_sa_solver_pece,
                                     1019,
-                                    1020};
+                                    1020,
+                                    1043};
     const std::set<int32_t> may_draw = {NWR_SAMPLER_DDIM,
                                         NWR_SAMPLER_EDM,
                                         NWR_SAMPLER_DPM_SOLVER,
@@ -263,7 +264,9 @@ TEST(Catalog, SamplersNeedAsManyEvaluationsAndRngsAsTheySay) {
                                         1004,
                                         1011,
                                         1012,
-                                        1021};
+                                        1021,
+                                        1040,
+                                        1042};
     EXPECT_EQ(draw.count(entry.value) ? NWR_ERROR_INVALID_ARGUMENT : NWR_OK, status);
     EXPECT_EQ(draw.count(entry.value) + may_draw.count(entry.value) > 0,
               (entry.flags & NWR_ENTRY_STOCHASTIC) != 0);

@@ -1766,11 +1766,12 @@ void add_samplers(Rows& rows) {
       [](World& w, nwr_sampler_options& o) {
         o.steps = 0, o.times = w.slate.times, o.time_count = 2, o.time_rows = UINT32_MAX;
       });
-  add("times turn back", kBad, {"options.times[2] is 0.25", "0.5", "turn back"},
-      times({0, 0.5, 0.25, 1}));
-  add("times turn back after a wait", kBad, {"options.times[3] is 0.25", "turn back"},
-      times({0, 0.5, 0.5, 0.25}));
-  add("times turn back in row 1", kBad, {"options.times[5] is 0", "turn back"},
+  add("times turn back without noise", kBad, {"options.rngs is NULL"}, times({0, 0.5, 0.25, 1}));
+  add("times turn back to data", kBad, {"options.times[2] is 0.75", "0.5", "turn back to data"},
+      times({1, 0.5, 0.75, 0}));
+  add("times turn back to data after a wait", kBad, {"options.times[3] is 0.75", "turn back"},
+      times({1, 0.5, 0.5, 0.75}));
+  add("times turn back in row 1", kBad, {"options.times[5] is 0", "another row"},
       [=](World& w, nwr_sampler_options& o) {
         times({0, 0.5, 1, 0, 0.5, 0})(w, o);
         o.time_count = 3, o.time_rows = 2;

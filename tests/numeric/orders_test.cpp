@@ -148,7 +148,15 @@ TEST(Order, IsWhatTheSamplerClaims) {
                {"gradient-estimation(eta=0)", 1},
                {"heunpp2", 1},
                {"tcd(gamma=0)", 1},
+               {"diffusers.euler", 1},
                {"heun", 2},
+               {"heun(part=0.5)", 2},
+               {"heun(part=0.6666666666666666)", 2},
+               {"heun(part=0.3,space=sigma)", 2},
+               {"edm(part=0.75)", 2},
+               {"diffusers.heun", 2},
+               {"diffusers.heun(space=flow)", 2},
+               {"comfy.dpmpp-2s-ancestral(eta=0)", 2},
                {"midpoint", 2},
                {"azula.heun", 2},
                {"edm", 2},
@@ -314,8 +322,9 @@ TEST(Ends, AreFiniteForEverySampler) {
       }
     }
   }
-  const std::set<std::string> expected = {"azula.heun", "euler-maruyama", "ito",
-                                          "k.euler",    "k.heun",         "stochastic-heun"};
+  const std::set<std::string> expected = {
+      "azula.heun", "diffusers.euler", "diffusers.heun", "euler-maruyama",
+      "ito",        "k.euler",         "k.heun",         "stochastic-heun"};
   EXPECT_EQ(expected, refused);
 }
 

@@ -40,10 +40,6 @@ size_t run_length(const Recording& recording) {
 
 // What makes the peer's numbers others than the configuration's.
 void refuse_arguments(const Recording& recording) {
-  const Json& step = recording.settings();
-  if (number_or(step, "s_churn", 0) > 0) {
-    throw Unsupported{"noise added after the model was asked is not in this version"};
-  }
   if (recording.has_any("per_token_base")) {
     throw Unsupported{"per_token_timesteps is not in this version"};
   }
@@ -57,12 +53,6 @@ bool runs_to_noise(const Recording& recording) {
 // end where the next begins, noise after the last step, levels of one's own.
 constexpr const char* kDone[] = {"sigma_data", "timestep_spacing", "variance_type=\"fixed_large",
                                  "interpolation_type"};
-
-// Classes that the library does not import.
-constexpr const char* kRefused[] = {"CogVideoXDPMScheduler",   "ConsistencyDecoderScheduler",
-                                    "DDPMWuerstchenScheduler", "IPNDMScheduler",
-                                    "MiniMaxH3Scheduler",      "RePaintScheduler",
-                                    "ScoreSdeVeScheduler",     "UnCLIPScheduler"};
 
 Imported import_recorded(const Recording& recording) {
   refuse_arguments(recording);
@@ -83,9 +73,6 @@ Imported import_recorded(const Recording& recording) {
   std::string name = recording.sampler_class();
   if (runs_to_noise(recording)) name.erase(name.find("Inverse"), 7);
   config["_class_name"] = name;
-  for (const char* refused : kRefused) {
-    if (name == refused) throw Unsupported{"sampler " + name + " is not in this version"};
-  }
   Imported imported = import_config(config.dump(), run_length(recording), given);
   for (const std::string& warning : imported.warnings) {
     // What these warn of is done below.
@@ -511,6 +498,8 @@ Plan plan_import(Check& check, const Recording& recording) {
   // At index 0 the noise is what x has beyond data in its third digit.
   plan.learns_variance = ours.sampler.find("learned_range") != std::string::npos;
   if (plan.learns_variance) plan.single_scale = 80;
+  // It begins where alpha is 5e-5, by which rounding is divided.
+  if (recording.sampler_class() == "UnCLIPScheduler") plan.single_scale = 2000;
   // Its last levels lie close together.
   if (ours.sampler.find("deis") != std::string::npos) plan.single_scale = 80;
   for (const double x : plan.start.data) {
@@ -522,6 +511,9 @@ Plan plan_import(Check& check, const Recording& recording) {
 
 }  // namespace
 
-Planner plan_of_diffusers(const Json&) { return plan_import; }
+Planner plan_of_diffusers(const Json& file) {
+  const Planner direct = direct_plan_of_diffusers(file);
+  return direct ? direct : plan_import;
+}
 
 }  // namespace replay

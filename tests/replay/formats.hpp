@@ -21,8 +21,9 @@ class Cases {
 
 // Trajectories: each returns the plan for the file's class or throws Unsupported.
 Planner plan_of_diffusers(const Json& file);
-Planner plan_of_sigma_space(const Json& file);  // k-diffusion, ComfyUI, sd.cpp, EDM, OpenAI
-Planner plan_of_flow_ode(const Json& file);     // SiT, flow_matching
+Planner direct_plan_of_diffusers(const Json& file);  // of what is not imported, or nothing
+Planner plan_of_sigma_space(const Json& file);       // k-diffusion, ComfyUI, sd.cpp, EDM, OpenAI
+Planner plan_of_flow_ode(const Json& file);          // SiT, flow_matching
 Planner plan_of_official(const Json& file);
 Planner plan_of_azula(const Json& file);
 

@@ -187,6 +187,7 @@ struct Question {
     return spec("ddpm", {{"beta", text_or(config, "beta_schedule", "linear")},
                          {"beta_start", number(number_or(config, "beta_start", 1e-4))},
                          {"beta_end", number(number_or(config, "beta_end", 0.02))},
+                         {"count", number(number_or(config, "num_train_timesteps", 1000))},
                          {"between", even_levels ? "sigma" : "log-sigma"}});
   }
   // The curve of levels that was asked for, or "".
@@ -416,12 +417,37 @@ void replay_consistency(Check& check, const Question& q) {
   check_init(check, q, 80);
 }
 void replay_trigflow(Check& check, const Question& q) {
-  if (has(q.entry, "set_timesteps_kwargs") && !q.kwargs().contains("intermediate_timesteps")) {
-    throw Unsupported{"a time of the caller's own in the middle is a grid of its own"};
-  }
+  const Schedule angle = make_schedule("trigonometric(time=to-noise)");
   // Theirs begins a little beyond pi/2.
-  const Grid ours = make_grid("trigonometric(time=to-noise)", "uniform", q.n);
-  check_times(check, q, mapped(ours.times, [](double t) { return 1.5708 * t; }));
+  const double whole = 1.5708;
+  Numbers times;
+  if (has(q.entry, "set_timesteps_kwargs") && !q.kwargs().contains("intermediate_timesteps")) {
+    // Two steps by default meet at a time of their own: a grid in two parts.
+    check.require(q.n == 2, "n");
+    const double middle = 1.3 / whole;
+    times = grid(angle, "uniform", 2, 1, middle);
+    times.push_back(grid(angle, "uniform", 2, middle, 0).back());
+  } else {
+    times = grid(angle, "uniform", q.n + 1);
+  }
+  check_times(check, q, mapped(times, [=](double t) { return whole * t; }));
+  check_init(check, q, 1);
+}
+// The first times of a leading grid, gone through with jumps back (2201.09865, algorithm 1).
+void replay_repaint(Check& check, const Question& q) {
+  const Numbers places = without_last(make_grid(q.table(false), "leading", q.n).times);
+  const auto jump = static_cast<size_t>(to_number(member(q.kwargs(), "jump_length")));
+  const double samples = to_number(member(q.kwargs(), "jump_n_sample"));
+  Numbers left(q.n, 0), times;
+  if (jump == 0 || jump > q.n) throw Malformed("jump_length is not within the steps");
+  for (size_t i = 0; i + jump < q.n; i += jump) left[i] = samples - 1;
+  for (size_t t = q.n; t > 0;) {
+    times.push_back(places[q.n - t--]);
+    if (!(left[t] > 0)) continue;
+    --left[t];
+    for (size_t k = 0; k < jump && t + 1 < q.n; ++k) times.push_back(places[q.n - 1 - ++t]);
+  }
+  check_times(check, q, times);
   check_init(check, q, 1);
 }
 void replay_score_sde(Check& check, const Question& q) {
@@ -467,6 +493,7 @@ void replay_diffusers(Check& check, const Json& entry) {
                                        {"IPNDMScheduler", replay_ipndm},
                                        {"CMStochasticIterativeScheduler", replay_consistency},
                                        {"SCMScheduler", replay_trigflow},
+                                       {"RePaintScheduler", replay_repaint},
                                        {"ScoreSdeVeScheduler", replay_score_sde}};
   const std::string cls = text_or(entry, "cls", "");
   const auto* found = std::find_if(std::begin(kClasses), std::end(kClasses),

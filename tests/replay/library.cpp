@@ -391,19 +391,34 @@ std::vector<Event> execute(const Run& run, nwr_dtype dtype) {
     if (!draws.wrong.empty()) throw LibraryError(draws.wrong);
     expect(started, "nwr_sampler_start");
     const size_t first = events.size();
+    size_t noised = 0;
     auto eval = options<nwr_eval>();
     nwr_status status;
     while ((status = nwr_sampler_next(sampler.get(), &eval)) == NWR_OK) {
       const size_t here = events.size();
+      if (eval.noises == 1) {
+        status = nwr_sampler_step(sampler.get(), &x_view, nullptr, 0);
+        if (!draws.wrong.empty()) throw LibraryError(draws.wrong);
+        expect(status, "nwr_sampler_step");
+        // Where the caller has a say, the state before the noise is what was recorded.
+        if (!run.edit) events.back().after = x.read();
+        ++noised;
+        continue;
+      }
       if (here == run.requests.size()) throw LibraryError("more evaluations than were recorded");
       const Request& request = run.requests[here];
       const double off = std::fabs(eval.t - request.time);
-      if (off > request.time_tolerance || eval.index != here - first || eval.row_count != 1) {
+      if (off > request.time_tolerance || eval.index != here - first + noised ||
+          eval.row_count != 1) {
         throw LibraryError("evaluation " + std::to_string(here) + " is at t = " +
                            std::to_string(eval.t) + ", not " + std::to_string(request.time));
       }
       Event event;
       event.before = scaled(request.scale, x.read());
+      if (run.prepare) {
+        event.before = run.prepare(here, event.before);
+        x.write(scaled(1 / request.scale, event.before));
+      }
       event.input_scale = eval.input_scale;
       output.write(run.model(here, event.before));
       event.output = output.read();
@@ -428,6 +443,10 @@ std::vector<Event> execute(const Run& run, nwr_dtype dtype) {
       const double scale_after =
           here + 1 < run.requests.size() ? run.requests[here + 1].scale : run.final_scale;
       event.after = scaled(scale_after, x.read());
+      if (run.edit) {
+        event.after = run.edit(here, event.after);
+        x.write(scaled(1 / scale_after, event.after));
+      }
       if (run.keep_denoised) {
         expect(nwr_sampler_denoised(sampler.get(), &denoised_view), "nwr_sampler_denoised");
         event.denoised = denoised.read();
@@ -436,7 +455,8 @@ std::vector<Event> execute(const Run& run, nwr_dtype dtype) {
     }
     if (status != NWR_DONE) expect(status, "nwr_sampler_next");
     if (eval.t != times.back()) throw LibraryError("the run did not end at its last time");
-    if (eval.count != events.size() - first) throw LibraryError("eval.count is not the count");
+    if (eval.count != events.size() - first + noised)
+      throw LibraryError("eval.count is not the count");
   }
   if (events.size() != run.requests.size()) {
     throw LibraryError("fewer evaluations than were recorded");

@@ -129,6 +129,9 @@ struct Run {
   // Indices of noises in the order in which the sampler draws them, all of them; without it each
   // request tells its own.
   std::optional<std::vector<size_t>> draws;
+  // What the caller makes of the state before and after an evaluation, in the recording's scale.
+  std::function<Numbers(size_t request, const Numbers& x)> prepare;
+  std::function<Numbers(size_t request, const Numbers& x)> edit;
   // The model's output for a state in the recording's scale, at one of the requests.
   std::function<Numbers(size_t request, const Numbers& x)> model;
   // A second output: without the condition, of which Event::output is the mixture by share; or of

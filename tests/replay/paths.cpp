@@ -67,8 +67,8 @@ Schedule discrete_schedule(const Json& config, bool patched) {
     return make_table(alpha_bars);
   }
   return make_schedule(spec("ddpm", {{"beta", text_or(config, "beta_schedule", "linear")},
-                                     {"beta_start", text(to_number(member(config, "beta_start")))},
-                                     {"beta_end", text(to_number(member(config, "beta_end")))},
+                                     {"beta_start", text(number_or(config, "beta_start", 0.0001))},
+                                     {"beta_end", text(number_or(config, "beta_end", 0.02))},
                                      {"count", std::to_string(count)},
                                      {"snr_shift", text(shift)},
                                      {"zero_snr", zero_snr ? "yes" : "no"},

@@ -90,6 +90,13 @@ constexpr FreeOfPeer kFreeOfPeers[] = {
     {"_order", "/config/noise_scale_func", "another is not in this version"},
     {"_order", "/config/func_eta", "unused"},
     {"restart_sampler", "/init_unit_noise/", "the start, times 80 in the same file"},
+    {":tcd", "/noises/8/", "times the root of a difference that is rounding"},
+    {"restart_sampler", "/sampler_kwargs/S_m", "bounds between levels"},
+    {"EulerDiscreteScheduler", "/step_kwargs/s_tm", "bounds between levels"},
+    {"EulerDiscreteScheduler", "/pred_original_sample/",
+     "of the state with its noise; ours has none"},
+    {"FlowMatchHeun", "/noises/", "drawn in second halves too, for nothing"},
+    {"IPNDMScheduler", "/config/num_train_timesteps", "unused"},
     {"dpmpp2m_sde_bt", "/noises/", "of a tree that adds nothing here"},
 };
 

@@ -128,7 +128,6 @@ class Translation {
                           " are a defect of the peer: see docs/samplers"};
       }
     }
-    if (name == "dpmpp2mv2") throw Unsupported{"the weights of dpmpp2mv2 are not in this version"};
     const bool own_eta = peer_ == Peer::sdcpp || peer_ == Peer::openai;
     const double eta = number("eta", peer_ == Peer::openai ? 1 : own_eta ? 0 : 1);
     const std::string given = text(eta);
@@ -166,16 +165,14 @@ class Translation {
               Pairs{{"order", text(number("max_order", 4))}, {"lower_order_final", last}} + space};
     }
     if (name == "dpmpp_2s_ancestral" || name == "dpmpp2s_a") {
-      if (flow_ && peer_ == Peer::comfy) {
-        throw Unsupported{
-            "an inner point at sigma = 0.9999 of a step from 1 is not in this version"};
-      }
-      return {"dpmpp-2s", scale + noise, draws};
+      const bool inner = flow_ && peer_ == Peer::comfy;
+      return {inner ? "comfy.dpmpp-2s-ancestral" : "dpmpp-2s", scale + noise, draws};
     }
     if (name == "dpmpp_sde") {
       return {"k.dpmpp-sde", scale + Pairs{{"r", text(number("r", 0.5))}}, draws};
     }
     if (name == "dpmpp_2m" || name == "dpmpp2m") return {"dpmpp-2m", space};
+    if (name == "dpmpp2mv2") return {"sdcpp.dpmpp-2m-v2", space};
     if (name.rfind("dpmpp_2m_sde", 0) == 0 || name.rfind("dpmpp2m_sde", 0) == 0) {
       const bool heun = name.find("heun") != std::string::npos ||
                         text_or(recording_.settings(), "solver_type", "midpoint") == "heun";
@@ -325,6 +322,47 @@ Plan plan_sigmas(Check& check, const Recording& recording, const std::string& na
   return plan;
 }
 
+// stable-diffusion.cpp's TCD: on the table's indices nearest to the levels, the last one 0; its
+// states are ours divided by alpha.
+Plan plan_tcd(Check& check, const Recording& recording) {
+  if (recording.flow_denoiser()) {
+    throw Unsupported{
+        "defect: a table of 1000 levels up to 14.6 for a flow, whose levels end at 1"};
+  }
+  const Schedule table =
+      make_schedule("ddpm(beta=scaled_linear,beta_start=0.00085,beta_end=0.012)");
+  const Numbers sigmas = recording.numbers("sigmas");
+  const double gamma = number_or(recording.settings(), "eta", 0);
+  if (gamma == 0) {
+    throw Unsupported{"defect: without noise the state stays at the level of the nearest index"};
+  }
+  Plan plan = plan_on(recording, sigmas, spec("tcd", {{"gamma", text(gamma)}}));
+  plan.schedule = table;
+  Numbers times;
+  for (const double s : sigmas) {
+    times.push_back(s == 0 ? 0
+                           : std::min(time_of_ratio(table, std::min(s, ratio(table, 999))), 999.0));
+  }
+  set_calls(plan, recording, {times}, [&](const Json& call) {
+    const double s = to_number(member(call, "sigma"));
+    return time_of_ratio(table, std::min(s, ratio(table, 999)));
+  });
+  for (size_t i = 0; i < plan.evaluations.size(); ++i) {
+    plan.evaluations[i].sigma = sigmas[i];
+    plan.evaluations[i].alpha = 1;
+    plan.evaluations[i].request.scale = std::hypot(1, sigmas[i]);
+    plan.evaluations[i].request.time = times[i];
+  }
+  plan.start = checked_init(check, recording, sigmas.front());
+  draw_all(plan, recording);
+  check.equal("config.n", static_cast<double>(plan.step_starts.size()),
+              member(recording.config(), "n"));
+  check_step_numbers(check, recording, plan);
+  // The last draw's amount is the root of a difference that is nothing but rounding.
+  plan.single_scale = 1e4;
+  return plan;
+}
+
 // k-diffusion's dpm_fast: steps even in log sigma, the last ones of lower order.
 Plan plan_fast(Check& check, const Recording& recording) {
   const Json& config = recording.config();
@@ -439,69 +477,143 @@ Numbers call_levels(const Recording& recording) {
   return out;
 }
 
+// The discretizations, schedules and scalings of Karras et al. 2206.00364, table 1.
+class EdmPath {
+ public:
+  EdmPath(const Json& settings, const std::string& discretization, const std::string& schedule)
+      : settings_(settings), levels_(discretization), schedule_(schedule) {
+    const std::string scaling = text_or(settings, "scaling", "none");
+    for (const auto& [name, known] :
+         {std::pair<std::string, std::vector<std::string>>{levels_, {"edm", "ve", "vp", "iddpm"}},
+          {schedule, {"linear", "ve", "vp"}},
+          {scaling, {"none", "vp"}}}) {
+      if (std::find(known.begin(), known.end(), name) == known.end()) {
+        throw Unsupported{name + " is not in this version"};
+      }
+    }
+    scales_ = scaling == "vp";
+    const double ends[][2] = {{0.002, 80}, {0.02, 100}, {0, 0}, {0.002, 81}};
+    const size_t row = levels_ == "edm" ? 0 : levels_ == "ve" ? 1 : levels_ == "vp" ? 2 : 3;
+    least_ = number_or(settings, "sigma_min", row == 2 ? vp_level(kLast) : ends[row][0]);
+    most_ = number_or(settings, "sigma_max", row == 2 ? vp_level(1) : ends[row][1]);
+    const double a = std::log1p(least_ * least_), b = std::log1p(most_ * most_);
+    slope_ = 2 * (a / kLast - b) / (kLast - 1);
+    begin_ = b - slope_ / 2;
+  }
+
+  bool scales() const { return scales_; }
+  double scale(double level) const { return scales_ ? 1 / std::hypot(1, level) : 1; }
+  double time(double level) const {
+    if (schedule_ == "linear") return level;
+    if (schedule_ == "ve") return level * level;
+    return 2 * std::log1p(level * level) /
+           (begin_ + std::sqrt(begin_ * begin_ + 2 * slope_ * std::log1p(level * level)));
+  }
+  Schedule schedule(double highest) const {
+    return make_custom(time(highest), 0, [path = *this](double t, nwr_coeffs& c) {
+      const double level = path.level(t), s = path.scale(level);
+      const double rate = level > 0 ? path.rate(t, level) : 0, fall = -s * s * s * level * rate;
+      c.alpha = s, c.sigma = s * level;
+      c.dalpha = path.scales() ? fall : 0;
+      c.dsigma = s * rate + c.dalpha * level;
+      c.log_alpha = std::log(s);
+    });
+  }
+  Numbers levels(double n) const {
+    if (levels_ == "edm") return spread("karras", most_, least_, n, number_or(settings_, "rho", 7));
+    if (levels_ == "ve") return spread("exponential", most_, least_, n);
+    Numbers out;
+    if (levels_ == "vp") {
+      for (double i = 0; i < n; ++i) out.push_back(vp_level(1 + i / (n - 1) * (kLast - 1)));
+      return out;
+    }
+    // From the cleanest of a thousand levels up, each by what a cosine leaves of alpha_bar.
+    Numbers all = {0};
+    const auto bar = [](double j) { return std::pow(std::sin(std::acos(-1.0) / 2 * j / 1008), 2); };
+    for (double j = 1000; j > 0; --j) {
+      const double kept = std::max(bar(j - 1) / bar(j), 0.001);
+      all.push_back(std::sqrt((all.back() * all.back() + 1) / kept - 1));
+    }
+    Numbers within;
+    for (auto level = all.rbegin(); level != all.rend(); ++level) {
+      if (*level >= least_ && *level <= most_) within.push_back(*level);
+    }
+    const double last = static_cast<double>(within.size() - 1);
+    for (double i = 0; i < n; ++i) {
+      out.push_back(within[static_cast<size_t>(std::nearbyint(last / (n - 1) * i))]);
+    }
+    return out;
+  }
+
+ private:
+  static constexpr double kLast = 1e-3;
+  static double vp_level(double t) { return std::sqrt(std::expm1((9.95 * t + 0.1) * t)); }
+  double level(double t) const {
+    if (schedule_ == "linear") return t;
+    if (schedule_ == "ve") return std::sqrt(t);
+    return std::sqrt(std::expm1((slope_ / 2 * t + begin_) * t));
+  }
+  double rate(double t, double level) const {
+    if (schedule_ == "linear") return 1;
+    if (schedule_ == "ve") return 0.5 / level;
+    return (begin_ + slope_ * t) / 2 * (level + 1 / level);
+  }
+
+  const Json& settings_;
+  std::string levels_, schedule_;
+  bool scales_;
+  double least_, most_, slope_, begin_;
+};
+
 Plan plan_edm(Check& check, const Recording& recording) {
   const Json& settings = recording.settings();
   const std::string solver = text_or(settings, "solver", "heun");
   const std::string schedule = text_or(settings, "schedule", "linear");
   const std::string discretization = text_or(settings, "discretization", "edm");
-  if (number_or(settings, "alpha", 1) != 1) {
-    throw Unsupported{"a second stage at part of the step (alpha) is not in this version"};
-  }
   if (solver != "euler" && solver != "heun") {
     throw Unsupported{"solver " + solver + " is not in this version"};
   }
-  if (text_or(settings, "scaling", "none") != "none") {
-    throw Unsupported{"scaling " + settings["scaling"].get<std::string>() +
-                      " is not in this version"};
-  }
-  const bool ve = schedule == "ve";
-  if (!ve && schedule != "linear") {
-    throw Unsupported{"schedule " + schedule + " is not in this version"};
-  }
+  const EdmPath path(settings, discretization, schedule);
   const double n = to_number(member(settings, "num_steps"));
   const double churn = number_or(settings, "S_churn", 0);
-  Numbers sigmas = churn > 0 ? spread("karras", 80, 0.002, n) : distinct(call_levels(recording));
+  const double part = number_or(settings, "alpha", 1);
+  const bool inner = churn > 0 || part < 1;
+  Numbers sigmas = inner ? path.levels(n) : distinct(call_levels(recording));
   check.equal("sampler_kwargs.num_steps", static_cast<double>(sigmas.size()),
               settings["num_steps"]);
   if (has(recording.config(), "num_steps")) {
     check.equal("config.num_steps", n, recording.config()["num_steps"]);
   }
-  if (discretization == "edm" || discretization == "ve") {
-    const double first = number_or(settings, "sigma_max", discretization == "ve" ? 100 : 80);
-    const double last = number_or(settings, "sigma_min", discretization == "ve" ? 0.02 : 0.002);
-    const Numbers expected = spread(discretization == "ve" ? "exponential" : "karras", first, last,
-                                    n, number_or(settings, "rho", 7));
-    check.level("sigmas of model_calls", expected, Json(sigmas));
-  }
+  check.level("sigmas of model_calls", path.levels(n), Json(sigmas));
   check_sigmas_of_calls(check, recording, call_levels(recording));
-  check_settings(check, recording, {"S_churn", "S_min", "S_max", "S_noise"});
+  check_settings(check, recording, {"S_churn", "S_min", "S_max", "S_noise", "alpha"});
   const double first = sigmas.front();
   sigmas.push_back(0);
   const double least = number_or(settings, "S_min", 0), most = number_or(settings, "S_max", 1e300);
   Plan plan = plan_on(recording, sigmas,
                       spec("edm", {{"solver", solver},
+                                   {"part", text(part)},
                                    {"s_churn", text(churn)},
                                    {"s_min", text(least)},
                                    {"s_max", text(most)},
                                    {"s_noise", text(number_or(settings, "S_noise", 1))}}));
   plan.count = static_cast<size_t>(n);
   if (churn > 0) plan.draws = churned(sigmas, least, most);
-  if (ve) {
-    // Time is sigma^2, and the last step is no other than the rest.
+  if (schedule != "linear" || path.scales()) {
+    // The last step is no other than the rest.
+    plan.schedule = path.schedule(2 * first);
+    plan.sampler.insert(plan.sampler.size() - 1, ",last_step=plain");
     Numbers times;
-    for (const double s : sigmas) times.push_back(s * s);
-    plan.schedule = with_floor(make_custom(times.front(), 0,
-                                           [](double t, nwr_coeffs& c) {
-                                             c.alpha = 1;
-                                             c.sigma = std::sqrt(t);
-                                             c.dalpha = 0;
-                                             c.dsigma = 0.5 / c.sigma;
-                                             c.log_alpha = 0;
-                                           }),
-                               times.front(), 0);
-    if (solver != "euler") throw Unsupported{"heun on schedule ve is not in this version"};
-    set_times(plan, {times});
-    for (Evaluation& at : plan.evaluations) at.sigma = std::sqrt(at.request.time);
+    for (const double s : sigmas) times.push_back(path.time(s));
+    set_calls(plan, recording, {times},
+              [&](const Json& call) { return path.time(to_number(member(call, "sigma"))); });
+    const Numbers levels = call_levels(recording);
+    for (size_t i = 0; i < plan.evaluations.size(); ++i) {
+      plan.evaluations[i].sigma = levels.at(i);
+      plan.evaluations[i].request.scale = 1 / path.scale(levels[i]);
+      plan.evaluations[i].request.time_tolerance = 1e-8;
+    }
+    plan.calls_alone = path.scales();
   }
   // The recorded start is the unit latent.
   plan.start = checked_init(check, recording, 1);
@@ -509,39 +621,67 @@ Plan plan_edm(Check& check, const Recording& recording) {
   return plan;
 }
 
-// One interval; the peer draws in every step, and its inner levels pass through single precision.
+// Heun on levels that turn back: to an interval's upper end where the grid is nearest to its lower
+// one, and by churn inside. The peer draws in every step, and its inner levels pass through single
+// precision.
 Plan plan_restart(Check& check, const Recording& recording) {
   const Json& settings = recording.settings();
   const Json intervals = Json::parse(text_or(settings, "restart_info", "{}"));
-  if (intervals.size() != 1) throw Unsupported{"more than one restart is not in this version"};
-  if (number_or(settings, "restart_gamma", 0) > 0) {
-    throw Unsupported{"churn inside a restart is not in this version"};
+  const double n = to_number(member(settings, "num_steps"));
+  const double gamma = number_or(settings, "restart_gamma", 0);
+  const double least = number_or(settings, "S_min", 0), most = number_or(settings, "S_max", 1e300);
+  Numbers grid = spread("karras", 80, 0.002, n);
+  grid.push_back(0);
+  std::vector<const Json*> at(grid.size(), nullptr);
+  for (const Json& interval : intervals) {
+    const double low = to_number(interval.at(2));
+    const auto nearest = std::min_element(grid.begin(), grid.end(), [=](double a, double b) {
+      return std::fabs(a - low) < std::fabs(b - low);
+    });
+    at[static_cast<size_t>(nearest - grid.begin())] = &interval;
   }
-  const Numbers interval = to_numbers(intervals.begin().value());
-  const size_t n = static_cast<size_t>(to_number(member(settings, "num_steps")));
-  const size_t inner = static_cast<size_t>(interval.at(0)) - 1;
-  Numbers levels = spread("karras", 80, 0.002, static_cast<double>(n));
-  levels.push_back(0);
-  Plan plan = plan_on(recording, levels,
-                      spec("restart", {{"steps", std::to_string(inner)},
-                                       {"repeats", text(interval.at(1))},
-                                       {"s_min", text(interval.at(2))},
-                                       {"s_max", text(interval.at(3))},
-                                       {"s_noise", text(number_or(settings, "S_noise", 0))}}));
-  plan.count = n;
-  check_settings(check, recording, {"num_steps", "S_noise"});
+  Numbers levels = {grid[0]};
+  std::vector<size_t> draws;
+  size_t made = 0;
+  for (size_t i = 1; i < grid.size(); ++i) {
+    levels.push_back(grid[i]);
+    ++made;
+    const double times = at[i] ? to_number((*at[i])[1]) : 0;
+    for (double k = 0; k < times; ++k) {
+      const double high = to_number((*at[i])[3]), points = to_number((*at[i])[0]);
+      draws.push_back(made++);
+      for (const double level : spread("karras", high, grid[i], points)) {
+        levels.push_back(level);
+        if (level == grid[i]) break;
+        const bool churns = gamma > 0 && level >= least && level <= most;
+        if (churns) {
+          levels.push_back(level * (1 + gamma));
+          draws.push_back(made);
+        }
+        ++made;
+      }
+      levels.back() = grid[i];
+    }
+  }
+  std::string sampler = "heun";
+  if (intervals.size() == 1 && gamma == 0) {
+    const Json& interval = intervals.begin().value();
+    sampler = spec("restart", {{"steps", text(to_number(interval.at(0)) - 1)},
+                               {"repeats", text(to_number(interval.at(1)))},
+                               {"s_min", text(to_number(interval.at(2)))},
+                               {"s_max", text(to_number(interval.at(3)))}});
+    levels = grid;
+  }
+  Plan plan = plan_on(recording, levels, sampler);
+  plan.count = static_cast<size_t>(n);
+  plan.noise_scale = number_or(settings, "S_noise", 0);
+  plan.draws = draws;
+  check_settings(check, recording, {"num_steps", "S_noise", "S_min", "S_max", "restart_gamma"});
   check_sigmas_of_calls(check, recording, call_levels(recording));
-  const auto off = [&](double level) { return std::fabs(level - interval.at(2)); };
-  const auto nearest = std::min_element(levels.begin(), levels.end(),
-                                        [&](double a, double b) { return off(a) < off(b); });
-  plan.draws.emplace();
-  for (size_t i = 0; i < static_cast<size_t>(interval.at(1)); ++i) {
-    plan.draws->push_back(static_cast<size_t>(nearest - levels.begin()) + i * (inner + 1));
-  }
-  for (Evaluation& at : plan.evaluations) at.request.time_tolerance = 1e-6 * (1 + at.request.time);
+  for (Evaluation& e : plan.evaluations) e.request.time_tolerance = 1e-6 * (1 + e.request.time);
   check.set_tolerance(1e-6);
   plan.start = checked_init(check, recording, 1);
-  for (double& x : plan.start.data) x *= levels.front();
+  for (double& x : plan.start.data) x *= grid.front();
   return plan;
 }
 
@@ -565,6 +705,7 @@ Planner plan_of_sigma_space(const Json& file) {
     name = colon == std::string::npos ? name : name.substr(colon + 1);
   }
   if (name == "sample_dpm_fast") return plan_fast;
+  if (name == "tcd") return plan_tcd;
   if (name == "sample_unipc" || name == "sample_unipc_bh2") return plan_comfy_unipc;
   if (name == "stochastic_iterative_sampler") return plan_consistency;
   return [=](Check& check, const Recording& recording) {

@@ -23,6 +23,7 @@ Numbers answer(const Model& model, Form form, const Evaluation& at, const Number
       case Form::angular: out[i] = at.alpha * noise[i] - at.sigma * data[i]; break;
       case Form::flow: out[i] = noise[i] - data[i]; break;
       case Form::velocity: out[i] = at.dalpha * data[i] + at.dsigma * noise[i]; break;
+      case Form::score: out[i] = -noise[i] / at.sigma; break;
       case Form::preconditioned: out[i] = (data[i] - at.skip * x[i]) / at.gain; break;
     }
   }
@@ -62,7 +63,13 @@ class Comparison {
 
   void steps() {
     if (plan_.calls_alone || !recording_.has_own("steps")) return;
-    const Json& steps = recording_.part()["steps"];
+    Json steps = Json::array();
+    const Json &own = recording_.part()["steps"], &whole = member(recording_.file(), "steps");
+    for (size_t i = 0; i < own.size() && i < whole.size(); ++i) {
+      // What only adds noise or corrects is seen in the state that the next step begins with.
+      const std::string kind = text_or(whole[i], "kind", "");
+      if (kind.rfind("undo", 0) != 0 && kind != "correct") steps.push_back(own[i]);
+    }
     // Some recorders count evaluations as steps.
     const bool by_evaluation = steps.size() == events_.size();
     const size_t count = by_evaluation ? events_.size() : plan_.step_starts.size();
@@ -94,7 +101,9 @@ class Comparison {
   void step(const Json& step, size_t index, size_t first, size_t last) {
     const Evaluation& at = plan_.evaluations[first];
     const Event& event = events_[first];
-    if (has(step, "i")) check_.equal(place_ + "i", static_cast<double>(index), step["i"]);
+    if (has(step, "i") && !plan_.edit) {
+      check_.equal(place_ + "i", static_cast<double>(index), step["i"]);
+    }
     time(step, "t", at);
     level(step, "sigma", at.grid_sigma.value_or(at.sigma));
     level(step, "sigma_hat", at.sigma);
@@ -104,7 +113,7 @@ class Comparison {
     state(step, "model_out", event.output);
     if (plan_.form == Form::denoised) state(step, "denoised", event.output);
     state(step, "x_next", events_[last].after);
-    state(step, "pred_original_sample", event.denoised);
+    if (plan_.compares_denoised) state(step, "pred_original_sample", event.denoised);
   }
 
   Check& check_;
@@ -123,8 +132,8 @@ void replay_part(Check& check, const Recording& recording, const Planner& planne
   run.sampler = plan.sampler;
   run.prediction = plan.prediction;
   const Json& steps = member(recording.file(), "steps");
-  run.keep_denoised =
-      !recording.native_part() && !steps.empty() && has(steps[0], "pred_original_sample");
+  run.keep_denoised = plan.compares_denoised && !recording.native_part() && !steps.empty() &&
+                      has(steps[0], "pred_original_sample");
   run.times = plan.times;
   for (const Evaluation& at : plan.evaluations) run.requests.push_back(at.request);
   run.final_scale = plan.final_scale;
@@ -134,9 +143,14 @@ void replay_part(Check& check, const Recording& recording, const Planner& planne
   for (const double x : run.start.data) largest = std::max(largest, std::fabs(x));
   check.set_single_scale(largest);
   if (recording.has_any("noises")) {
-    for (const Json& noise : recording.at("noises")) run.noises.push_back(to_array(noise));
+    for (const Json& noise : recording.at("noises")) {
+      run.noises.push_back(to_array(noise));
+      for (double& z : run.noises.back().data) z *= plan.noise_scale;
+    }
   }
   run.draws = plan.draws;
+  run.prepare = plan.prepare;
+  run.edit = plan.edit;
   run.model = [&](size_t i, const Numbers& x) {
     return answer(model, plan.form, plan.evaluations[i], x);
   };
@@ -179,14 +193,6 @@ const Json& Recording::settings() const {
 
 const Json& Recording::at(const char* name) const {
   return has(part_, name) ? part_[name] : member(file_, name);
-}
-
-void refuse_churn(const Recording& recording) {
-  for (const char* name : {"s_churn", "S_churn"}) {
-    if (number_or(recording.settings(), name, 0) > 0) {
-      throw Unsupported{std::string("churn (") + name + " > 0) is not in this version"};
-    }
-  }
 }
 
 Array checked_init(Check& check, const Recording& recording, double scale) {

@@ -21,6 +21,7 @@ enum class Form {
   angular,         // alpha*noise - sigma*data
   flow,            // noise - data
   velocity,        // dalpha*data + dsigma*noise
+  score,           // -noise/sigma
   preconditioned,  // F of data = skip*x + gain*F
 };
 
@@ -60,8 +61,12 @@ struct Plan {
   bool learns_variance = false;
   // What num_inference_steps counts, where it is not steps.
   std::optional<size_t> count;
+  // Whether the peer's preview is our estimate of the clean sample.
+  bool compares_denoised = true;
   // As of Run.
   std::optional<std::vector<size_t>> draws;
+  std::function<Numbers(size_t evaluation, const Numbers&x)> prepare, edit;
+  double noise_scale = 1;
   // The state at the first time, in the recording's scale.
   Array start;
 };
@@ -98,9 +103,6 @@ class Recording {
   const Json& part_;
   bool single_;
 };
-
-// Noise added before the model is asked, under its names in the peers' settings.
-void refuse_churn(const Recording& recording);
 
 // init against init_unit_noise * scale, where both are recorded; returns init.
 Array checked_init(Check& check, const Recording& recording, double scale);

@@ -40,28 +40,27 @@ void plan_ipndm(Stage& s) {
 }
 
 // A step of the classical Runge-Kutta method for the noise, whose weights hold in time (2202.09778,
-// algorithm 2). What it keeps are the values of the steps' begins, in the multistep's ring.
+// algorithm 2), or for the output as the step's begin reads it. What it keeps are the values of the
+// steps' begins, in the multistep's ring.
 void runge_kutta(Stage& s) {
   constexpr int kX = 3, kSum = 4;
   const int depth = std::max(static_cast<int>(s.setting("order")) - 1, 1), stage = s.stage();
-  const Combo now = s.noise();
-  const Line line(0);
-  const Place from = place(s.from());
+  const bool raw = s.setting("average") == 1;
+  const Combo now = raw ? s.output() : s.noise();
   const Combo x = stage == 0 ? s.state() : s.kept(kX);
   const double weight = stage == 1 || stage == 2 ? 1.0 / 3 : 1.0 / 6;
   const Combo sum = stage == 0 ? weight * now : s.kept(kSum) + weight * now;
   const double half = s.discrete() ? std::ceil(s.dt() / 2) : s.dt() / 2;
   const Stage::Point end = stage >= 2 ? s.end() : s.point(s.from_time() + half);
-  const Place to = place(end.at);
-  const Combo moved =
-      line.scale(to) / line.scale(from) * x +
-      line.scale(to) * (line.level(to) - line.level(from)) * (stage == 3 ? sum : now);
+  const double keep = end.at.alpha / s.from().alpha;
+  Combo share{keep, end.at.sigma - keep * s.from().sigma, 0, {}};
+  if (raw) share = s.at_point(s.begin()).blend(end.at.alpha, end.at.sigma);
+  const Combo moved = share.state * x + share.output * (stage == 3 ? sum : now);
   if (stage == 3) {
     s.next(moved);
     return;
   }
-  const bool raw = s.setting("average") == 1;
-  if (stage == 0) s.keep(s.step() % depth, raw ? s.output() : now), s.keep(kX, x);
+  if (stage == 0) s.keep(s.step() % depth, now), s.keep(kX, x);
   s.keep(kSum, sum);
   s.again(moved, end.t);
 }

@@ -15,13 +15,17 @@ inline constexpr Param kChurnMaxParam = {"s_max", "sigma/alpha above which none 
 inline constexpr Param kChurnNoiseParam = {"s_noise", "standard deviation of what is added", 1,
                                            1e-6, 1e6};
 
+// By which share the level grows.
+inline double churn_growth(const Stage& s, double level) {
+  const bool churns = s.h() > 0 && level >= s.setting("s_min") && level <= s.setting("s_max");
+  return churns ? std::fmin(s.setting("s_churn") / s.steps(), std::sqrt(2.0) - 1) : 0;
+}
+
 // x = alpha (data + level noise), so that noise is added to x/alpha.
 inline void churn(Stage& s) {
   const double level = s.from().sigma / s.from().alpha;
-  const double growth = std::fmin(s.setting("s_churn") / s.steps(), std::sqrt(2.0) - 1);
-  const bool churns =
-      growth > 0 && s.h() > 0 && level >= s.setting("s_min") && level <= s.setting("s_max");
-  if (!churns) return;
+  const double growth = churn_growth(s, level);
+  if (growth == 0) return;
   const Stage::Point hat = s.point_of_level(level * (1 + growth));
   const double hat_level = hat.at.sigma / hat.at.alpha;
   const double added = missing_noise(hat_level, level);

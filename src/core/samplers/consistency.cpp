@@ -23,8 +23,10 @@ void plan_consistency(Stage& s) {
 }
 
 void plan_tcd(Stage& s) {
-  const double end = s.data_index(), part = (1 - s.setting("gamma")) * (s.to_time() - end);
-  const nwr_coeffs inner = s.point(end + (s.discrete() ? std::floor(part) : part)).at;
+  const double end = s.data_index(), to = s.discrete() ? std::round(s.to_time()) : s.to_time();
+  const double gamma = s.setting("gamma"), part = (1 - gamma) * (to - end);
+  const bool whole = s.discrete();
+  const nwr_coeffs inner = gamma > 0 ? s.point(end + (whole ? std::floor(part) : part)).at : s.to();
   const double keep = s.to().alpha / inner.alpha;
   const double added = missing_noise(s.to().sigma, keep * inner.sigma);
   s.next(s.blend(s.to().alpha, keep * inner.sigma) + added * s.fresh_noise());

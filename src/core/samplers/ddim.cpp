@@ -33,7 +33,8 @@ constexpr Param kDdpmParams[] = {
     {"variance",
      "of the fresh noise: the posterior's; the forward step's; or between the two as a further "
      "output of the model says, from -1 to 1",
-     0, 0, 2, "small,large,learned_range"}};
+     0, 0, 2, "small,large,learned_range"},
+    {"last_step", "plain as any other, or the mean without noise", 0, 0, 1, "plain,mean"}};
 
 void plan_ddpm(Stage& s) {
   const double kappa = posterior_share(s);
@@ -43,8 +44,9 @@ void plan_ddpm(Stage& s) {
     s.spread(ratio / 2, ratio / 2);
   }
   const double scale = s.setting("variance") != 1 || s.to_data() ? s.to().sigma : s.from().sigma;
+  const bool mean = s.last() && s.setting("last_step") == 1;
   s.next(s.blend(s.to().alpha, s.to().sigma * std::sqrt(1 - kappa)) +
-         scale * std::sqrt(kappa) * s.fresh_noise());
+         (mean ? 0 : scale * std::sqrt(kappa)) * s.fresh_noise());
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ constexpr Param kParams[] = {{"solver", "the step after the noise", 1, 0, 1, "eu
                              kChurnMaxParam,
                              kChurnNoiseParam,
                              kSpaceParam,
-                             kLastStepParam};
+                             kLastStepParam,
+                             kPartParam};
 
 void plan(Stage& s) { s.setting("solver") == 0 || s.to_data() ? step_euler(s) : step_heun(s); }
 

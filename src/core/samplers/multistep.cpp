@@ -33,13 +33,15 @@ struct Run {
     const Place end = m.spacing == Multistep::Spacing::stretched ? target(back).down : at(back - 1);
     return m.solver.clock(end) - m.solver.clock(at(back));
   }
-  // Adds the values before the one some steps back, as far as they are finite and different.
+  // Adds the values before the one some steps back, as far as they are different and, unless they
+  // stand evenly wherever they are, finite.
   void add_history(Nodes& nodes, int back, int count) const {
     double node = 0;
     for (int j = 1; nodes.count < count; ++j) {
       const double before = length(back + j) / length(back);
-      node -= m.spacing == Multistep::Spacing::even ? 1 : before;
-      if (!std::isfinite(before) || before == 0) break;
+      const bool even = m.spacing == Multistep::Spacing::even;
+      node -= even ? 1 : before;
+      if (before == 0 || !(std::isfinite(before) || (even && std::isinf(before)))) break;
       nodes.add(node, value(back + j));
     }
   }

@@ -38,6 +38,25 @@ void plan_2m(Stage& s) {
   multistep(s, m);
 }
 
+// stable-diffusion.cpp's weights: the shorter of two steps against the longer, over their mean.
+void plan_2m_v2(Stage& s) {
+  const Line line(s.setting("space"));
+  const auto lambda = [&](int back) {
+    return line.lambda(place(back < 0 ? s.to() : s.before(back)));
+  };
+  const double h = lambda(-1) - lambda(0), before = s.first() ? 0 : lambda(0) - lambda(1);
+  const Combo now = s.data();
+  s.keep(0, now);
+  if (!(before > 0) || !std::isfinite(before) || !std::isfinite(h)) {
+    s.next(s.blend(s.to().alpha, s.to().sigma));
+    return;
+  }
+  const double lean = std::fmin(h, before) / std::fmax(h, before) / 2;
+  s.next(s.to().sigma / s.from().sigma * s.state() - line.scale(place(s.to())) *
+                                                         std::expm1(-(h + before) / 2) *
+                                                         ((1 + lean) * now - lean * s.kept(0)));
+}
+
 void curve(Multistep& m, const Stage& s) {
   if (s.setting("curvature") == 1) m.solver.curvature = 0.5;
   m.only_start = true, m.corrector = s.setting("start") == 1;
@@ -83,6 +102,7 @@ constexpr Param k2mParams[] = {solver_param(0),
                                kFinalParam,
                                {"order", "1 takes no slope at all", 2, 1, 2, nullptr, true},
                                kLineParam};
+constexpr Param k2mV2Params[] = {kLineParam};
 constexpr Param k3mParams[] = {kCurvatureParam, kStartParam, kFinalParam, kLineParam,
                                solver_param(1)};
 constexpr Param k2mSdeParams[] = {eta_param(1), kNoiseScaleParam, solver_param(0), kFinalParam,
@@ -96,11 +116,16 @@ constexpr Param kResParams[] = {eta_param(0), kNoiseScaleParam, kSplitParam, kLi
 
 }  // namespace
 
-extern const SamplerKind kDpmpp2m, kDpmpp3m, kDpmpp2mSde, kDpmpp3mSde, kDpmSolver, kResMultistep;
+extern const SamplerKind kDpmpp2m, kDpmpp2mV2, kDpmpp3m, kDpmpp2mSde, kDpmpp3mSde, kDpmSolver,
+    kResMultistep;
 const SamplerKind kDpmpp2m = {
     {NWR_SAMPLER_DPMPP_2M, "dpmpp-2m", "dpm++2m,dpmsolver++,nami.dpmpp,k.dpmpp-2m",
      "second-order multistep in log-SNR", 0, 2, 1, k2mParams, kSamplerParams},
     plan_2m};
+const SamplerKind kDpmpp2mV2 = {
+    {1041, "sdcpp.dpmpp-2m-v2", "dpmpp2mv2,dpm++2mv2",
+     "dpmpp-2m with stable-diffusion.cpp's weights", 0, 1, 1, k2mV2Params, kSamplerParams},
+    plan_2m_v2};
 const SamplerKind kDpmpp3m = {
     {NWR_SAMPLER_DPMPP_3M, "dpmpp-3m", "dpm++3m", "third-order multistep in log-SNR", 0, 3, 1,
      k3mParams, kSamplerParams},

@@ -8,8 +8,8 @@
 namespace noisewright {
 
 extern const SamplerKind kDeis, kDpm2, kDpmSinglestep, kDpmSolver, kDpmpp2m, kDpmpp2mSde, kDpmpp2s,
-    kDpmpp3m, kDpmpp3mSde, kDpmppSde, kEdmSampler, kErSde, kHeun, kLcmSampler, kLms, kReab,
-    kResMultistep, kSaSolver, kUnipc;
+    kDpmpp3m, kDpmpp3mSde, kDpmppSde, kEdmSampler, kErSde, kHeun, kLateChurn, kLcmSampler, kLms,
+    kReab, kResMultistep, kSaSolver, kUnipc;
 
 namespace {
 
@@ -74,7 +74,11 @@ constexpr SamplerKind kPresets[] = {
     preset(1021, "comfy.res-multistep", "sdcpp.res-multistep", "with the posterior's noise", kDraws,
            2, 1, kResMultistep, "noise=variance"),
     preset(1022, "candle.unipc", "", "bh1, three steps uncorrected", 0, 2, 1, kUnipc,
-           "variant=bh1,corrector_begin=3")};
+           "variant=bh1,corrector_begin=3"),
+    preset(1042, "diffusers.heun", "", "heun after noise that comes after the model", kDraws, 2, 2,
+           kLateChurn, "solver=heun"),
+    preset(1043, "comfy.dpmpp-2s-ancestral", "", "an inner point in a step from alpha = 0 too",
+           kDraws, 2, 2, kDpmpp2s, "eta=1,noise=flow,first_inner=0.9999")};
 
 }  // namespace
 

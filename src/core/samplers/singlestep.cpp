@@ -31,6 +31,18 @@ void singlestep(Stage& s, const Singlestep& m) {
   const bool open = std::isfinite(m.root > 0 ? line.level(from) : length) && length != 0;
   const int count = open ? m.count : 1, stage = s.stage();
   const Combo now = m.solver.value(s);
+  if (from.alpha == 0 && to.sigma > 0 && m.first_inner < 1) {
+    // Lambda is infinite: the inner value takes the place of the first.
+    const Base first{from, s.kept(kX), now};
+    if (stage == 0) {
+      const Stage::Point inner = s.point_of_level(m.first_inner / (1 - m.first_inner));
+      s.keep(kX, s.state());
+      s.again(s.blend(inner.at.alpha, inner.at.sigma), inner.t);
+    } else {
+      s.next(m.solver.constant(first, end.down) + m.s_noise * end.up * s.fresh_noise());
+    }
+    return;
+  }
   const Base base =
       stage == 0 ? Base{from, s.state(), now, &s} : Base{from, s.kept(kX), s.kept(kFirst)};
   const bool is_last = stage + 1 == count;

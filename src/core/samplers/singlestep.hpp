@@ -19,6 +19,8 @@ struct Singlestep {
   enum When { at_end, at_points, along_path } when = at_end;
   // Whether the third value is joined by the second.
   bool three = false;
+  // sigma/(alpha+sigma) of the one inner point of a step from alpha = 0; at 1 there is none.
+  double first_inner = 1;
   // The level below which the deterministic part does not go.
   double floor = 0;
 };

@@ -27,6 +27,7 @@ void plan_2s(Stage& s) {
   Singlestep m = method(s, predicted_form(s), static_cast<int>(s.setting("order")));
   weigh(m, s), thirds(m);
   m.noise = ancestral_split(s);
+  m.first_inner = s.setting("first_inner");
   singlestep(s, m);
 }
 
@@ -98,8 +99,16 @@ constexpr Param kSolverParam = {
     "solver", "weight of the slope: at the inner point, or its exact integral with all values",
     0,        0,
     1,        "midpoint,heun"};
-constexpr Param k2sParams[] = {order_param(2, 3), kPredictParam,   kSolverParam, eta_param(0),
-                               kNoiseScaleParam,  kAncestralParam, kLineParam};
+constexpr Param k2sParams[] = {
+    order_param(2, 3),
+    kPredictParam,
+    kSolverParam,
+    eta_param(0),
+    kNoiseScaleParam,
+    kAncestralParam,
+    kLineParam,
+    {"first_inner", "sigma/(alpha+sigma) of the inner point of a step from alpha = 0; 1 has none",
+     1, 0.5, 1}};
 constexpr Param kBlockParams[] = {
     order_param(2, 3),
     kPredictParam,

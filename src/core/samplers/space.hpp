@@ -17,6 +17,10 @@ inline constexpr Param kLastStepParam = {
     1,
     "data,plain"};
 
+inline constexpr Param kPartParam = {
+    "part", "of the step, where heun's second evaluation stands: 2/3 is Ralston's rule", 1, 1e-3,
+    1};
+
 inline bool ends_on_data(const Stage& s) {
   return s.to_data() && s.setting("last_step") == 0 && s.knows_data();
 }
