@@ -1396,10 +1396,28 @@ first-order ODE
 - `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
 - `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-euler(; space = "t", last_step = "data", guidance = 1.0, unit_input = false) =
-    spec("euler", "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+euler(; space = "t", last_step = "data", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("euler", "space" => space, "last_step" => last_step, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     heun(; settings...)
 
@@ -1407,11 +1425,30 @@ second-order ODE, two evaluations a step
 
 - `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
 - `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
+- `part`: of the step, where heun's second evaluation stands: 2/3 is Ralston's rule (0.001 to 1)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-heun(; space = "t", last_step = "data", guidance = 1.0, unit_input = false) =
-    spec("heun", "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+heun(; space = "t", last_step = "data", part = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("heun", "space" => space, "last_step" => last_step, "part" => part, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     ddim(; settings...)
 
@@ -1419,21 +1456,58 @@ exact for a constant data prediction; eta adds fresh noise
 
 - `eta`: share of fresh noise: 0 is deterministic, 1 is ancestral (0 to 1e+06)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-ddim(; eta = 0.0, guidance = 1.0, unit_input = false) =
-    spec("ddim", "eta" => eta, "guidance" => guidance, "unit_input" => unit_input)
+ddim(; eta = 0.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("ddim", "eta" => eta, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     ddpm(; settings...)
 
 ancestral sampling
 
-- `variance`: of the fresh noise: the posterior's, or the forward step's; one of \"small\", \"large\"
+- `variance`: of the fresh noise: the posterior's; the forward step's; or between the two as a further output of the model says, from -1 to 1; one of \"small\", \"large\", \"learned_range\"
+- `last_step`: plain as any other, or the mean without noise; one of \"plain\", \"mean\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-ddpm(; variance = "small", guidance = 1.0, unit_input = false) =
-    spec("ddpm", "variance" => variance, "guidance" => guidance, "unit_input" => unit_input)
+ddpm(; variance = "small", last_step = "plain", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("ddpm", "variance" => variance, "last_step" => last_step, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     dpmpp_2m(; settings...)
 
@@ -1444,10 +1518,28 @@ second-order multistep in log-SNR
 - `order`: 1 takes no slope at all (1 to 2)
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dpmpp_2m(; solver = "midpoint", lower_order_final = "no", order = 2.0, space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("dpmpp-2m", "solver" => solver, "lower_order_final" => lower_order_final, "order" => order, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+dpmpp_2m(; solver = "midpoint", lower_order_final = "no", order = 2.0, space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dpmpp-2m", "solver" => solver, "lower_order_final" => lower_order_final, "order" => order, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     rk4(; settings...)
 
@@ -1456,10 +1548,28 @@ fourth-order ODE, four evaluations a step
 - `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
 - `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-rk4(; space = "t", last_step = "data", guidance = 1.0, unit_input = false) =
-    spec("rk4", "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+rk4(; space = "t", last_step = "data", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("rk4", "space" => space, "last_step" => last_step, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     euler_maruyama(; settings...)
 
@@ -1469,10 +1579,28 @@ first-order SDE
 - `norm`: scale of the diffusion (0 to 1e+06)
 - `last_step`: plain as any other, mean without noise, euler along dx/dt, tweedie on the data prediction; auto: tweedie to clean data where it is known, else plain; one of \"auto\", \"plain\", \"mean\", \"euler\", \"tweedie\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-euler_maruyama(; diffusion = "reverse", norm = 1.0, last_step = "auto", guidance = 1.0, unit_input = false) =
-    spec("euler-maruyama", "diffusion" => diffusion, "norm" => norm, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+euler_maruyama(; diffusion = "reverse", norm = 1.0, last_step = "auto", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("euler-maruyama", "diffusion" => diffusion, "norm" => norm, "last_step" => last_step, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     stochastic_heun(; settings...)
 
@@ -1483,10 +1611,28 @@ SDE with a second-order drift
 - `last_step`: plain as any other, mean without noise, euler along dx/dt, tweedie on the data prediction; auto: tweedie to clean data where it is known, else plain; one of \"auto\", \"plain\", \"mean\", \"euler\", \"tweedie\"
 - `noise`: added after the step, before it, or before it with both drifts at its end; one of \"after\", \"before\", \"ahead\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-stochastic_heun(; diffusion = "reverse", norm = 1.0, last_step = "auto", noise = "after", guidance = 1.0, unit_input = false) =
-    spec("stochastic-heun", "diffusion" => diffusion, "norm" => norm, "last_step" => last_step, "noise" => noise, "guidance" => guidance, "unit_input" => unit_input)
+stochastic_heun(; diffusion = "reverse", norm = 1.0, last_step = "auto", noise = "after", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("stochastic-heun", "diffusion" => diffusion, "norm" => norm, "last_step" => last_step, "noise" => noise, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     edm(; settings...)
 
@@ -1499,11 +1645,30 @@ heun or euler after fresh noise in each step
 - `s_noise`: standard deviation of what is added (1e-06 to 1e+06)
 - `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
 - `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
+- `part`: of the step, where heun's second evaluation stands: 2/3 is Ralston's rule (0.001 to 1)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-edm(; solver = "heun", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "t", last_step = "data", guidance = 1.0, unit_input = false) =
-    spec("edm", "solver" => solver, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+edm(; solver = "heun", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "t", last_step = "data", part = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("edm", "solver" => solver, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "last_step" => last_step, "part" => part, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     ito(; settings...)
 
@@ -1512,10 +1677,28 @@ first-order SDE of x/alpha in sigma/alpha
 - `eta`: scale of the fresh noise; 0 is deterministic (0 to 1e+06)
 - `temperature`: below 1, samples are more typical (1e-06 to 1e+06)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-ito(; eta = 1.0, temperature = 1.0, guidance = 1.0, unit_input = false) =
-    spec("ito", "eta" => eta, "temperature" => temperature, "guidance" => guidance, "unit_input" => unit_input)
+ito(; eta = 1.0, temperature = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("ito", "eta" => eta, "temperature" => temperature, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     pc(; settings...)
 
@@ -1524,10 +1707,28 @@ predictor-corrector
 - `corrections`: corrector evaluations a step (0 to 100)
 - `delta`: share of the noise's variance that a correction makes fresh (0 to 1)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-pc(; corrections = 1.0, delta = 0.01, guidance = 1.0, unit_input = false) =
-    spec("pc", "corrections" => corrections, "delta" => delta, "guidance" => guidance, "unit_input" => unit_input)
+pc(; corrections = 1.0, delta = 0.01, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("pc", "corrections" => corrections, "delta" => delta, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     zab(; settings...)
 
@@ -1535,10 +1736,28 @@ Adams-Bashforth for the noise in sigma/alpha
 
 - `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-zab(; order = 2.0, guidance = 1.0, unit_input = false) =
-    spec("zab", "order" => order, "guidance" => guidance, "unit_input" => unit_input)
+zab(; order = 2.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("zab", "order" => order, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     vab(; settings...)
 
@@ -1546,10 +1765,28 @@ Adams-Bashforth for noise minus data in sigma/(alpha+sigma)
 
 - `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-vab(; order = 2.0, guidance = 1.0, unit_input = false) =
-    spec("vab", "order" => order, "guidance" => guidance, "unit_input" => unit_input)
+vab(; order = 2.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("vab", "order" => order, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     zeab(; settings...)
 
@@ -1557,10 +1794,28 @@ exponential Adams-Bashforth for the noise in log-SNR
 
 - `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-zeab(; order = 2.0, guidance = 1.0, unit_input = false) =
-    spec("zeab", "order" => order, "guidance" => guidance, "unit_input" => unit_input)
+zeab(; order = 2.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("zeab", "order" => order, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     xeab(; settings...)
 
@@ -1568,10 +1823,28 @@ exponential Adams-Bashforth for the data in log-SNR
 
 - `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-xeab(; order = 2.0, guidance = 1.0, unit_input = false) =
-    spec("xeab", "order" => order, "guidance" => guidance, "unit_input" => unit_input)
+xeab(; order = 2.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("xeab", "order" => order, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     reab(; settings...)
 
@@ -1580,10 +1853,28 @@ exponential Adams-Bashforth for the angular prediction in log-SNR
 - `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `scale`: of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one; one of \"next\", \"mixed\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-reab(; order = 2.0, scale = "next", guidance = 1.0, unit_input = false) =
-    spec("reab", "order" => order, "scale" => scale, "guidance" => guidance, "unit_input" => unit_input)
+reab(; order = 2.0, scale = "next", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("reab", "order" => order, "scale" => scale, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     euler_ancestral(; settings...)
 
@@ -1594,10 +1885,28 @@ first-order with fresh noise
 - `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-euler_ancestral(; eta = 1.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("euler-ancestral", "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+euler_ancestral(; eta = 1.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("euler-ancestral", "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     lms(; settings...)
 
@@ -1608,10 +1917,28 @@ linear multistep, exact weights
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-lms(; order = 3.0, start = "corrected", lower_order_final = "no", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("lms", "order" => order, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+lms(; order = 3.0, start = "corrected", lower_order_final = "no", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("lms", "order" => order, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     ipndm(; settings...)
 
@@ -1621,10 +1948,28 @@ Adams-Bashforth, fixed weights
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-ipndm(; order = 4.0, lower_order_final = "no", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("ipndm", "order" => order, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+ipndm(; order = 4.0, lower_order_final = "no", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("ipndm", "order" => order, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     pndm(; settings...)
 
@@ -1634,10 +1979,28 @@ Adams-Bashforth, fixed weights, after a step of Heun
 - `start`: one step of Heun, or three of the classical Runge-Kutta method; one of \"heun\", \"runge-kutta\"
 - `average`: what is averaged: the noise, or the model's output whatever it predicts; one of \"noise\", \"output\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-pndm(; order = 4.0, start = "heun", average = "noise", guidance = 1.0, unit_input = false) =
-    spec("pndm", "order" => order, "start" => start, "average" => average, "guidance" => guidance, "unit_input" => unit_input)
+pndm(; order = 4.0, start = "heun", average = "noise", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("pndm", "order" => order, "start" => start, "average" => average, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     deis(; settings...)
 
@@ -1647,10 +2010,28 @@ the noise a polynomial in log-SNR, exact integrals
 - `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-deis(; order = 3.0, start = "corrected", lower_order_final = "no", guidance = 1.0, unit_input = false) =
-    spec("deis", "order" => order, "start" => start, "lower_order_final" => lower_order_final, "guidance" => guidance, "unit_input" => unit_input)
+deis(; order = 3.0, start = "corrected", lower_order_final = "no", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("deis", "order" => order, "start" => start, "lower_order_final" => lower_order_final, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     dpmpp_3m(; settings...)
 
@@ -1662,10 +2043,28 @@ third-order multistep in log-SNR
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `solver`: weight of the slope: at the step's midpoint, or its exact integral; one of \"midpoint\", \"heun\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dpmpp_3m(; curvature = "exact", start = "corrected", lower_order_final = "no", space = "sigma", solver = "heun", guidance = 1.0, unit_input = false) =
-    spec("dpmpp-3m", "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "solver" => solver, "guidance" => guidance, "unit_input" => unit_input)
+dpmpp_3m(; curvature = "exact", start = "corrected", lower_order_final = "no", space = "sigma", solver = "heun", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dpmpp-3m", "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "solver" => solver, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     dpmpp_2m_sde(; settings...)
 
@@ -1677,10 +2076,28 @@ dpmpp-2m with fresh noise
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dpmpp_2m_sde(; eta = 1.0, s_noise = 1.0, solver = "midpoint", lower_order_final = "no", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("dpmpp-2m-sde", "eta" => eta, "s_noise" => s_noise, "solver" => solver, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+dpmpp_2m_sde(; eta = 1.0, s_noise = 1.0, solver = "midpoint", lower_order_final = "no", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dpmpp-2m-sde", "eta" => eta, "s_noise" => s_noise, "solver" => solver, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     dpmpp_3m_sde(; settings...)
 
@@ -1694,10 +2111,28 @@ dpmpp-3m with fresh noise
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `solver`: weight of the slope: at the step's midpoint, or its exact integral; one of \"midpoint\", \"heun\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dpmpp_3m_sde(; eta = 1.0, s_noise = 1.0, curvature = "exact", start = "corrected", lower_order_final = "no", space = "sigma", solver = "heun", guidance = 1.0, unit_input = false) =
-    spec("dpmpp-3m-sde", "eta" => eta, "s_noise" => s_noise, "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "solver" => solver, "guidance" => guidance, "unit_input" => unit_input)
+dpmpp_3m_sde(; eta = 1.0, s_noise = 1.0, curvature = "exact", start = "corrected", lower_order_final = "no", space = "sigma", solver = "heun", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dpmpp-3m-sde", "eta" => eta, "s_noise" => s_noise, "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "solver" => solver, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     dpm_solver(; settings...)
 
@@ -1712,10 +2147,28 @@ multistep for the noise in log-SNR
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dpm_solver(; order = 2.0, solver = "midpoint", curvature = "exact", start = "corrected", lower_order_final = "no", eta = 0.0, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("dpm-solver", "order" => order, "solver" => solver, "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+dpm_solver(; order = 2.0, solver = "midpoint", curvature = "exact", start = "corrected", lower_order_final = "no", eta = 0.0, s_noise = 1.0, space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dpm-solver", "order" => order, "solver" => solver, "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     res_multistep(; settings...)
 
@@ -1726,10 +2179,28 @@ second-order multistep, exact weights
 - `noise`: the SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"sde\", \"variance\", \"flow\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-res_multistep(; eta = 0.0, s_noise = 1.0, noise = "sde", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("res-multistep", "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+res_multistep(; eta = 0.0, s_noise = 1.0, noise = "sde", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("res-multistep", "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     unipc(; settings...)
 
@@ -1743,10 +2214,28 @@ multistep predictor and free corrector
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-unipc(; order = 2.0, variant = "bh2", corrector = true, corrector_begin = 0.0, predict = "data", lower_order_final = "no", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+unipc(; order = 2.0, variant = "bh2", corrector = true, corrector_begin = 0.0, predict = "data", lower_order_final = "no", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     sa_solver(; settings...)
 
@@ -1764,10 +2253,28 @@ multistep for the SDE with a free corrector
 - `lower_order_final`: as steps are left; or one fewer, the corrector's too; one of \"no\", \"yes\", \"last\", \"early\"
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-sa_solver(; order = 2.0, corrector_order = 3.0, tau = 1.0, s_min = 0.0, s_max = 1e+300, tau_at = "begin", mode = "pec", simple = false, predict = "data", lower_order_final = "no", s_noise = 1.0, guidance = 1.0, unit_input = false) =
-    spec("sa-solver", "order" => order, "corrector_order" => corrector_order, "tau" => tau, "s_min" => s_min, "s_max" => s_max, "tau_at" => tau_at, "mode" => mode, "simple" => simple, "predict" => predict, "lower_order_final" => lower_order_final, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+sa_solver(; order = 2.0, corrector_order = 3.0, tau = 1.0, s_min = 0.0, s_max = 1e+300, tau_at = "begin", mode = "pec", simple = false, predict = "data", lower_order_final = "no", s_noise = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("sa-solver", "order" => order, "corrector_order" => corrector_order, "tau" => tau, "s_min" => s_min, "s_max" => s_max, "tau_at" => tau_at, "mode" => mode, "simple" => simple, "predict" => predict, "lower_order_final" => lower_order_final, "s_noise" => s_noise, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     gradient_estimation(; settings...)
 
@@ -1779,10 +2286,28 @@ first-order, small error at few steps
 - `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-gradient_estimation(; gamma = 2.0, eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("gradient-estimation", "gamma" => gamma, "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+gradient_estimation(; gamma = 2.0, eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("gradient-estimation", "gamma" => gamma, "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     dpm_2(; settings...)
 
@@ -1797,10 +2322,28 @@ midpoint rule in log-SNR
 - `s_noise`: standard deviation of what is added (1e-06 to 1e+06)
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dpm_2(; middle = "log", eta = 0.0, noise = "variance", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("dpm-2", "middle" => middle, "eta" => eta, "noise" => noise, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+dpm_2(; middle = "log", eta = 0.0, noise = "variance", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dpm-2", "middle" => middle, "eta" => eta, "noise" => noise, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     dpmpp_2s(; settings...)
 
@@ -1813,11 +2356,30 @@ second-order in log-SNR with an inner point
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `first_inner`: sigma/(alpha+sigma) of the inner point of a step from alpha = 0; 1 has none (0.5 to 1)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dpmpp_2s(; order = 2.0, predict = "data", solver = "midpoint", eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("dpmpp-2s", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+dpmpp_2s(; order = 2.0, predict = "data", solver = "midpoint", eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", first_inner = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dpmpp-2s", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "first_inner" => first_inner, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     dpm_singlestep(; settings...)
 
@@ -1832,10 +2394,28 @@ dpmpp-2s, its inner points those of the grid
 - `inner`: weights within a block: as the solver's, or exact; one of \"solver\", \"exact\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dpm_singlestep(; order = 2.0, predict = "data", solver = "midpoint", eta = 0.0, s_noise = 1.0, lower_order_final = "no", inner = "exact", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("dpm-singlestep", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "lower_order_final" => lower_order_final, "inner" => inner, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+dpm_singlestep(; order = 2.0, predict = "data", solver = "midpoint", eta = 0.0, s_noise = 1.0, lower_order_final = "no", inner = "exact", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dpm-singlestep", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "lower_order_final" => lower_order_final, "inner" => inner, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     dpm_fast(; settings...)
 
@@ -1846,10 +2426,28 @@ third-order for the noise, lower at the end
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dpm_fast(; rest = 0.0, eta = 0.0, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("dpm-fast", "rest" => rest, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+dpm_fast(; rest = 0.0, eta = 0.0, s_noise = 1.0, space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dpm-fast", "rest" => rest, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     dpmpp_sde(; settings...)
 
@@ -1861,10 +2459,28 @@ an SDE step with an inner point
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dpmpp_sde(; r = 0.5, draws = "path", eta = 1.0, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("dpmpp-sde", "r" => r, "draws" => draws, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+dpmpp_sde(; r = 0.5, draws = "path", eta = 1.0, s_noise = 1.0, space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dpmpp-sde", "r" => r, "draws" => draws, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     seeds_2(; settings...)
 
@@ -1874,10 +2490,28 @@ exponential SDE, two stages
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-seeds_2(; eta = 1.0, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("seeds-2", "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+seeds_2(; eta = 1.0, s_noise = 1.0, space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("seeds-2", "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     seeds_3(; settings...)
 
@@ -1887,10 +2521,28 @@ exponential SDE, three stages
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-seeds_3(; eta = 1.0, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("seeds-3", "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+seeds_3(; eta = 1.0, s_noise = 1.0, space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("seeds-3", "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     res_2s(; settings...)
 
@@ -1901,10 +2553,28 @@ second-order, exact weights
 - `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-res_2s(; eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("res-2s", "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+res_2s(; eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("res-2s", "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     er_sde(; settings...)
 
@@ -1917,10 +2587,28 @@ multistep for the SDE with little noise at low levels
 - `least_variance`: of the fresh noise; below it there is none (0 to 1)
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-er_sde(; order = 3.0, power = 0.0, points = 0.0, slope = "exact", least_variance = 0.0, s_noise = 1.0, guidance = 1.0, unit_input = false) =
-    spec("er-sde", "order" => order, "power" => power, "points" => points, "slope" => slope, "least_variance" => least_variance, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+er_sde(; order = 3.0, power = 0.0, points = 0.0, slope = "exact", least_variance = 0.0, s_noise = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("er-sde", "order" => order, "power" => power, "points" => points, "slope" => slope, "least_variance" => least_variance, "s_noise" => s_noise, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     heunpp2(; settings...)
 
@@ -1928,10 +2616,28 @@ first-order, looks ahead
 
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-heunpp2(; space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("heunpp2", "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+heunpp2(; space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("heunpp2", "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     lcm(; settings...)
 
@@ -1940,10 +2646,28 @@ to clean data and noised again
 - `timestep_scaling`: of the boundary condition c(t) of some networks; 0 is none (0 to 1e+06)
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-lcm(; timestep_scaling = 0.0, s_noise = 1.0, guidance = 1.0, unit_input = false) =
-    spec("lcm", "timestep_scaling" => timestep_scaling, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+lcm(; timestep_scaling = 0.0, s_noise = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("lcm", "timestep_scaling" => timestep_scaling, "s_noise" => s_noise, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     tcd(; settings...)
 
@@ -1951,10 +2675,28 @@ ddim beyond the next time, noised again
 
 - `gamma`: how far beyond each time it goes, as a part of that time, before fresh noise (0 to 1)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-tcd(; gamma = 0.3, guidance = 1.0, unit_input = false) =
-    spec("tcd", "gamma" => gamma, "guidance" => guidance, "unit_input" => unit_input)
+tcd(; gamma = 0.3, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("tcd", "gamma" => gamma, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     consistency(; settings...)
 
@@ -1963,10 +2705,28 @@ lcm above a level that the model leaves
 - `sigma_min`: level that the model leaves (0 to 1e+06)
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-consistency(; sigma_min = 0.002, s_noise = 1.0, guidance = 1.0, unit_input = false) =
-    spec("consistency", "sigma_min" => sigma_min, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+consistency(; sigma_min = 0.002, s_noise = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("consistency", "sigma_min" => sigma_min, "s_noise" => s_noise, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     midpoint(; settings...)
 
@@ -1975,10 +2735,28 @@ second-order ODE by the slope in the middle
 - `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
 - `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-midpoint(; space = "t", last_step = "data", guidance = 1.0, unit_input = false) =
-    spec("midpoint", "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+midpoint(; space = "t", last_step = "data", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("midpoint", "space" => space, "last_step" => last_step, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     heun_3(; settings...)
 
@@ -1987,10 +2765,28 @@ Heun's third-order ODE
 - `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
 - `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-heun_3(; space = "t", last_step = "data", guidance = 1.0, unit_input = false) =
-    spec("heun-3", "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+heun_3(; space = "t", last_step = "data", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("heun-3", "space" => space, "last_step" => last_step, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     kutta_38(; settings...)
 
@@ -1999,10 +2795,28 @@ fourth-order ODE, the 3/8 rule
 - `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
 - `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-kutta_38(; space = "t", last_step = "data", guidance = 1.0, unit_input = false) =
-    spec("kutta-38", "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+kutta_38(; space = "t", last_step = "data", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("kutta-38", "space" => space, "last_step" => last_step, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     bogacki_shampine(; settings...)
 
@@ -2011,10 +2825,28 @@ third-order ODE, fixed steps
 - `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
 - `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-bogacki_shampine(; space = "t", last_step = "data", guidance = 1.0, unit_input = false) =
-    spec("bogacki-shampine", "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+bogacki_shampine(; space = "t", last_step = "data", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("bogacki-shampine", "space" => space, "last_step" => last_step, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     dormand_prince(; settings...)
 
@@ -2023,10 +2855,28 @@ fifth-order ODE, fixed steps
 - `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
 - `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dormand_prince(; space = "t", last_step = "data", guidance = 1.0, unit_input = false) =
-    spec("dormand-prince", "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+dormand_prince(; space = "t", last_step = "data", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dormand-prince", "space" => space, "last_step" => last_step, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     restart(; settings...)
 
@@ -2038,10 +2888,28 @@ heun, with a stretch of levels gone through again
 - `repeats`: how often (0 to 1000)
 - `s_noise`: scale of the noise (0 to 1e+06)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-restart(; s_min = 0.06, s_max = 0.3, steps = 3.0, repeats = 1.0, s_noise = 1.0, guidance = 1.0, unit_input = false) =
-    spec("restart", "s_min" => s_min, "s_max" => s_max, "steps" => steps, "repeats" => repeats, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+restart(; s_min = 0.06, s_max = 0.3, steps = 3.0, repeats = 1.0, s_noise = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("restart", "s_min" => s_min, "s_max" => s_max, "steps" => steps, "repeats" => repeats, "s_noise" => s_noise, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     azula_ddim(; settings...)
 
@@ -2049,10 +2917,92 @@ ddim whose eta scales the variance of the fresh noise
 
 - `eta`: share of the posterior's variance that is fresh noise (0 to 1e+06)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-azula_ddim(; eta = 0.0, guidance = 1.0, unit_input = false) =
-    spec("azula.ddim", "eta" => eta, "guidance" => guidance, "unit_input" => unit_input)
+azula_ddim(; eta = 0.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("azula.ddim", "eta" => eta, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
+"""
+    diffusers_euler(; settings...)
+
+edm whose noise comes after the model
+
+- `solver`: the step after the noise; one of \"euler\", \"heun\"
+- `read`: whether an output is read by the level at which it was asked, or by the noisier one; one of \"asked\", \"noisier\"
+- `s_churn`: noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha (0 to 1e+06)
+- `s_min`: sigma/alpha below which none is added (0 to 1e+300)
+- `s_max`: sigma/alpha above which none is added (0 to 1e+300)
+- `s_noise`: standard deviation of what is added (1e-06 to 1e+06)
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+diffusers_euler(; solver = "euler", read = "asked", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("diffusers.euler", "solver" => solver, "read" => read, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
+"""
+    sdcpp_dpmpp_2m_v2(; settings...)
+
+dpmpp-2m with stable-diffusion.cpp's weights
+
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+sdcpp_dpmpp_2m_v2(; space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("sdcpp.dpmpp-2m-v2", "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     dpm_2_ancestral(; settings...)
 
@@ -2067,10 +3017,28 @@ dpm-2 with fresh noise
 - `s_noise`: standard deviation of what is added (1e-06 to 1e+06)
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dpm_2_ancestral(; middle = "log", eta = 1.0, noise = "variance", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("dpm-2-ancestral", "middle" => middle, "eta" => eta, "noise" => noise, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+dpm_2_ancestral(; middle = "log", eta = 1.0, noise = "variance", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dpm-2-ancestral", "middle" => middle, "eta" => eta, "noise" => noise, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     dpmpp_2s_ancestral(; settings...)
 
@@ -2083,11 +3051,30 @@ dpmpp-2s with fresh noise
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `first_inner`: sigma/(alpha+sigma) of the inner point of a step from alpha = 0; 1 has none (0.5 to 1)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dpmpp_2s_ancestral(; order = 2.0, predict = "data", solver = "midpoint", eta = 1.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("dpmpp-2s-ancestral", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+dpmpp_2s_ancestral(; order = 2.0, predict = "data", solver = "midpoint", eta = 1.0, s_noise = 1.0, noise = "variance", space = "sigma", first_inner = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dpmpp-2s-ancestral", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "first_inner" => first_inner, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     dpmpp_3s(; settings...)
 
@@ -2100,11 +3087,30 @@ third-order with two inner points
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `first_inner`: sigma/(alpha+sigma) of the inner point of a step from alpha = 0; 1 has none (0.5 to 1)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-dpmpp_3s(; order = 3.0, predict = "data", solver = "midpoint", eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("dpmpp-3s", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+dpmpp_3s(; order = 3.0, predict = "data", solver = "midpoint", eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", first_inner = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dpmpp-3s", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "first_inner" => first_inner, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     azula_heun(; settings...)
 
@@ -2112,11 +3118,30 @@ heun with space=sigma
 
 - `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
 - `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
+- `part`: of the step, where heun's second evaluation stands: 2/3 is Ralston's rule (0.001 to 1)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-azula_heun(; space = "sigma", last_step = "data", guidance = 1.0, unit_input = false) =
-    spec("azula.heun", "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+azula_heun(; space = "sigma", last_step = "data", part = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("azula.heun", "space" => space, "last_step" => last_step, "part" => part, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     azula_reab(; settings...)
 
@@ -2125,10 +3150,28 @@ reab with scale=mixed, first-order as in azula
 - `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `scale`: of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one; one of \"next\", \"mixed\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-azula_reab(; order = 2.0, scale = "mixed", guidance = 1.0, unit_input = false) =
-    spec("azula.reab", "order" => order, "scale" => scale, "guidance" => guidance, "unit_input" => unit_input)
+azula_reab(; order = 2.0, scale = "mixed", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("azula.reab", "order" => order, "scale" => scale, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     k_euler(; settings...)
 
@@ -2141,11 +3184,30 @@ edm in sigma/alpha, of one evaluation
 - `s_noise`: standard deviation of what is added (1e-06 to 1e+06)
 - `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
 - `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
+- `part`: of the step, where heun's second evaluation stands: 2/3 is Ralston's rule (0.001 to 1)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-k_euler(; solver = "euler", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "sigma", last_step = "data", guidance = 1.0, unit_input = false) =
-    spec("k.euler", "solver" => solver, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+k_euler(; solver = "euler", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "sigma", last_step = "data", part = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("k.euler", "solver" => solver, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "last_step" => last_step, "part" => part, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     k_heun(; settings...)
 
@@ -2158,11 +3220,30 @@ edm in sigma/alpha
 - `s_noise`: standard deviation of what is added (1e-06 to 1e+06)
 - `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
 - `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
+- `part`: of the step, where heun's second evaluation stands: 2/3 is Ralston's rule (0.001 to 1)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-k_heun(; solver = "heun", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "sigma", last_step = "data", guidance = 1.0, unit_input = false) =
-    spec("k.heun", "solver" => solver, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "last_step" => last_step, "guidance" => guidance, "unit_input" => unit_input)
+k_heun(; solver = "heun", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "sigma", last_step = "data", part = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("k.heun", "solver" => solver, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "last_step" => last_step, "part" => part, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     k_lms(; settings...)
 
@@ -2173,10 +3254,28 @@ lms that starts with Euler's step
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-k_lms(; order = 4.0, start = "euler", lower_order_final = "no", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("k.lms", "order" => order, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+k_lms(; order = 4.0, start = "euler", lower_order_final = "no", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("k.lms", "order" => order, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     k_dpmpp_sde(; settings...)
 
@@ -2188,10 +3287,28 @@ dpmpp-sde whose two draws a step are the caller's
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-k_dpmpp_sde(; r = 0.5, draws = "independent", eta = 1.0, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("k.dpmpp-sde", "r" => r, "draws" => draws, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+k_dpmpp_sde(; r = 0.5, draws = "independent", eta = 1.0, s_noise = 1.0, space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("k.dpmpp-sde", "r" => r, "draws" => draws, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     k_dpmpp_3m_sde(; settings...)
 
@@ -2205,10 +3322,28 @@ half the weight of curvature
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `solver`: weight of the slope: at the step's midpoint, or its exact integral; one of \"midpoint\", \"heun\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-k_dpmpp_3m_sde(; eta = 1.0, s_noise = 1.0, curvature = "half", start = "euler", lower_order_final = "no", space = "sigma", solver = "heun", guidance = 1.0, unit_input = false) =
-    spec("k.dpmpp-3m-sde", "eta" => eta, "s_noise" => s_noise, "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "solver" => solver, "guidance" => guidance, "unit_input" => unit_input)
+k_dpmpp_3m_sde(; eta = 1.0, s_noise = 1.0, curvature = "half", start = "euler", lower_order_final = "no", space = "sigma", solver = "heun", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("k.dpmpp-3m-sde", "eta" => eta, "s_noise" => s_noise, "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "solver" => solver, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     diffusers_dpmpp_2m(; settings...)
 
@@ -2219,10 +3354,28 @@ lower order in the end
 - `order`: 1 takes no slope at all (1 to 2)
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-diffusers_dpmpp_2m(; solver = "midpoint", lower_order_final = "yes", order = 2.0, space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("diffusers.dpmpp-2m", "solver" => solver, "lower_order_final" => lower_order_final, "order" => order, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+diffusers_dpmpp_2m(; solver = "midpoint", lower_order_final = "yes", order = 2.0, space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("diffusers.dpmpp-2m", "solver" => solver, "lower_order_final" => lower_order_final, "order" => order, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     diffusers_dpmpp_3m(; settings...)
 
@@ -2234,10 +3387,28 @@ half the weight of curvature
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `solver`: weight of the slope: at the step's midpoint, or its exact integral; one of \"midpoint\", \"heun\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-diffusers_dpmpp_3m(; curvature = "half", start = "euler", lower_order_final = "yes", space = "sigma", solver = "midpoint", guidance = 1.0, unit_input = false) =
-    spec("diffusers.dpmpp-3m", "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "solver" => solver, "guidance" => guidance, "unit_input" => unit_input)
+diffusers_dpmpp_3m(; curvature = "half", start = "euler", lower_order_final = "yes", space = "sigma", solver = "midpoint", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("diffusers.dpmpp-3m", "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "space" => space, "solver" => solver, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     diffusers_dpmpp_2m_sde(; settings...)
 
@@ -2249,10 +3420,28 @@ lower order in the end
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-diffusers_dpmpp_2m_sde(; eta = 1.0, s_noise = 1.0, solver = "midpoint", lower_order_final = "yes", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("diffusers.dpmpp-2m-sde", "eta" => eta, "s_noise" => s_noise, "solver" => solver, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+diffusers_dpmpp_2m_sde(; eta = 1.0, s_noise = 1.0, solver = "midpoint", lower_order_final = "yes", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("diffusers.dpmpp-2m-sde", "eta" => eta, "s_noise" => s_noise, "solver" => solver, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     diffusers_dpm_solver(; settings...)
 
@@ -2267,10 +3456,28 @@ lower order in the end
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-diffusers_dpm_solver(; order = 2.0, solver = "midpoint", curvature = "half", start = "euler", lower_order_final = "yes", eta = 0.0, s_noise = 1.0, space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("diffusers.dpm-solver", "order" => order, "solver" => solver, "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+diffusers_dpm_solver(; order = 2.0, solver = "midpoint", curvature = "half", start = "euler", lower_order_final = "yes", eta = 0.0, s_noise = 1.0, space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("diffusers.dpm-solver", "order" => order, "solver" => solver, "curvature" => curvature, "start" => start, "lower_order_final" => lower_order_final, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     diffusers_dpm_singlestep(; settings...)
 
@@ -2285,10 +3492,28 @@ inner values weighed as the last
 - `inner`: weights within a block: as the solver's, or exact; one of \"solver\", \"exact\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-diffusers_dpm_singlestep(; order = 2.0, predict = "data", solver = "midpoint", eta = 0.0, s_noise = 1.0, lower_order_final = "yes", inner = "solver", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("diffusers.dpm-singlestep", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "lower_order_final" => lower_order_final, "inner" => inner, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+diffusers_dpm_singlestep(; order = 2.0, predict = "data", solver = "midpoint", eta = 0.0, s_noise = 1.0, lower_order_final = "yes", inner = "solver", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("diffusers.dpm-singlestep", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "lower_order_final" => lower_order_final, "inner" => inner, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     diffusers_deis(; settings...)
 
@@ -2298,10 +3523,28 @@ starts with Euler's step
 - `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-diffusers_deis(; order = 2.0, start = "euler", lower_order_final = "yes", guidance = 1.0, unit_input = false) =
-    spec("diffusers.deis", "order" => order, "start" => start, "lower_order_final" => lower_order_final, "guidance" => guidance, "unit_input" => unit_input)
+diffusers_deis(; order = 2.0, start = "euler", lower_order_final = "yes", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("diffusers.deis", "order" => order, "start" => start, "lower_order_final" => lower_order_final, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     diffusers_unipc(; settings...)
 
@@ -2315,10 +3558,28 @@ lower order in the end
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-diffusers_unipc(; order = 2.0, variant = "bh2", corrector = true, corrector_begin = 0.0, predict = "data", lower_order_final = "yes", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("diffusers.unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+diffusers_unipc(; order = 2.0, variant = "bh2", corrector = true, corrector_begin = 0.0, predict = "data", lower_order_final = "yes", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("diffusers.unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     diffusers_sa_solver(; settings...)
 
@@ -2336,10 +3597,28 @@ weights of the paper's appendix
 - `lower_order_final`: as steps are left; or one fewer, the corrector's too; one of \"no\", \"yes\", \"last\", \"early\"
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-diffusers_sa_solver(; order = 2.0, corrector_order = 2.0, tau = 1.0, s_min = 0.0, s_max = 1e+300, tau_at = "begin", mode = "pec", simple = true, predict = "data", lower_order_final = "yes", s_noise = 1.0, guidance = 1.0, unit_input = false) =
-    spec("diffusers.sa-solver", "order" => order, "corrector_order" => corrector_order, "tau" => tau, "s_min" => s_min, "s_max" => s_max, "tau_at" => tau_at, "mode" => mode, "simple" => simple, "predict" => predict, "lower_order_final" => lower_order_final, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+diffusers_sa_solver(; order = 2.0, corrector_order = 2.0, tau = 1.0, s_min = 0.0, s_max = 1e+300, tau_at = "begin", mode = "pec", simple = true, predict = "data", lower_order_final = "yes", s_noise = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("diffusers.sa-solver", "order" => order, "corrector_order" => corrector_order, "tau" => tau, "s_min" => s_min, "s_max" => s_max, "tau_at" => tau_at, "mode" => mode, "simple" => simple, "predict" => predict, "lower_order_final" => lower_order_final, "s_noise" => s_noise, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     diffusers_lcm(; settings...)
 
@@ -2348,10 +3627,28 @@ with the boundary condition of its networks
 - `timestep_scaling`: of the boundary condition c(t) of some networks; 0 is none (0 to 1e+06)
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-diffusers_lcm(; timestep_scaling = 10.0, s_noise = 1.0, guidance = 1.0, unit_input = false) =
-    spec("diffusers.lcm", "timestep_scaling" => timestep_scaling, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+diffusers_lcm(; timestep_scaling = 10.0, s_noise = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("diffusers.lcm", "timestep_scaling" => timestep_scaling, "s_noise" => s_noise, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     comfy_sa_solver(; settings...)
 
@@ -2369,10 +3666,28 @@ lower order one step earlier
 - `lower_order_final`: as steps are left; or one fewer, the corrector's too; one of \"no\", \"yes\", \"last\", \"early\"
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-comfy_sa_solver(; order = 3.0, corrector_order = 4.0, tau = 1.0, s_min = 0.0, s_max = 1e+300, tau_at = "end", mode = "pec", simple = false, predict = "data", lower_order_final = "early", s_noise = 1.0, guidance = 1.0, unit_input = false) =
-    spec("comfy.sa-solver", "order" => order, "corrector_order" => corrector_order, "tau" => tau, "s_min" => s_min, "s_max" => s_max, "tau_at" => tau_at, "mode" => mode, "simple" => simple, "predict" => predict, "lower_order_final" => lower_order_final, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+comfy_sa_solver(; order = 3.0, corrector_order = 4.0, tau = 1.0, s_min = 0.0, s_max = 1e+300, tau_at = "end", mode = "pec", simple = false, predict = "data", lower_order_final = "early", s_noise = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("comfy.sa-solver", "order" => order, "corrector_order" => corrector_order, "tau" => tau, "s_min" => s_min, "s_max" => s_max, "tau_at" => tau_at, "mode" => mode, "simple" => simple, "predict" => predict, "lower_order_final" => lower_order_final, "s_noise" => s_noise, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     comfy_sa_solver_pece(; settings...)
 
@@ -2390,10 +3705,28 @@ comfy.sa-solver that evaluates again
 - `lower_order_final`: as steps are left; or one fewer, the corrector's too; one of \"no\", \"yes\", \"last\", \"early\"
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-comfy_sa_solver_pece(; order = 3.0, corrector_order = 4.0, tau = 1.0, s_min = 0.0, s_max = 1e+300, tau_at = "end", mode = "pece", simple = false, predict = "data", lower_order_final = "early", s_noise = 1.0, guidance = 1.0, unit_input = false) =
-    spec("comfy.sa-solver-pece", "order" => order, "corrector_order" => corrector_order, "tau" => tau, "s_min" => s_min, "s_max" => s_max, "tau_at" => tau_at, "mode" => mode, "simple" => simple, "predict" => predict, "lower_order_final" => lower_order_final, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+comfy_sa_solver_pece(; order = 3.0, corrector_order = 4.0, tau = 1.0, s_min = 0.0, s_max = 1e+300, tau_at = "end", mode = "pece", simple = false, predict = "data", lower_order_final = "early", s_noise = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("comfy.sa-solver-pece", "order" => order, "corrector_order" => corrector_order, "tau" => tau, "s_min" => s_min, "s_max" => s_max, "tau_at" => tau_at, "mode" => mode, "simple" => simple, "predict" => predict, "lower_order_final" => lower_order_final, "s_noise" => s_noise, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     comfy_er_sde(; settings...)
 
@@ -2406,10 +3739,28 @@ Riemann sums of 200 points
 - `least_variance`: of the fresh noise; below it there is none (0 to 1)
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-comfy_er_sde(; order = 3.0, power = 0.0, points = 200.0, slope = "backward", least_variance = 0.0, s_noise = 1.0, guidance = 1.0, unit_input = false) =
-    spec("comfy.er-sde", "order" => order, "power" => power, "points" => points, "slope" => slope, "least_variance" => least_variance, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+comfy_er_sde(; order = 3.0, power = 0.0, points = 200.0, slope = "backward", least_variance = 0.0, s_noise = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("comfy.er-sde", "order" => order, "power" => power, "points" => points, "slope" => slope, "least_variance" => least_variance, "s_noise" => s_noise, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     ersde_er_sde(; settings...)
 
@@ -2422,10 +3773,28 @@ Riemann sums of 100 points
 - `least_variance`: of the fresh noise; below it there is none (0 to 1)
 - `s_noise`: scale of the fresh noise (0 to 1e+06)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-ersde_er_sde(; order = 3.0, power = 0.0, points = 100.0, slope = "backward", least_variance = 1e-06, s_noise = 1.0, guidance = 1.0, unit_input = false) =
-    spec("ersde.er-sde", "order" => order, "power" => power, "points" => points, "slope" => slope, "least_variance" => least_variance, "s_noise" => s_noise, "guidance" => guidance, "unit_input" => unit_input)
+ersde_er_sde(; order = 3.0, power = 0.0, points = 100.0, slope = "backward", least_variance = 1e-06, s_noise = 1.0, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("ersde.er-sde", "order" => order, "power" => power, "points" => points, "slope" => slope, "least_variance" => least_variance, "s_noise" => s_noise, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     comfy_res_multistep(; settings...)
 
@@ -2436,10 +3805,28 @@ with the posterior's noise
 - `noise`: the SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"sde\", \"variance\", \"flow\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-comfy_res_multistep(; eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("comfy.res-multistep", "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+comfy_res_multistep(; eta = 0.0, s_noise = 1.0, noise = "variance", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("comfy.res-multistep", "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     candle_unipc(; settings...)
 
@@ -2453,10 +3840,99 @@ bh1, three steps uncorrected
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-candle_unipc(; order = 2.0, variant = "bh1", corrector = true, corrector_begin = 3.0, predict = "data", lower_order_final = "no", space = "sigma", guidance = 1.0, unit_input = false) =
-    spec("candle.unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "unit_input" => unit_input)
+candle_unipc(; order = 2.0, variant = "bh1", corrector = true, corrector_begin = 3.0, predict = "data", lower_order_final = "no", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("candle.unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
+"""
+    diffusers_heun(; settings...)
+
+heun after noise that comes after the model
+
+- `solver`: the step after the noise; one of \"euler\", \"heun\"
+- `read`: whether an output is read by the level at which it was asked, or by the noisier one; one of \"asked\", \"noisier\"
+- `s_churn`: noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha (0 to 1e+06)
+- `s_min`: sigma/alpha below which none is added (0 to 1e+300)
+- `s_max`: sigma/alpha above which none is added (0 to 1e+300)
+- `s_noise`: standard deviation of what is added (1e-06 to 1e+06)
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+diffusers_heun(; solver = "heun", read = "asked", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 1.0, space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("diffusers.heun", "solver" => solver, "read" => read, "s_churn" => s_churn, "s_min" => s_min, "s_max" => s_max, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
+"""
+    comfy_dpmpp_2s_ancestral(; settings...)
+
+an inner point in a step from alpha = 0 too
+
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 3)
+- `predict`: what is extrapolated; one of \"data\", \"noise\"
+- `solver`: weight of the slope: at the inner point, or its exact integral with all values; one of \"midpoint\", \"heun\"
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `noise`: the posterior's, or linear in sigma/(alpha+sigma) as for flows; one of \"variance\", \"flow\"
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `first_inner`: sigma/(alpha+sigma) of the inner point of a step from alpha = 0; 1 has none (0.5 to 1)
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+comfy_dpmpp_2s_ancestral(; order = 2.0, predict = "data", solver = "midpoint", eta = 1.0, s_noise = 1.0, noise = "flow", space = "sigma", first_inner = 0.9999, guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("comfy.dpmpp-2s-ancestral", "order" => order, "predict" => predict, "solver" => solver, "eta" => eta, "s_noise" => s_noise, "noise" => noise, "space" => space, "first_inner" => first_inner, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 end
 
 "Constructors of what the catalogue has for a weight: each gives a spec."

@@ -58,6 +58,8 @@ const NWR_DOMAIN_DISTRIBUTION = Int32(8)
 const NWR_DOMAIN_START = Int32(9)
 const NWR_DOMAIN_WEIGHT = Int32(10)
 const NWR_DOMAIN_DENSITY = Int32(11)
+const NWR_DOMAIN_STRENGTH = Int32(12)
+const NWR_DOMAIN_GENERATOR = Int32(13)
 
 "Bits of nwr_entry.flags."
 const nwr_entry_flags = Int32
@@ -115,6 +117,11 @@ const NWR_GRID_EXPONENTIAL = Int32(3)
 const NWR_GRID_LEADING = Int32(4)
 const NWR_GRID_TRAILING = Int32(5)
 const NWR_GRID_LINSPACE = Int32(6)
+
+"Where a run on part of a grid begins: what image-to-image calls strength."
+const nwr_strength = Int32
+const NWR_STRENGTH_FLOOR = Int32(0)
+const NWR_STRENGTH_CEIL = Int32(1)
 
 "Everything a model can predict or a solver can need, at one time t."
 const nwr_quantity = Int32
@@ -278,6 +285,20 @@ struct nwr_rng
     offset::UInt64
 end
 
+"Which numbers, of which generator."
+struct nwr_random_options
+    struct_size::UInt32
+    flags::UInt32
+    what::nwr_distribution
+    param_count::UInt32
+    name::Ptr{UInt8}
+    params::Ptr{nwr_param}
+    from_level::Float64
+    to_level::Float64
+end
+nwr_random_options(; flags = 0, what = 0, param_count = 0, name = C_NULL, params = C_NULL, from_level = 0, to_level = 0) =
+    nwr_random_options(sizeof(nwr_random_options), flags, what, param_count, name, params, from_level, to_level)
+
 "The coefficients at one time, each in closed form, with derivatives in t. Frozen."
 struct nwr_coeffs
     alpha::Float64
@@ -386,9 +407,10 @@ struct nwr_sampler_options
     noise::Ptr{Cvoid}
     release::Ptr{Cvoid}
     user::Ptr{Cvoid}
+    generator::Ptr{UInt8}
 end
-nwr_sampler_options(; flags = 0, kind = 0, prediction = 0, name = C_NULL, params = C_NULL, param_count = 0, steps = 0, times = C_NULL, time_count = 0, time_rows = 0, rngs = C_NULL, rng_count = 0, clock = 0, noise = C_NULL, release = C_NULL, user = C_NULL) =
-    nwr_sampler_options(sizeof(nwr_sampler_options), flags, kind, prediction, name, params, param_count, steps, times, time_count, time_rows, rngs, rng_count, clock, noise, release, user)
+nwr_sampler_options(; flags = 0, kind = 0, prediction = 0, name = C_NULL, params = C_NULL, param_count = 0, steps = 0, times = C_NULL, time_count = 0, time_rows = 0, rngs = C_NULL, rng_count = 0, clock = 0, noise = C_NULL, release = C_NULL, user = C_NULL, generator = C_NULL) =
+    nwr_sampler_options(sizeof(nwr_sampler_options), flags, kind, prediction, name, params, param_count, steps, times, time_count, time_rows, rngs, rng_count, clock, noise, release, user, generator)
 
 "The evaluation that a sampler waits for."
 struct nwr_eval
@@ -403,10 +425,10 @@ struct nwr_eval
     clock_rows::Ptr{Float64}
     input_scale_rows::Ptr{Float64}
     output_count::UInt32
-    reserved::UInt32
+    noises::UInt32
 end
-nwr_eval(; index = 0, count = 0, row_count = 0, t = 0, clock = 0, input_scale = 0, t_rows = C_NULL, clock_rows = C_NULL, input_scale_rows = C_NULL, output_count = 0, reserved = 0) =
-    nwr_eval(sizeof(nwr_eval), index, count, row_count, t, clock, input_scale, t_rows, clock_rows, input_scale_rows, output_count, reserved)
+nwr_eval(; index = 0, count = 0, row_count = 0, t = 0, clock = 0, input_scale = 0, t_rows = C_NULL, clock_rows = C_NULL, input_scale_rows = C_NULL, output_count = 0, noises = 0) =
+    nwr_eval(sizeof(nwr_eval), index, count, row_count, t, clock, input_scale, t_rows, clock_rows, input_scale_rows, output_count, noises)
 
 "What nwr_sampler_run calls."
 struct nwr_callbacks
@@ -418,6 +440,35 @@ struct nwr_callbacks
 end
 nwr_callbacks(; flags = 0, model = C_NULL, progress = C_NULL, user = C_NULL) =
     nwr_callbacks(sizeof(nwr_callbacks), flags, model, progress, user)
+
+"What a configuration leaves open. All zero: 50 steps and every default."
+struct nwr_import_options
+    struct_size::UInt32
+    flags::UInt32
+    steps::UInt32
+    param_count::UInt32
+    params::Ptr{nwr_param}
+    schedule::Ptr{UInt8}
+end
+nwr_import_options(; flags = 0, steps = 0, param_count = 0, params = C_NULL, schedule = C_NULL) =
+    nwr_import_options(sizeof(nwr_import_options), flags, steps, param_count, params, schedule)
+
+"What a configuration says besides the schedule: specs and enums for nwr_grid_options and nwr_sampler_options. Strings live as long as the schedule."
+struct nwr_import
+    struct_size::UInt32
+    prediction::nwr_quantity
+    clock::nwr_clock
+    start::nwr_start
+    clock_scale::Float64
+    source::Ptr{UInt8}
+    grid::Ptr{UInt8}
+    sampler::Ptr{UInt8}
+    warnings::Ptr{Ptr{UInt8}}
+    warning_count::UInt32
+    steps::UInt32
+end
+nwr_import(; prediction = 0, clock = 0, start = 0, clock_scale = 0, source = C_NULL, grid = C_NULL, sampler = C_NULL, warnings = C_NULL, warning_count = 0, steps = 0) =
+    nwr_import(sizeof(nwr_import), prediction, clock, start, clock_scale, source, grid, sampler, warnings, warning_count, steps)
 
 # Argument types of the callbacks, for @cfunction; each returns Int32.
 const nwr_alloc_fn = (Ptr{Cvoid}, (Ptr{Cvoid}, Csize_t, Csize_t, nwr_device, Ptr{Cvoid},))
@@ -444,6 +495,7 @@ const sym_nwr_memory_alloc = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_memory_free = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_tensor_copy = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_random_fill = Ref{Ptr{Cvoid}}(C_NULL)
+const sym_nwr_random_generate = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_schedule_create = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_schedule_destroy = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_schedule_get_info = Ref{Ptr{Cvoid}}(C_NULL)
@@ -452,6 +504,7 @@ const sym_nwr_schedule_invert = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_schedule_weigh = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_random_times = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_grid_fill = Ref{Ptr{Cvoid}}(C_NULL)
+const sym_nwr_grid_skip = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_transform_apply = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_transform_corrupt = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_transform_coeffs = Ref{Ptr{Cvoid}}(C_NULL)
@@ -466,6 +519,8 @@ const sym_nwr_sampler_run = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_sampler_cancel = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_sampler_save = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_sampler_load = Ref{Ptr{Cvoid}}(C_NULL)
+const sym_nwr_schedule_import = Ref{Ptr{Cvoid}}(C_NULL)
+const sym_nwr_schedule_get_import = Ref{Ptr{Cvoid}}(C_NULL)
 
 function load(path::AbstractString)
     handle[] = Libdl.dlopen(path)
@@ -483,6 +538,7 @@ function load(path::AbstractString)
     sym_nwr_memory_free[] = Libdl.dlsym(handle[], :nwr_memory_free)
     sym_nwr_tensor_copy[] = Libdl.dlsym(handle[], :nwr_tensor_copy)
     sym_nwr_random_fill[] = Libdl.dlsym(handle[], :nwr_random_fill)
+    sym_nwr_random_generate[] = Libdl.dlsym(handle[], :nwr_random_generate)
     sym_nwr_schedule_create[] = Libdl.dlsym(handle[], :nwr_schedule_create)
     sym_nwr_schedule_destroy[] = Libdl.dlsym(handle[], :nwr_schedule_destroy)
     sym_nwr_schedule_get_info[] = Libdl.dlsym(handle[], :nwr_schedule_get_info)
@@ -491,6 +547,7 @@ function load(path::AbstractString)
     sym_nwr_schedule_weigh[] = Libdl.dlsym(handle[], :nwr_schedule_weigh)
     sym_nwr_random_times[] = Libdl.dlsym(handle[], :nwr_random_times)
     sym_nwr_grid_fill[] = Libdl.dlsym(handle[], :nwr_grid_fill)
+    sym_nwr_grid_skip[] = Libdl.dlsym(handle[], :nwr_grid_skip)
     sym_nwr_transform_apply[] = Libdl.dlsym(handle[], :nwr_transform_apply)
     sym_nwr_transform_corrupt[] = Libdl.dlsym(handle[], :nwr_transform_corrupt)
     sym_nwr_transform_coeffs[] = Libdl.dlsym(handle[], :nwr_transform_coeffs)
@@ -505,6 +562,8 @@ function load(path::AbstractString)
     sym_nwr_sampler_cancel[] = Libdl.dlsym(handle[], :nwr_sampler_cancel)
     sym_nwr_sampler_save[] = Libdl.dlsym(handle[], :nwr_sampler_save)
     sym_nwr_sampler_load[] = Libdl.dlsym(handle[], :nwr_sampler_load)
+    sym_nwr_schedule_import[] = Libdl.dlsym(handle[], :nwr_schedule_import)
+    sym_nwr_schedule_get_import[] = Libdl.dlsym(handle[], :nwr_schedule_get_import)
     nothing
 end
 
@@ -549,6 +608,9 @@ nwr_tensor_copy(context, from, to) =
 "Fills a tensor. rng_count is 1, which numbers all elements in row-major order from its offset on, or the batch size, each numbering the elements of its own sample. rngs are not advanced: add what you used to offset. Philox: Salmon et al. 2011; normals by Box and Muller."
 nwr_random_fill(context, what, rngs, rng_count, out) =
     ccall(sym_nwr_random_fill[], nwr_status, (Ptr{nwr_context}, nwr_distribution, Ptr{nwr_rng}, Csize_t, Ptr{nwr_tensor},), context, what, rngs, rng_count, out)
+"Fills a tensor as nwr_random_fill does, from any generator, and moves rngs on, so that calls continue each other: the position is all in the rng. With rng_count 1 the tensor is one draw, else each sample is one. What an rng means: docs/noise.md. philox, brownian: seed, stream, offset in elements; a path is that of seed and stream and takes nothing from offset. torch-cpu: the seed, offset in words, stream for the normal that a draw of fewer than 16 leaves over, 0 when none. torch-cuda: the seed and PyTorch's offset. torchsde: the seed is its entropy, the rest torch-cpu's. PyTorch's numbers are those of a tensor of out's dtype, its uniforms include 0. NWR_ERROR_UNSUPPORTED for curand-... off CUDA and for uniforms of a path. Does not wait on the CPU; on CUDA the generators that run on the host, and cuRAND's, wait for the stream."
+nwr_random_generate(context, options, rngs, rng_count, out) =
+    ccall(sym_nwr_random_generate[], nwr_status, (Ptr{nwr_context}, Ptr{nwr_random_options}, Ptr{nwr_rng}, Csize_t, Ptr{nwr_tensor},), context, options, rngs, rng_count, out)
 "Makes a schedule; options may be NULL. When it fails, release is not called."
 nwr_schedule_create(options, out) =
     ccall(sym_nwr_schedule_create[], nwr_status, (Ptr{nwr_schedule_options}, Ptr{Ptr{nwr_schedule}},), options, out)
@@ -572,6 +634,9 @@ nwr_random_times(context, schedule, options, rngs, rng_count, out) =
 "Writes count times, first to last: one more than the steps, 2 or more. Grids in noise levels begin at log(alpha/sigma) = -5.1 where the schedule's is -infinity; where it ends at sigma = 0, the last time is that end and the one before it has sigma/alpha = 0.002 (discrete: index 0's). A grid is just an array: make your own if you like. Karras et al. 2206.00364, eq. 5 for karras."
 nwr_grid_fill(schedule, options, times, count) =
     ccall(sym_nwr_grid_fill[], nwr_status, (Ptr{nwr_schedule}, Ptr{nwr_grid_options}, Ptr{Float64}, Csize_t,), schedule, options, times, count)
+"Writes the first step that is run, of steps that a grid has: give the sampler times + *out, time_count - *out of them, and start it with NWR_START_DATA. strength is from 0 to 1; *out may be steps, for nothing to run. The products are rounded as in Python: 0.3*10 has a whole part of 3, 0.29*100 one of 28."
+nwr_grid_skip(rule, steps, strength, out) =
+    ccall(sym_nwr_grid_skip[], nwr_status, (nwr_strength, UInt32, Float64, Ptr{UInt32},), rule, steps, strength, out)
 "From inputs known at times t, writes outputs, in one pass. Every quantity is a fixed combination of data, noise and latent, so any inputs that determine an output will do: {data, noise} to {state, velocity} corrupts a training batch and makes its target; {state, velocity} to {score} converts a prediction. t: f32 or f64, one number or one a sample. diffusion is w(t)^2 >= 0 for NWR_DRIFT, likewise; NULL is 0. Up to 8 inputs and 8 outputs of one shape; a rank-0 input stands for every element. NWR_ERROR_SINGULAR where the inputs do not determine an output, such as data from noise where alpha is 0. On a CUDA context t and diffusion may lie on the device, which then evaluates the schedule itself: to rounding the same, a custom schedule through a table, and NaN in place of an error."
 nwr_transform_apply(context, schedule, t, diffusion, inputs, input_count, outputs, output_count) =
     ccall(sym_nwr_transform_apply[], nwr_status, (Ptr{nwr_context}, Ptr{nwr_schedule}, Ptr{nwr_tensor}, Ptr{nwr_tensor}, Ptr{nwr_operand}, Csize_t, Ptr{nwr_operand}, Csize_t,), context, schedule, t, diffusion, inputs, input_count, outputs, output_count)
@@ -595,7 +660,7 @@ nwr_sampler_start(sampler, x, start) =
 "NWR_OK and what to evaluate, or NWR_DONE and the end's time. Changes nothing."
 nwr_sampler_next(sampler, out) =
     ccall(sym_nwr_sampler_next[], nwr_status, (Ptr{nwr_sampler}, Ptr{nwr_eval},), sampler, out)
-"Takes the model's output at (x, eval) and writes the next point to evaluate into x, in one pass. outputs is an array of tensors of x's shape, of any float dtype: one, or, where the sampler has a guidance other than 1, the conditional output and then the unconditional (Ho and Salimans 2207.12598). Allocates nothing on the CPU. NWR_ERROR_INVALID_STATE before start and after the end."
+"Takes the model's outputs at (x, eval) and writes the next point to evaluate into x, in one pass. outputs is an array of eval.output_count tensors of x's shape, of any float dtype: with all conditions; where there is guidance_image, with the image alone; where there is guidance, with none; and with variance=learned_range the share of the variance, -1 to 1. Guidance that depends on the outputs' sums, and limits of data, take one more pass each. Where eval.noises is 1 outputs are not looked at. Allocates nothing on the CPU. NWR_ERROR_INVALID_STATE before start and after the end."
 nwr_sampler_step(sampler, x, outputs, output_count) =
     ccall(sym_nwr_sampler_step[], nwr_status, (Ptr{nwr_sampler}, Ptr{nwr_tensor}, Ptr{nwr_tensor}, Csize_t,), sampler, x, outputs, output_count)
 "Writes the last evaluation's estimate of the clean sample: a preview, or the last step's x0. Needs NWR_SAMPLER_KEEP_DENOISED. out has x's shape and any float dtype."
@@ -613,6 +678,12 @@ nwr_sampler_save(sampler, buffer, capacity, size) =
 "Makes the sampler that was saved, to go on to the same bits. schedule must be the one that it was saved on. NWR_ERROR_CORRUPT for damaged bytes or another format."
 nwr_sampler_load(context, schedule, buffer, size, out) =
     ccall(sym_nwr_sampler_load[], nwr_status, (Ptr{nwr_context}, Ptr{nwr_schedule}, Ptr{Cvoid}, Csize_t, Ptr{Ptr{nwr_sampler}},), context, schedule, buffer, size, out)
+"Makes the schedule of another library's configuration and keeps the rest for nwr_schedule_get_import. text is the JSON of a scheduler_config.json of diffusers; or the name of a sampler of k-diffusion, ComfyUI, A1111 or stable-diffusion.cpp, of which the name of a grid may follow: \"DPM++ 2M Karras\", \"dpmpp_2m sgm_uniform\". options may be NULL. States are alpha times those of programs that step in sigma, so that the model reads them as they are. NWR_ERROR_INVALID_ARGUMENT names a key and its value, NWR_ERROR_NOT_FOUND a class that is not known, with those that are, NWR_ERROR_UNSUPPORTED one that is known and not here."
+nwr_schedule_import(text, options, out) =
+    ccall(sym_nwr_schedule_import[], nwr_status, (Cstring, Ptr{nwr_import_options}, Ptr{Ptr{nwr_schedule}},), text, options, out)
+"Writes what nwr_schedule_import read. NWR_ERROR_INVALID_STATE for other schedules."
+nwr_schedule_get_import(schedule, out) =
+    ccall(sym_nwr_schedule_get_import[], nwr_status, (Ptr{nwr_schedule}, Ptr{nwr_import},), schedule, out)
 
 # Size and offsets of the fields as the C compiler has them.
 const LAYOUT = [
@@ -622,6 +693,7 @@ const LAYOUT = [
     (nwr_param, 16, [0, 8]),
     (nwr_context_options, 64, [0, 4, 8, 12, 16, 24, 28, 32, 40, 48, 56]),
     (nwr_rng, 24, [0, 8, 16]),
+    (nwr_random_options, 48, [0, 4, 8, 12, 16, 24, 32, 40]),
     (nwr_coeffs, 80, [0, 8, 16, 24, 32, 40, 48, 56, 64, 72]),
     (nwr_schedule_options, 88, [0, 4, 8, 12, 16, 24, 32, 40, 48, 56, 64, 72, 80]),
     (nwr_schedule_info, 32, [0, 4, 8, 16, 24]),
@@ -629,9 +701,11 @@ const LAYOUT = [
     (nwr_density_options, 32, [0, 4, 8, 12, 16, 24]),
     (nwr_grid_options, 48, [0, 4, 8, 12, 16, 24, 32, 40]),
     (nwr_operand, 16, [0, 4, 8]),
-    (nwr_sampler_options, 96, [0, 4, 8, 12, 16, 24, 32, 36, 40, 48, 52, 56, 64, 68, 72, 80, 88]),
+    (nwr_sampler_options, 104, [0, 4, 8, 12, 16, 24, 32, 36, 40, 48, 52, 56, 64, 68, 72, 80, 88, 96]),
     (nwr_eval, 72, [0, 4, 8, 12, 16, 24, 32, 40, 48, 56, 64, 68]),
     (nwr_callbacks, 32, [0, 4, 8, 16, 24]),
+    (nwr_import_options, 32, [0, 4, 8, 12, 16, 24]),
+    (nwr_import, 64, [0, 4, 8, 12, 16, 24, 32, 40, 48, 56, 60]),
 ]
 
 end

@@ -92,6 +92,10 @@ public enum Domain
     Weight = 10,
     /// <summary>NWR_DOMAIN_DENSITY.</summary>
     Density = 11,
+    /// <summary>NWR_DOMAIN_STRENGTH.</summary>
+    Strength = 12,
+    /// <summary>Sources of random numbers, which have names only.</summary>
+    Generator = 13,
 }
 
 /// <summary>Bits of nwr_entry.flags.</summary>

@@ -2349,62 +2349,284 @@ public static class Samplers
     /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
     /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Euler(
         SamplerSpace space = SamplerSpace.T,
         SamplerLastStep lastStep = SamplerLastStep.Data,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("euler",
             ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
             ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>heun</c>: Second-order ODE, two evaluations a step.</summary>
     /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
     /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
+    /// <param name="part">Of the step, where heun's second evaluation stands: 2/3 is Ralston's rule. From 0.001 to 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Heun(
         SamplerSpace space = SamplerSpace.T,
         SamplerLastStep lastStep = SamplerLastStep.Data,
+        double part = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("heun",
             ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
             ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
+            ("part", Spec.Number(part, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>ddim</c>: Exact for a constant data prediction; eta adds fresh noise.</summary>
     /// <param name="eta">Share of fresh noise: 0 is deterministic, 1 is ancestral. From 0 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Ddim(
         double eta = 0.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("ddim",
             ("eta", Spec.Number(eta, 0.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>ddpm</c>: Ancestral sampling.</summary>
-    /// <param name="variance">Of the fresh noise: the posterior's, or the forward step's.</param>
+    /// <param name="variance">Of the fresh noise: the posterior's; the forward step's; or between the two as a further output of the model says, from -1 to 1.</param>
+    /// <param name="lastStep">Plain as any other, or the mean without noise.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Ddpm(
         SamplerVariance variance = SamplerVariance.Small,
+        SamplerDdpmLastStep lastStep = SamplerDdpmLastStep.Plain,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("ddpm",
-            ("variance", Spec.Word((int)variance, 0, ["small", "large"])),
+            ("variance", Spec.Word((int)variance, 0, ["small", "large", "learned_range"])),
+            ("last_step", Spec.Word((int)lastStep, 0, ["plain", "mean"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>dpmpp-2m</c>: Second-order multistep in log-SNR.</summary>
@@ -2413,6 +2635,24 @@ public static class Samplers
     /// <param name="order">1 takes no slope at all. From 1 to 2.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Dpmpp2m(
@@ -2421,6 +2661,24 @@ public static class Samplers
         double order = 2.0,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("dpmpp-2m",
             ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
@@ -2428,23 +2686,95 @@ public static class Samplers
             ("order", Spec.Number(order, 2.0)),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>rk4</c>: Fourth-order ODE, four evaluations a step.</summary>
     /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
     /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Rk4(
         SamplerSpace space = SamplerSpace.T,
         SamplerLastStep lastStep = SamplerLastStep.Data,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("rk4",
             ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
             ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>euler-maruyama</c>: First-order SDE.</summary>
@@ -2452,6 +2782,24 @@ public static class Samplers
     /// <param name="norm">Scale of the diffusion. From 0 to 1e+06.</param>
     /// <param name="lastStep">Plain as any other, mean without noise, euler along dx/dt, tweedie on the data prediction; auto: tweedie to clean data where it is known, else plain.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec EulerMaruyama(
@@ -2459,12 +2807,48 @@ public static class Samplers
         double norm = 1.0,
         SamplerEulerMaruyamaLastStep lastStep = SamplerEulerMaruyamaLastStep.Auto,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("euler-maruyama",
             ("diffusion", Spec.Word((int)diffusion, 1, ["none", "reverse", "constant", "sbdm", "sigma", "linear", "decreasing", "increasing-decreasing", "sit-decreasing", "sit-increasing-decreasing", "zero-ends", "non-singular"])),
             ("norm", Spec.Number(norm, 1.0)),
             ("last_step", Spec.Word((int)lastStep, 0, ["auto", "plain", "mean", "euler", "tweedie"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>stochastic-heun</c>: SDE with a second-order drift.</summary>
@@ -2473,6 +2857,24 @@ public static class Samplers
     /// <param name="lastStep">Plain as any other, mean without noise, euler along dx/dt, tweedie on the data prediction; auto: tweedie to clean data where it is known, else plain.</param>
     /// <param name="noise">Added after the step, before it, or before it with both drifts at its end.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec StochasticHeun(
@@ -2481,6 +2883,24 @@ public static class Samplers
         SamplerEulerMaruyamaLastStep lastStep = SamplerEulerMaruyamaLastStep.Auto,
         SamplerNoise noise = SamplerNoise.After,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("stochastic-heun",
             ("diffusion", Spec.Word((int)diffusion, 1, ["none", "reverse", "constant", "sbdm", "sigma", "linear", "decreasing", "increasing-decreasing", "sit-decreasing", "sit-increasing-decreasing", "zero-ends", "non-singular"])),
@@ -2488,6 +2908,24 @@ public static class Samplers
             ("last_step", Spec.Word((int)lastStep, 0, ["auto", "plain", "mean", "euler", "tweedie"])),
             ("noise", Spec.Word((int)noise, 0, ["after", "before", "ahead"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>edm</c>: Heun or euler after fresh noise in each step.</summary>
@@ -2498,7 +2936,26 @@ public static class Samplers
     /// <param name="sNoise">Standard deviation of what is added. From 1e-06 to 1e+06.</param>
     /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
     /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
+    /// <param name="part">Of the step, where heun's second evaluation stands: 2/3 is Ralston's rule. From 0.001 to 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Edm(
@@ -2509,7 +2966,26 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerSpace space = SamplerSpace.T,
         SamplerLastStep lastStep = SamplerLastStep.Data,
+        double part = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("edm",
             ("solver", Spec.Word((int)solver, 1, ["euler", "heun"])),
@@ -2519,114 +2995,511 @@ public static class Samplers
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
             ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
+            ("part", Spec.Number(part, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>ito</c>: First-order SDE of x/alpha in sigma/alpha.</summary>
     /// <param name="eta">Scale of the fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
     /// <param name="temperature">Below 1, samples are more typical. From 1e-06 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Ito(
         double eta = 1.0,
         double temperature = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("ito",
             ("eta", Spec.Number(eta, 1.0)),
             ("temperature", Spec.Number(temperature, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>pc</c>: Predictor-corrector.</summary>
     /// <param name="corrections">Corrector evaluations a step. From 0 to 100.</param>
     /// <param name="delta">Share of the noise's variance that a correction makes fresh. From 0 to 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Pc(
         double corrections = 1.0,
         double delta = 0.01,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("pc",
             ("corrections", Spec.Number(corrections, 1.0)),
             ("delta", Spec.Number(delta, 0.01)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>zab</c>: Adams-Bashforth for the noise in sigma/alpha.</summary>
     /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Zab(
         double order = 2.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("zab",
             ("order", Spec.Number(order, 2.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>vab</c>: Adams-Bashforth for noise minus data in sigma/(alpha+sigma).</summary>
     /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Vab(
         double order = 2.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("vab",
             ("order", Spec.Number(order, 2.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>zeab</c>: Exponential Adams-Bashforth for the noise in log-SNR.</summary>
     /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Zeab(
         double order = 2.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("zeab",
             ("order", Spec.Number(order, 2.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>xeab</c>: Exponential Adams-Bashforth for the data in log-SNR.</summary>
     /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Xeab(
         double order = 2.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("xeab",
             ("order", Spec.Number(order, 2.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>reab</c>: Exponential Adams-Bashforth for the angular prediction in log-SNR.</summary>
     /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="scale">Of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Reab(
         double order = 2.0,
         SamplerScale scale = SamplerScale.Next,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("reab",
             ("order", Spec.Number(order, 2.0)),
             ("scale", Spec.Word((int)scale, 0, ["next", "mixed"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>euler-ancestral</c>: First-order with fresh noise.</summary>
@@ -2635,6 +3508,24 @@ public static class Samplers
     /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec EulerAncestral(
@@ -2643,6 +3534,24 @@ public static class Samplers
         SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Variance,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("euler-ancestral",
             ("eta", Spec.Number(eta, 1.0)),
@@ -2650,6 +3559,24 @@ public static class Samplers
             ("noise", Spec.Word((int)noise, 0, ["variance", "flow"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>lms</c>: Linear multistep, exact weights.</summary>
@@ -2658,6 +3585,24 @@ public static class Samplers
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Lms(
@@ -2666,6 +3611,24 @@ public static class Samplers
         SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("lms",
             ("order", Spec.Number(order, 3.0)),
@@ -2673,6 +3636,24 @@ public static class Samplers
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>ipndm</c>: Adams-Bashforth, fixed weights.</summary>
@@ -2680,6 +3661,24 @@ public static class Samplers
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Ipndm(
@@ -2687,12 +3686,48 @@ public static class Samplers
         SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("ipndm",
             ("order", Spec.Number(order, 4.0)),
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>pndm</c>: Adams-Bashforth, fixed weights, after a step of Heun.</summary>
@@ -2700,6 +3735,24 @@ public static class Samplers
     /// <param name="start">One step of Heun, or three of the classical Runge-Kutta method.</param>
     /// <param name="average">What is averaged: the noise, or the model's output whatever it predicts.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Pndm(
@@ -2707,12 +3760,48 @@ public static class Samplers
         SamplerPndmStart start = SamplerPndmStart.Heun,
         SamplerAverage average = SamplerAverage.Noise,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("pndm",
             ("order", Spec.Number(order, 4.0)),
             ("start", Spec.Word((int)start, 0, ["heun", "runge-kutta"])),
             ("average", Spec.Word((int)average, 0, ["noise", "output"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>deis</c>: The noise a polynomial in log-SNR, exact integrals.</summary>
@@ -2720,6 +3809,24 @@ public static class Samplers
     /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Deis(
@@ -2727,12 +3834,48 @@ public static class Samplers
         SamplerStart start = SamplerStart.Corrected,
         SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("deis",
             ("order", Spec.Number(order, 3.0)),
             ("start", Spec.Word((int)start, 1, ["euler", "corrected"])),
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>dpmpp-3m</c>: Third-order multistep in log-SNR.</summary>
@@ -2742,6 +3885,24 @@ public static class Samplers
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="solver">Weight of the slope: at the step's midpoint, or its exact integral.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Dpmpp3m(
@@ -2751,6 +3912,24 @@ public static class Samplers
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         SamplerSolver solver = SamplerSolver.Heun,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("dpmpp-3m",
             ("curvature", Spec.Word((int)curvature, 0, ["exact", "half"])),
@@ -2759,6 +3938,24 @@ public static class Samplers
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("solver", Spec.Word((int)solver, 1, ["midpoint", "heun"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>dpmpp-2m-sde</c>: Dpmpp-2m with fresh noise.</summary>
@@ -2768,6 +3965,24 @@ public static class Samplers
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Dpmpp2mSde(
@@ -2777,6 +3992,24 @@ public static class Samplers
         SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("dpmpp-2m-sde",
             ("eta", Spec.Number(eta, 1.0)),
@@ -2785,6 +4018,24 @@ public static class Samplers
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>dpmpp-3m-sde</c>: Dpmpp-3m with fresh noise.</summary>
@@ -2796,6 +4047,24 @@ public static class Samplers
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="solver">Weight of the slope: at the step's midpoint, or its exact integral.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Dpmpp3mSde(
@@ -2807,6 +4076,24 @@ public static class Samplers
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         SamplerSolver solver = SamplerSolver.Heun,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("dpmpp-3m-sde",
             ("eta", Spec.Number(eta, 1.0)),
@@ -2817,6 +4104,24 @@ public static class Samplers
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("solver", Spec.Word((int)solver, 1, ["midpoint", "heun"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>dpm-solver</c>: Multistep for the noise in log-SNR.</summary>
@@ -2829,6 +4134,24 @@ public static class Samplers
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec DpmSolver(
@@ -2841,6 +4164,24 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("dpm-solver",
             ("order", Spec.Number(order, 2.0)),
@@ -2852,6 +4193,24 @@ public static class Samplers
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>res-multistep</c>: Second-order multistep, exact weights.</summary>
@@ -2860,6 +4219,24 @@ public static class Samplers
     /// <param name="noise">The SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec ResMultistep(
@@ -2868,6 +4245,24 @@ public static class Samplers
         SamplerResMultistepNoise noise = SamplerResMultistepNoise.Sde,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("res-multistep",
             ("eta", Spec.Number(eta, 0.0)),
@@ -2875,6 +4270,24 @@ public static class Samplers
             ("noise", Spec.Word((int)noise, 0, ["sde", "variance", "flow"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>unipc</c>: Multistep predictor and free corrector.</summary>
@@ -2886,6 +4299,24 @@ public static class Samplers
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Unipc(
@@ -2897,6 +4328,24 @@ public static class Samplers
         SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("unipc",
             ("order", Spec.Number(order, 2.0)),
@@ -2907,6 +4356,24 @@ public static class Samplers
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>sa-solver</c>: Multistep for the SDE with a free corrector.</summary>
@@ -2922,6 +4389,24 @@ public static class Samplers
     /// <param name="lowerOrderFinal">As steps are left; or one fewer, the corrector's too.</param>
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec SaSolver(
@@ -2937,6 +4422,24 @@ public static class Samplers
         SamplerSaSolverLowerOrderFinal lowerOrderFinal = SamplerSaSolverLowerOrderFinal.No,
         double sNoise = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("sa-solver",
             ("order", Spec.Number(order, 2.0)),
@@ -2951,6 +4454,24 @@ public static class Samplers
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last", "early"])),
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>gradient-estimation</c>: First-order, small error at few steps.</summary>
@@ -2960,6 +4481,24 @@ public static class Samplers
     /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec GradientEstimation(
@@ -2969,6 +4508,24 @@ public static class Samplers
         SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Variance,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("gradient-estimation",
             ("gamma", Spec.Number(gamma, 2.0)),
@@ -2977,6 +4534,24 @@ public static class Samplers
             ("noise", Spec.Word((int)noise, 0, ["variance", "flow"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>dpm-2</c>: Midpoint rule in log-SNR.</summary>
@@ -2989,6 +4564,24 @@ public static class Samplers
     /// <param name="sNoise">Standard deviation of what is added. From 1e-06 to 1e+06.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Dpm2(
@@ -3001,6 +4594,24 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("dpm-2",
             ("middle", Spec.Word((int)middle, 0, ["log", "cube-root"])),
@@ -3012,6 +4623,24 @@ public static class Samplers
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>dpmpp-2s</c>: Second-order in log-SNR with an inner point.</summary>
@@ -3022,7 +4651,26 @@ public static class Samplers
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="firstInner">Sigma/(alpha+sigma) of the inner point of a step from alpha = 0; 1 has none. From 0.5 to 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Dpmpp2s(
@@ -3033,7 +4681,26 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Variance,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double firstInner = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("dpmpp-2s",
             ("order", Spec.Number(order, 2.0)),
@@ -3043,7 +4710,26 @@ public static class Samplers
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("noise", Spec.Word((int)noise, 0, ["variance", "flow"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("first_inner", Spec.Number(firstInner, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>dpm-singlestep</c>: Dpmpp-2s, its inner points those of the grid.</summary>
@@ -3056,6 +4742,24 @@ public static class Samplers
     /// <param name="inner">Weights within a block: as the solver's, or exact.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec DpmSinglestep(
@@ -3068,6 +4772,24 @@ public static class Samplers
         SamplerInner inner = SamplerInner.Exact,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("dpm-singlestep",
             ("order", Spec.Number(order, 2.0)),
@@ -3079,6 +4801,24 @@ public static class Samplers
             ("inner", Spec.Word((int)inner, 1, ["solver", "exact"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>dpm-fast</c>: Third-order for the noise, lower at the end.</summary>
@@ -3087,6 +4827,24 @@ public static class Samplers
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec DpmFast(
@@ -3095,6 +4853,24 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("dpm-fast",
             ("rest", Spec.Number(rest, 0.0)),
@@ -3102,6 +4878,24 @@ public static class Samplers
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>dpmpp-sde</c>: An SDE step with an inner point.</summary>
@@ -3111,6 +4905,24 @@ public static class Samplers
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec DpmppSde(
@@ -3120,6 +4932,24 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("dpmpp-sde",
             ("r", Spec.Number(r, 0.5)),
@@ -3128,6 +4958,24 @@ public static class Samplers
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>seeds-2</c>: Exponential SDE, two stages.</summary>
@@ -3135,6 +4983,24 @@ public static class Samplers
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Seeds2(
@@ -3142,12 +5008,48 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("seeds-2",
             ("eta", Spec.Number(eta, 1.0)),
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>seeds-3</c>: Exponential SDE, three stages.</summary>
@@ -3155,6 +5057,24 @@ public static class Samplers
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Seeds3(
@@ -3162,12 +5082,48 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("seeds-3",
             ("eta", Spec.Number(eta, 1.0)),
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>res-2s</c>: Second-order, exact weights.</summary>
@@ -3176,6 +5132,24 @@ public static class Samplers
     /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Res2s(
@@ -3184,6 +5158,24 @@ public static class Samplers
         SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Variance,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("res-2s",
             ("eta", Spec.Number(eta, 0.0)),
@@ -3191,6 +5183,24 @@ public static class Samplers
             ("noise", Spec.Word((int)noise, 0, ["variance", "flow"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>er-sde</c>: Multistep for the SDE with little noise at low levels.</summary>
@@ -3201,6 +5211,24 @@ public static class Samplers
     /// <param name="leastVariance">Of the fresh noise; below it there is none. From 0 to 1.</param>
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec ErSde(
@@ -3211,6 +5239,24 @@ public static class Samplers
         double leastVariance = 0.0,
         double sNoise = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("er-sde",
             ("order", Spec.Number(order, 3.0)),
@@ -3220,153 +5266,657 @@ public static class Samplers
             ("least_variance", Spec.Number(leastVariance, 0.0)),
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>heunpp2</c>: First-order, looks ahead.</summary>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Heunpp2(
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("heunpp2",
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>lcm</c>: To clean data and noised again.</summary>
     /// <param name="timestepScaling">Of the boundary condition c(t) of some networks; 0 is none. From 0 to 1e+06.</param>
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Lcm(
         double timestepScaling = 0.0,
         double sNoise = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("lcm",
             ("timestep_scaling", Spec.Number(timestepScaling, 0.0)),
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>tcd</c>: Ddim beyond the next time, noised again.</summary>
     /// <param name="gamma">How far beyond each time it goes, as a part of that time, before fresh noise. From 0 to 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Tcd(
         double gamma = 0.3,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("tcd",
             ("gamma", Spec.Number(gamma, 0.3)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>consistency</c>: Lcm above a level that the model leaves.</summary>
     /// <param name="sigmaMin">Level that the model leaves. From 0 to 1e+06.</param>
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Consistency(
         double sigmaMin = 0.002,
         double sNoise = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("consistency",
             ("sigma_min", Spec.Number(sigmaMin, 0.002)),
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>midpoint</c>: Second-order ODE by the slope in the middle.</summary>
     /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
     /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Midpoint(
         SamplerSpace space = SamplerSpace.T,
         SamplerLastStep lastStep = SamplerLastStep.Data,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("midpoint",
             ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
             ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>heun-3</c>: Heun's third-order ODE.</summary>
     /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
     /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Heun3(
         SamplerSpace space = SamplerSpace.T,
         SamplerLastStep lastStep = SamplerLastStep.Data,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("heun-3",
             ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
             ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>kutta-38</c>: Fourth-order ODE, the 3/8 rule.</summary>
     /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
     /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Kutta38(
         SamplerSpace space = SamplerSpace.T,
         SamplerLastStep lastStep = SamplerLastStep.Data,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("kutta-38",
             ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
             ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>bogacki-shampine</c>: Third-order ODE, fixed steps.</summary>
     /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
     /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec BogackiShampine(
         SamplerSpace space = SamplerSpace.T,
         SamplerLastStep lastStep = SamplerLastStep.Data,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("bogacki-shampine",
             ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
             ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>dormand-prince</c>: Fifth-order ODE, fixed steps.</summary>
     /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
     /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec DormandPrince(
         SamplerSpace space = SamplerSpace.T,
         SamplerLastStep lastStep = SamplerLastStep.Data,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("dormand-prince",
             ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
             ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>restart</c>: Heun, with a stretch of levels gone through again.</summary>
@@ -3376,6 +5926,24 @@ public static class Samplers
     /// <param name="repeats">How often. From 0 to 1000.</param>
     /// <param name="sNoise">Scale of the noise. From 0 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Restart(
@@ -3385,6 +5953,24 @@ public static class Samplers
         double repeats = 1.0,
         double sNoise = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("restart",
             ("s_min", Spec.Number(sMin, 0.06)),
@@ -3393,20 +5979,246 @@ public static class Samplers
             ("repeats", Spec.Number(repeats, 1.0)),
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>azula.ddim</c>: Ddim whose eta scales the variance of the fresh noise.</summary>
     /// <param name="eta">Share of the posterior's variance that is fresh noise. From 0 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec AzulaDdim(
         double eta = 0.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("azula.ddim",
             ("eta", Spec.Number(eta, 0.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>diffusers.euler</c>: Edm whose noise comes after the model.</summary>
+    /// <param name="solver">The step after the noise.</param>
+    /// <param name="read">Whether an output is read by the level at which it was asked, or by the noisier one.</param>
+    /// <param name="sChurn">Noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha. From 0 to 1e+06.</param>
+    /// <param name="sMin">Sigma/alpha below which none is added. From 0 to 1e+300.</param>
+    /// <param name="sMax">Sigma/alpha above which none is added. From 0 to 1e+300.</param>
+    /// <param name="sNoise">Standard deviation of what is added. From 1e-06 to 1e+06.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersEuler(
+        SamplerEdmSolver solver = SamplerEdmSolver.Euler,
+        SamplerRead read = SamplerRead.Asked,
+        double sChurn = 0.0,
+        double sMin = 0.0,
+        double sMax = 1e+300,
+        double sNoise = 1.0,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
+        bool unitInput = false) =>
+        Spec.Of("diffusers.euler",
+            ("solver", Spec.Word((int)solver, 0, ["euler", "heun"])),
+            ("read", Spec.Word((int)read, 0, ["asked", "noisier"])),
+            ("s_churn", Spec.Number(sChurn, 0.0)),
+            ("s_min", Spec.Number(sMin, 0.0)),
+            ("s_max", Spec.Number(sMax, 1e+300)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>sdcpp.dpmpp-2m-v2</c>: Dpmpp-2m with stable-diffusion.cpp's weights.</summary>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec SdcppDpmpp2mV2(
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
+        bool unitInput = false) =>
+        Spec.Of("sdcpp.dpmpp-2m-v2",
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>dpm-2-ancestral</c>: Dpm-2 with fresh noise.</summary>
@@ -3419,6 +6231,24 @@ public static class Samplers
     /// <param name="sNoise">Standard deviation of what is added. From 1e-06 to 1e+06.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Dpm2Ancestral(
@@ -3431,6 +6261,24 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("dpm-2-ancestral",
             ("middle", Spec.Word((int)middle, 0, ["log", "cube-root"])),
@@ -3442,6 +6290,24 @@ public static class Samplers
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>dpmpp-2s-ancestral</c>: Dpmpp-2s with fresh noise.</summary>
@@ -3452,7 +6318,26 @@ public static class Samplers
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="firstInner">Sigma/(alpha+sigma) of the inner point of a step from alpha = 0; 1 has none. From 0.5 to 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Dpmpp2sAncestral(
@@ -3463,7 +6348,26 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Variance,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double firstInner = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("dpmpp-2s-ancestral",
             ("order", Spec.Number(order, 2.0)),
@@ -3473,7 +6377,26 @@ public static class Samplers
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("noise", Spec.Word((int)noise, 0, ["variance", "flow"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("first_inner", Spec.Number(firstInner, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>dpmpp-3s</c>: Third-order with two inner points.</summary>
@@ -3484,7 +6407,26 @@ public static class Samplers
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="firstInner">Sigma/(alpha+sigma) of the inner point of a step from alpha = 0; 1 has none. From 0.5 to 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec Dpmpp3s(
@@ -3495,7 +6437,26 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Variance,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double firstInner = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("dpmpp-3s",
             ("order", Spec.Number(order, 3.0)),
@@ -3505,41 +6466,171 @@ public static class Samplers
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("noise", Spec.Word((int)noise, 0, ["variance", "flow"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("first_inner", Spec.Number(firstInner, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>azula.heun</c>: Heun with space=sigma.</summary>
     /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
     /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
+    /// <param name="part">Of the step, where heun's second evaluation stands: 2/3 is Ralston's rule. From 0.001 to 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec AzulaHeun(
         SamplerSpace space = SamplerSpace.Sigma,
         SamplerLastStep lastStep = SamplerLastStep.Data,
+        double part = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("azula.heun",
             ("space", Spec.Word((int)space, 1, ["t", "sigma"])),
             ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
+            ("part", Spec.Number(part, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>azula.reab</c>: Reab with scale=mixed, first-order as in azula.</summary>
     /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="scale">Of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec AzulaReab(
         double order = 2.0,
         SamplerScale scale = SamplerScale.Mixed,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("azula.reab",
             ("order", Spec.Number(order, 2.0)),
             ("scale", Spec.Word((int)scale, 1, ["next", "mixed"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>k.euler</c>: Edm in sigma/alpha, of one evaluation.</summary>
@@ -3550,7 +6641,26 @@ public static class Samplers
     /// <param name="sNoise">Standard deviation of what is added. From 1e-06 to 1e+06.</param>
     /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
     /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
+    /// <param name="part">Of the step, where heun's second evaluation stands: 2/3 is Ralston's rule. From 0.001 to 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec KEuler(
@@ -3561,7 +6671,26 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerSpace space = SamplerSpace.Sigma,
         SamplerLastStep lastStep = SamplerLastStep.Data,
+        double part = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("k.euler",
             ("solver", Spec.Word((int)solver, 0, ["euler", "heun"])),
@@ -3571,7 +6700,26 @@ public static class Samplers
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("space", Spec.Word((int)space, 1, ["t", "sigma"])),
             ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
+            ("part", Spec.Number(part, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>k.heun</c>: Edm in sigma/alpha.</summary>
@@ -3582,7 +6730,26 @@ public static class Samplers
     /// <param name="sNoise">Standard deviation of what is added. From 1e-06 to 1e+06.</param>
     /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
     /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
+    /// <param name="part">Of the step, where heun's second evaluation stands: 2/3 is Ralston's rule. From 0.001 to 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec KHeun(
@@ -3593,7 +6760,26 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerSpace space = SamplerSpace.Sigma,
         SamplerLastStep lastStep = SamplerLastStep.Data,
+        double part = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("k.heun",
             ("solver", Spec.Word((int)solver, 1, ["euler", "heun"])),
@@ -3603,7 +6789,26 @@ public static class Samplers
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("space", Spec.Word((int)space, 1, ["t", "sigma"])),
             ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
+            ("part", Spec.Number(part, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>k.lms</c>: Lms that starts with Euler's step.</summary>
@@ -3612,6 +6817,24 @@ public static class Samplers
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec KLms(
@@ -3620,6 +6843,24 @@ public static class Samplers
         SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("k.lms",
             ("order", Spec.Number(order, 4.0)),
@@ -3627,6 +6868,24 @@ public static class Samplers
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>k.dpmpp-sde</c>: Dpmpp-sde whose two draws a step are the caller's.</summary>
@@ -3636,6 +6895,24 @@ public static class Samplers
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec KDpmppSde(
@@ -3645,6 +6922,24 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("k.dpmpp-sde",
             ("r", Spec.Number(r, 0.5)),
@@ -3653,6 +6948,24 @@ public static class Samplers
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>k.dpmpp-3m-sde</c>: Half the weight of curvature.</summary>
@@ -3664,6 +6977,24 @@ public static class Samplers
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="solver">Weight of the slope: at the step's midpoint, or its exact integral.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec KDpmpp3mSde(
@@ -3675,6 +7006,24 @@ public static class Samplers
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         SamplerSolver solver = SamplerSolver.Heun,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("k.dpmpp-3m-sde",
             ("eta", Spec.Number(eta, 1.0)),
@@ -3685,6 +7034,24 @@ public static class Samplers
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("solver", Spec.Word((int)solver, 1, ["midpoint", "heun"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>diffusers.dpmpp-2m</c>: Lower order in the end.</summary>
@@ -3693,6 +7060,24 @@ public static class Samplers
     /// <param name="order">1 takes no slope at all. From 1 to 2.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec DiffusersDpmpp2m(
@@ -3701,6 +7086,24 @@ public static class Samplers
         double order = 2.0,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("diffusers.dpmpp-2m",
             ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
@@ -3708,6 +7111,24 @@ public static class Samplers
             ("order", Spec.Number(order, 2.0)),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>diffusers.dpmpp-3m</c>: Half the weight of curvature.</summary>
@@ -3717,6 +7138,24 @@ public static class Samplers
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="solver">Weight of the slope: at the step's midpoint, or its exact integral.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec DiffusersDpmpp3m(
@@ -3726,6 +7165,24 @@ public static class Samplers
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         SamplerSolver solver = SamplerSolver.Midpoint,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("diffusers.dpmpp-3m",
             ("curvature", Spec.Word((int)curvature, 1, ["exact", "half"])),
@@ -3734,6 +7191,24 @@ public static class Samplers
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>diffusers.dpmpp-2m-sde</c>: Lower order in the end.</summary>
@@ -3743,6 +7218,24 @@ public static class Samplers
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec DiffusersDpmpp2mSde(
@@ -3752,6 +7245,24 @@ public static class Samplers
         SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.Yes,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("diffusers.dpmpp-2m-sde",
             ("eta", Spec.Number(eta, 1.0)),
@@ -3760,6 +7271,24 @@ public static class Samplers
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 1, ["no", "yes", "last"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>diffusers.dpm-solver</c>: Lower order in the end.</summary>
@@ -3772,6 +7301,24 @@ public static class Samplers
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec DiffusersDpmSolver(
@@ -3784,6 +7331,24 @@ public static class Samplers
         double sNoise = 1.0,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("diffusers.dpm-solver",
             ("order", Spec.Number(order, 2.0)),
@@ -3795,6 +7360,24 @@ public static class Samplers
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>diffusers.dpm-singlestep</c>: Inner values weighed as the last.</summary>
@@ -3807,6 +7390,24 @@ public static class Samplers
     /// <param name="inner">Weights within a block: as the solver's, or exact.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec DiffusersDpmSinglestep(
@@ -3819,6 +7420,24 @@ public static class Samplers
         SamplerInner inner = SamplerInner.Solver,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("diffusers.dpm-singlestep",
             ("order", Spec.Number(order, 2.0)),
@@ -3830,6 +7449,24 @@ public static class Samplers
             ("inner", Spec.Word((int)inner, 0, ["solver", "exact"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>diffusers.deis</c>: Starts with Euler's step.</summary>
@@ -3837,6 +7474,24 @@ public static class Samplers
     /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec DiffusersDeis(
@@ -3844,12 +7499,48 @@ public static class Samplers
         SamplerStart start = SamplerStart.Euler,
         SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.Yes,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("diffusers.deis",
             ("order", Spec.Number(order, 2.0)),
             ("start", Spec.Word((int)start, 0, ["euler", "corrected"])),
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 1, ["no", "yes", "last"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>diffusers.unipc</c>: Lower order in the end.</summary>
@@ -3861,6 +7552,24 @@ public static class Samplers
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec DiffusersUnipc(
@@ -3872,6 +7581,24 @@ public static class Samplers
         SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.Yes,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("diffusers.unipc",
             ("order", Spec.Number(order, 2.0)),
@@ -3882,6 +7609,24 @@ public static class Samplers
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 1, ["no", "yes", "last"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>diffusers.sa-solver</c>: Weights of the paper's appendix.</summary>
@@ -3897,6 +7642,24 @@ public static class Samplers
     /// <param name="lowerOrderFinal">As steps are left; or one fewer, the corrector's too.</param>
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec DiffusersSaSolver(
@@ -3912,6 +7675,24 @@ public static class Samplers
         SamplerSaSolverLowerOrderFinal lowerOrderFinal = SamplerSaSolverLowerOrderFinal.Yes,
         double sNoise = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("diffusers.sa-solver",
             ("order", Spec.Number(order, 2.0)),
@@ -3926,23 +7707,95 @@ public static class Samplers
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 1, ["no", "yes", "last", "early"])),
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>diffusers.lcm</c>: With the boundary condition of its networks.</summary>
     /// <param name="timestepScaling">Of the boundary condition c(t) of some networks; 0 is none. From 0 to 1e+06.</param>
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec DiffusersLcm(
         double timestepScaling = 10.0,
         double sNoise = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("diffusers.lcm",
             ("timestep_scaling", Spec.Number(timestepScaling, 10.0)),
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>comfy.sa-solver</c>: Lower order one step earlier.</summary>
@@ -3958,6 +7811,24 @@ public static class Samplers
     /// <param name="lowerOrderFinal">As steps are left; or one fewer, the corrector's too.</param>
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec ComfySaSolver(
@@ -3973,6 +7844,24 @@ public static class Samplers
         SamplerSaSolverLowerOrderFinal lowerOrderFinal = SamplerSaSolverLowerOrderFinal.Early,
         double sNoise = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("comfy.sa-solver",
             ("order", Spec.Number(order, 3.0)),
@@ -3987,6 +7876,24 @@ public static class Samplers
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 3, ["no", "yes", "last", "early"])),
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>comfy.sa-solver-pece</c>: Comfy.sa-solver that evaluates again.</summary>
@@ -4002,6 +7909,24 @@ public static class Samplers
     /// <param name="lowerOrderFinal">As steps are left; or one fewer, the corrector's too.</param>
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec ComfySaSolverPece(
@@ -4017,6 +7942,24 @@ public static class Samplers
         SamplerSaSolverLowerOrderFinal lowerOrderFinal = SamplerSaSolverLowerOrderFinal.Early,
         double sNoise = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("comfy.sa-solver-pece",
             ("order", Spec.Number(order, 3.0)),
@@ -4031,6 +7974,24 @@ public static class Samplers
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 3, ["no", "yes", "last", "early"])),
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>comfy.er-sde</c>: Riemann sums of 200 points.</summary>
@@ -4041,6 +8002,24 @@ public static class Samplers
     /// <param name="leastVariance">Of the fresh noise; below it there is none. From 0 to 1.</param>
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec ComfyErSde(
@@ -4051,6 +8030,24 @@ public static class Samplers
         double leastVariance = 0.0,
         double sNoise = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("comfy.er-sde",
             ("order", Spec.Number(order, 3.0)),
@@ -4060,6 +8057,24 @@ public static class Samplers
             ("least_variance", Spec.Number(leastVariance, 0.0)),
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>ersde.er-sde</c>: Riemann sums of 100 points.</summary>
@@ -4070,6 +8085,24 @@ public static class Samplers
     /// <param name="leastVariance">Of the fresh noise; below it there is none. From 0 to 1.</param>
     /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec ErsdeErSde(
@@ -4080,6 +8113,24 @@ public static class Samplers
         double leastVariance = 1e-06,
         double sNoise = 1.0,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("ersde.er-sde",
             ("order", Spec.Number(order, 3.0)),
@@ -4089,6 +8140,24 @@ public static class Samplers
             ("least_variance", Spec.Number(leastVariance, 1e-06)),
             ("s_noise", Spec.Number(sNoise, 1.0)),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>comfy.res-multistep</c>: With the posterior's noise.</summary>
@@ -4097,6 +8166,24 @@ public static class Samplers
     /// <param name="noise">The SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec ComfyResMultistep(
@@ -4105,6 +8192,24 @@ public static class Samplers
         SamplerResMultistepNoise noise = SamplerResMultistepNoise.Variance,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("comfy.res-multistep",
             ("eta", Spec.Number(eta, 0.0)),
@@ -4112,6 +8217,24 @@ public static class Samplers
             ("noise", Spec.Word((int)noise, 1, ["sde", "variance", "flow"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>candle.unipc</c>: Bh1, three steps uncorrected.</summary>
@@ -4123,6 +8246,24 @@ public static class Samplers
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
     /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec CandleUnipc(
@@ -4134,6 +8275,24 @@ public static class Samplers
         SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
         double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
         bool unitInput = false) =>
         Spec.Of("candle.unipc",
             ("order", Spec.Number(order, 2.0)),
@@ -4144,6 +8303,199 @@ public static class Samplers
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
             ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>diffusers.heun</c>: Heun after noise that comes after the model.</summary>
+    /// <param name="solver">The step after the noise.</param>
+    /// <param name="read">Whether an output is read by the level at which it was asked, or by the noisier one.</param>
+    /// <param name="sChurn">Noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha. From 0 to 1e+06.</param>
+    /// <param name="sMin">Sigma/alpha below which none is added. From 0 to 1e+300.</param>
+    /// <param name="sMax">Sigma/alpha above which none is added. From 0 to 1e+300.</param>
+    /// <param name="sNoise">Standard deviation of what is added. From 1e-06 to 1e+06.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DiffusersHeun(
+        SamplerEdmSolver solver = SamplerEdmSolver.Heun,
+        SamplerRead read = SamplerRead.Asked,
+        double sChurn = 0.0,
+        double sMin = 0.0,
+        double sMax = 1e+300,
+        double sNoise = 1.0,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
+        bool unitInput = false) =>
+        Spec.Of("diffusers.heun",
+            ("solver", Spec.Word((int)solver, 1, ["euler", "heun"])),
+            ("read", Spec.Word((int)read, 0, ["asked", "noisier"])),
+            ("s_churn", Spec.Number(sChurn, 0.0)),
+            ("s_min", Spec.Number(sMin, 0.0)),
+            ("s_max", Spec.Number(sMax, 1e+300)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>comfy.dpmpp-2s-ancestral</c>: An inner point in a step from alpha = 0 too.</summary>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 3.</param>
+    /// <param name="predict">What is extrapolated.</param>
+    /// <param name="solver">Weight of the slope: at the inner point, or its exact integral with all values.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="noise">The posterior's, or linear in sigma/(alpha+sigma) as for flows.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="firstInner">Sigma/(alpha+sigma) of the inner point of a step from alpha = 0; 1 has none. From 0.5 to 1.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ComfyDpmpp2sAncestral(
+        double order = 2.0,
+        SamplerPredict predict = SamplerPredict.Data,
+        SamplerSolver solver = SamplerSolver.Midpoint,
+        double eta = 1.0,
+        double sNoise = 1.0,
+        SamplerEulerAncestralNoise noise = SamplerEulerAncestralNoise.Flow,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double firstInner = 0.9999,
+        double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
+        bool unitInput = false) =>
+        Spec.Of("comfy.dpmpp-2s-ancestral",
+            ("order", Spec.Number(order, 2.0)),
+            ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
+            ("solver", Spec.Word((int)solver, 0, ["midpoint", "heun"])),
+            ("eta", Spec.Number(eta, 1.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("noise", Spec.Word((int)noise, 1, ["variance", "flow"])),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("first_inner", Spec.Number(firstInner, 0.9999)),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 }
 
@@ -4165,13 +8517,68 @@ public enum SamplerLastStep
     Plain,
 }
 
-/// <summary>Of the fresh noise: the posterior's, or the forward step's.</summary>
+/// <summary>What the weighted difference is added to.</summary>
+public enum SamplerGuidanceFrom
+{
+    /// <summary><c>unconditional</c></summary>
+    Unconditional,
+    /// <summary><c>conditional</c></summary>
+    Conditional,
+}
+
+/// <summary>Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</summary>
+public enum SamplerGuidanceMethod
+{
+    /// <summary><c>plain</c></summary>
+    Plain,
+    /// <summary><c>zero_star</c></summary>
+    ZeroStar,
+    /// <summary><c>projected</c></summary>
+    Projected,
+    /// <summary><c>tangential</c></summary>
+    Tangential,
+    /// <summary><c>decaying</c></summary>
+    Decaying,
+}
+
+/// <summary>CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</summary>
+public enum SamplerCfgPp
+{
+    /// <summary><c>no</c></summary>
+    No,
+    /// <summary><c>yes</c></summary>
+    Yes,
+    /// <summary><c>comfy</c></summary>
+    Comfy,
+}
+
+/// <summary>Noise follows from limited data, or stays what the model said.</summary>
+public enum SamplerLimitedNoise
+{
+    /// <summary><c>data</c></summary>
+    Data,
+    /// <summary><c>model</c></summary>
+    Model,
+}
+
+/// <summary>Of the fresh noise: the posterior's; the forward step's; or between the two as a further output of the model says, from -1 to 1.</summary>
 public enum SamplerVariance
 {
     /// <summary><c>small</c></summary>
     Small,
     /// <summary><c>large</c></summary>
     Large,
+    /// <summary><c>learned_range</c></summary>
+    LearnedRange,
+}
+
+/// <summary>Plain as any other, or the mean without noise.</summary>
+public enum SamplerDdpmLastStep
+{
+    /// <summary><c>plain</c></summary>
+    Plain,
+    /// <summary><c>mean</c></summary>
+    Mean,
 }
 
 /// <summary>Weight of the slope: at the step's midpoint, or its exact integral.</summary>
@@ -4417,6 +8824,15 @@ public enum SamplerSlope
     Exact,
     /// <summary><c>backward</c></summary>
     Backward,
+}
+
+/// <summary>Whether an output is read by the level at which it was asked, or by the noisier one.</summary>
+public enum SamplerRead
+{
+    /// <summary><c>asked</c></summary>
+    Asked,
+    /// <summary><c>noisier</c></summary>
+    Noisier,
 }
 
 /// <summary>The weights, by name: each method gives the spec of one.</summary>

@@ -81,6 +81,19 @@ internal static unsafe class Layout
             text.Append($"  offset {(byte*)&it.Offset - start} {sizeof(ulong)}\n");
         }
         {
+            NwrRandomOptions it = default;
+            byte* start = (byte*)&it;
+            text.Append($"struct nwr_random_options {sizeof(NwrRandomOptions)}\n");
+            text.Append($"  struct_size {(byte*)&it.StructSize - start} {sizeof(uint)}\n");
+            text.Append($"  flags {(byte*)&it.Flags - start} {sizeof(uint)}\n");
+            text.Append($"  what {(byte*)&it.What - start} {sizeof(Distribution)}\n");
+            text.Append($"  param_count {(byte*)&it.ParamCount - start} {sizeof(uint)}\n");
+            text.Append($"  name {(byte*)&it.Name - start} {sizeof(byte*)}\n");
+            text.Append($"  params {(byte*)&it.Params - start} {sizeof(NwrParam*)}\n");
+            text.Append($"  from_level {(byte*)&it.FromLevel - start} {sizeof(double)}\n");
+            text.Append($"  to_level {(byte*)&it.ToLevel - start} {sizeof(double)}\n");
+        }
+        {
             NwrCoeffs it = default;
             byte* start = (byte*)&it;
             text.Append($"struct nwr_coeffs {sizeof(NwrCoeffs)}\n");
@@ -187,6 +200,7 @@ internal static unsafe class Layout
             text.Append($"  noise {(byte*)&it.Noise - start} {sizeof(delegate* unmanaged[Cdecl]<void*, ulong, NwrTensor*, int>)}\n");
             text.Append($"  release {(byte*)&it.Release - start} {sizeof(delegate* unmanaged[Cdecl]<void*, void>)}\n");
             text.Append($"  user {(byte*)&it.User - start} {sizeof(void*)}\n");
+            text.Append($"  generator {(byte*)&it.Generator - start} {sizeof(byte*)}\n");
         }
         {
             NwrEval it = default;
@@ -203,7 +217,7 @@ internal static unsafe class Layout
             text.Append($"  clock_rows {(byte*)&it.ClockRows - start} {sizeof(double*)}\n");
             text.Append($"  input_scale_rows {(byte*)&it.InputScaleRows - start} {sizeof(double*)}\n");
             text.Append($"  output_count {(byte*)&it.OutputCount - start} {sizeof(uint)}\n");
-            text.Append($"  reserved {(byte*)&it.Reserved - start} {sizeof(uint)}\n");
+            text.Append($"  noises {(byte*)&it.Noises - start} {sizeof(uint)}\n");
         }
         {
             NwrCallbacks it = default;
@@ -215,6 +229,33 @@ internal static unsafe class Layout
             text.Append($"  progress {(byte*)&it.Progress - start} {sizeof(delegate* unmanaged[Cdecl]<void*, NwrEval*, NwrTensor*, int>)}\n");
             text.Append($"  user {(byte*)&it.User - start} {sizeof(void*)}\n");
         }
+        {
+            NwrImportOptions it = default;
+            byte* start = (byte*)&it;
+            text.Append($"struct nwr_import_options {sizeof(NwrImportOptions)}\n");
+            text.Append($"  struct_size {(byte*)&it.StructSize - start} {sizeof(uint)}\n");
+            text.Append($"  flags {(byte*)&it.Flags - start} {sizeof(uint)}\n");
+            text.Append($"  steps {(byte*)&it.Steps - start} {sizeof(uint)}\n");
+            text.Append($"  param_count {(byte*)&it.ParamCount - start} {sizeof(uint)}\n");
+            text.Append($"  params {(byte*)&it.Params - start} {sizeof(NwrParam*)}\n");
+            text.Append($"  schedule {(byte*)&it.Schedule - start} {sizeof(byte*)}\n");
+        }
+        {
+            NwrImport it = default;
+            byte* start = (byte*)&it;
+            text.Append($"struct nwr_import {sizeof(NwrImport)}\n");
+            text.Append($"  struct_size {(byte*)&it.StructSize - start} {sizeof(uint)}\n");
+            text.Append($"  prediction {(byte*)&it.Prediction - start} {sizeof(Quantity)}\n");
+            text.Append($"  clock {(byte*)&it.Clock - start} {sizeof(Clock)}\n");
+            text.Append($"  start {(byte*)&it.Start - start} {sizeof(StartFrom)}\n");
+            text.Append($"  clock_scale {(byte*)&it.ClockScale - start} {sizeof(double)}\n");
+            text.Append($"  source {(byte*)&it.Source - start} {sizeof(byte*)}\n");
+            text.Append($"  grid {(byte*)&it.Grid - start} {sizeof(byte*)}\n");
+            text.Append($"  sampler {(byte*)&it.Sampler - start} {sizeof(byte*)}\n");
+            text.Append($"  warnings {(byte*)&it.Warnings - start} {sizeof(byte**)}\n");
+            text.Append($"  warning_count {(byte*)&it.WarningCount - start} {sizeof(uint)}\n");
+            text.Append($"  steps {(byte*)&it.Steps - start} {sizeof(uint)}\n");
+        }
         text.Append($"enum nwr_status {sizeof(Status)}\n");
         text.Append($"enum nwr_dtype {sizeof(Dtype)}\n");
         text.Append($"enum nwr_device {sizeof(Device)}\n");
@@ -225,6 +266,7 @@ internal static unsafe class Layout
         text.Append($"enum nwr_weight_kind {sizeof(NwrWeightKind)}\n");
         text.Append($"enum nwr_density_kind {sizeof(NwrDensityKind)}\n");
         text.Append($"enum nwr_grid_kind {sizeof(NwrGridKind)}\n");
+        text.Append($"enum nwr_strength {sizeof(NwrStrength)}\n");
         text.Append($"enum nwr_quantity {sizeof(Quantity)}\n");
         text.Append($"enum nwr_sampler_kind {sizeof(NwrSamplerKind)}\n");
         text.Append($"enum nwr_sampler_flags {sizeof(NwrSamplerFlags)}\n");

@@ -341,6 +341,14 @@ impl nwr_domain {
     pub const NWR_DOMAIN_DENSITY: nwr_domain = nwr_domain(11);
 }
 impl nwr_domain {
+    pub const NWR_DOMAIN_STRENGTH: nwr_domain = nwr_domain(12);
+}
+impl nwr_domain {
+    #[doc = " Sources of random numbers, which have names only."]
+    pub const NWR_DOMAIN_GENERATOR: nwr_domain = nwr_domain(13);
+}
+impl nwr_domain {
+    #[doc = " Sources of random numbers, which have names only."]
     pub const NWR_DOMAIN_INT32_: nwr_domain = nwr_domain(-2147483648);
 }
 #[repr(transparent)]
@@ -1203,6 +1211,204 @@ extern "C" {
         context: *const nwr_context,
         what: nwr_distribution,
         rngs: *const nwr_rng,
+        rng_count: usize,
+        out: *const nwr_tensor,
+    ) -> nwr_status;
+}
+#[doc = " Which numbers, of which generator."]
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct nwr_random_options {
+    pub struct_size: u32,
+    #[doc = " Must be 0."]
+    pub flags: u32,
+    pub what: nwr_distribution,
+    pub param_count: u32,
+    #[doc = " A spec string of the domain generator, \"torch-cuda(multiprocessors=132)\"; NULL is philox."]
+    pub name: *const ::core::ffi::c_char,
+    pub params: *const nwr_param,
+    #[doc = " brownian and torchsde: the levels sigma/alpha, 0 to infinity, between which the path moves;"]
+    #[doc = " the normals are its increment from one to the other, over the root of the length. Equal ones"]
+    #[doc = " ask for normals that belong to no path."]
+    pub from_level: f64,
+    #[doc = " brownian and torchsde: the levels sigma/alpha, 0 to infinity, between which the path moves;"]
+    #[doc = " the normals are its increment from one to the other, over the root of the length. Equal ones"]
+    #[doc = " ask for normals that belong to no path."]
+    pub to_level: f64,
+}
+#[test]
+fn bindgen_test_layout_nwr_random_options() {
+    assert_eq!(
+        ::core::mem::size_of::<nwr_random_options>(),
+        48usize,
+        concat!("Size of: ", stringify!(nwr_random_options))
+    );
+    assert_eq!(
+        ::core::mem::align_of::<nwr_random_options>(),
+        8usize,
+        concat!("Alignment of ", stringify!(nwr_random_options))
+    );
+    fn test_field_struct_size() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_random_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).struct_size) as usize - ptr as usize
+            },
+            0usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_random_options),
+                "::",
+                stringify!(struct_size)
+            )
+        );
+    }
+    test_field_struct_size();
+    fn test_field_flags() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_random_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).flags) as usize - ptr as usize
+            },
+            4usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_random_options),
+                "::",
+                stringify!(flags)
+            )
+        );
+    }
+    test_field_flags();
+    fn test_field_what() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_random_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).what) as usize - ptr as usize
+            },
+            8usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_random_options),
+                "::",
+                stringify!(what)
+            )
+        );
+    }
+    test_field_what();
+    fn test_field_param_count() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_random_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).param_count) as usize - ptr as usize
+            },
+            12usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_random_options),
+                "::",
+                stringify!(param_count)
+            )
+        );
+    }
+    test_field_param_count();
+    fn test_field_name() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_random_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).name) as usize - ptr as usize
+            },
+            16usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_random_options),
+                "::",
+                stringify!(name)
+            )
+        );
+    }
+    test_field_name();
+    fn test_field_params() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_random_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).params) as usize - ptr as usize
+            },
+            24usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_random_options),
+                "::",
+                stringify!(params)
+            )
+        );
+    }
+    test_field_params();
+    fn test_field_from_level() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_random_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).from_level) as usize - ptr as usize
+            },
+            32usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_random_options),
+                "::",
+                stringify!(from_level)
+            )
+        );
+    }
+    test_field_from_level();
+    fn test_field_to_level() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_random_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).to_level) as usize - ptr as usize
+            },
+            40usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_random_options),
+                "::",
+                stringify!(to_level)
+            )
+        );
+    }
+    test_field_to_level();
+}
+impl Default for nwr_random_options {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+extern "C" {
+    #[must_use]
+    #[doc = " Fills a tensor as nwr_random_fill does, from any generator, and moves rngs on, so that calls"]
+    #[doc = "  continue each other: the position is all in the rng. With rng_count 1 the tensor is one draw,"]
+    #[doc = "  else each sample is one. What an rng means: docs/noise.md. philox, brownian: seed, stream,"]
+    #[doc = "  offset in elements; a path is that of seed and stream and takes nothing from offset. torch-cpu:"]
+    #[doc = "  the seed, offset in words, stream for the normal that a draw of fewer than 16 leaves over, 0"]
+    #[doc = "  when none. torch-cuda: the seed and PyTorch's offset. torchsde: the seed is its entropy, the"]
+    #[doc = "  rest torch-cpu's. PyTorch's numbers are those of a tensor of out's dtype, its uniforms include"]
+    #[doc = "  0. NWR_ERROR_UNSUPPORTED for curand-... off CUDA and for uniforms of a path. Does not wait on"]
+    #[doc = "  the CPU; on CUDA the generators that run on the host, and cuRAND's, wait for the stream."]
+    pub fn nwr_random_generate(
+        context: *const nwr_context,
+        options: *const nwr_random_options,
+        rngs: *mut nwr_rng,
         rng_count: usize,
         out: *const nwr_tensor,
     ) -> nwr_status;
@@ -2509,6 +2715,35 @@ extern "C" {
         count: usize,
     ) -> nwr_status;
 }
+impl nwr_strength {
+    #[doc = " The whole part of strength*steps steps are run: Stable Diffusion."]
+    pub const NWR_STRENGTH_FLOOR: nwr_strength = nwr_strength(0);
+}
+impl nwr_strength {
+    #[doc = " The whole part of steps - strength*steps steps are left out: Stable Diffusion 3, FLUX."]
+    pub const NWR_STRENGTH_CEIL: nwr_strength = nwr_strength(1);
+}
+impl nwr_strength {
+    #[doc = " The whole part of steps - strength*steps steps are left out: Stable Diffusion 3, FLUX."]
+    pub const NWR_STRENGTH_INT32_: nwr_strength = nwr_strength(-2147483648);
+}
+#[repr(transparent)]
+#[doc = " Where a run on part of a grid begins: what image-to-image calls strength."]
+#[derive(Debug, Copy, Clone, Hash, PartialEq, Eq)]
+pub struct nwr_strength(pub ::core::ffi::c_int);
+extern "C" {
+    #[must_use]
+    #[doc = " Writes the first step that is run, of steps that a grid has: give the sampler times + *out,"]
+    #[doc = "  time_count - *out of them, and start it with NWR_START_DATA. strength is from 0 to 1; *out may"]
+    #[doc = "  be steps, for nothing to run. The products are rounded as in Python: 0.3*10 has a whole part of"]
+    #[doc = "  3, 0.29*100 one of 28."]
+    pub fn nwr_grid_skip(
+        rule: nwr_strength,
+        steps: u32,
+        strength: f64,
+        out: *mut u32,
+    ) -> nwr_status;
+}
 impl nwr_quantity {
     #[doc = " x_t itself."]
     pub const NWR_STATE: nwr_quantity = nwr_quantity(0);
@@ -3015,7 +3250,10 @@ pub struct nwr_sampler_options {
     #[doc = " predictions, which say nothing about data where alpha is 0, and samplers that cannot step from"]
     #[doc = " there, begin at log(alpha/sigma) = -5.1 instead."]
     pub steps: u32,
-    #[doc = " time_rows rows of time_count times, 2 or more, that never turn back; copied."]
+    #[doc = " time_rows rows of time_count times, 2 or more; copied. In a run towards data they may turn,"]
+    #[doc = " all rows at the same steps; a row that stands still goes with the others. What goes back to"]
+    #[doc = " more noise is the forward process, without the model, and each stretch towards data is a run of"]
+    #[doc = " its own, with no history but the state (Lugmayr et al. 2201.09865, algorithm 1)."]
     pub times: *const f64,
     pub time_count: u32,
     #[doc = " 0 or 1: shared by the batch. Else one row a sample."]
@@ -3031,12 +3269,16 @@ pub struct nwr_sampler_options {
     #[doc = " Called once with user when the sampler is gone."]
     pub release: nwr_release_fn,
     pub user: *mut ::core::ffi::c_void,
+    #[doc = " A spec string of the domain generator, which draws from rngs; NULL is philox, in the pass"]
+    #[doc = " itself. brownian and torchsde follow one path over the noise levels, whatever the steps. Others"]
+    #[doc = " than philox may allocate in a step, and wait on CUDA as nwr_random_generate does."]
+    pub generator: *const ::core::ffi::c_char,
 }
 #[test]
 fn bindgen_test_layout_nwr_sampler_options() {
     assert_eq!(
         ::core::mem::size_of::<nwr_sampler_options>(),
-        96usize,
+        104usize,
         concat!("Size of: ", stringify!(nwr_sampler_options))
     );
     assert_eq!(
@@ -3333,6 +3575,23 @@ fn bindgen_test_layout_nwr_sampler_options() {
         );
     }
     test_field_user();
+    fn test_field_generator() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_sampler_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).generator) as usize - ptr as usize
+            },
+            96usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_sampler_options),
+                "::",
+                stringify!(generator)
+            )
+        );
+    }
+    test_field_generator();
 }
 impl Default for nwr_sampler_options {
     fn default() -> Self {
@@ -3388,9 +3647,11 @@ pub struct nwr_eval {
     pub t_rows: *const f64,
     pub clock_rows: *const f64,
     pub input_scale_rows: *const f64,
-    #[doc = " How many outputs the model must give: 2 with guidance, else 1."]
+    #[doc = " How many outputs the model must give: 1; with guidance, where it acts, 2 or 3; and one more"]
+    #[doc = " for the setting variance=learned_range."]
     pub output_count: u32,
-    pub reserved: u32,
+    #[doc = " 1 where times turn back: the step only adds noise, and the model need not be asked."]
+    pub noises: u32,
 }
 #[test]
 fn bindgen_test_layout_nwr_eval() {
@@ -3591,23 +3852,23 @@ fn bindgen_test_layout_nwr_eval() {
         );
     }
     test_field_output_count();
-    fn test_field_reserved() {
+    fn test_field_noises() {
         assert_eq!(
             unsafe {
                 let uninit = ::core::mem::MaybeUninit::<nwr_eval>::uninit();
                 let ptr = uninit.as_ptr();
-                ::core::ptr::addr_of!((*ptr).reserved) as usize - ptr as usize
+                ::core::ptr::addr_of!((*ptr).noises) as usize - ptr as usize
             },
             68usize,
             concat!(
                 "Offset of field: ",
                 stringify!(nwr_eval),
                 "::",
-                stringify!(reserved)
+                stringify!(noises)
             )
         );
     }
-    test_field_reserved();
+    test_field_noises();
 }
 impl Default for nwr_eval {
     fn default() -> Self {
@@ -3651,11 +3912,13 @@ extern "C" {
 }
 extern "C" {
     #[must_use]
-    #[doc = " Takes the model's output at (x, eval) and writes the next point to evaluate into x, in one pass."]
-    #[doc = "  outputs is an array of tensors of x's shape, of any float dtype: one, or, where the sampler has"]
-    #[doc = " a guidance other than 1, the conditional output and then the unconditional (Ho and Salimans"]
-    #[doc = " 2207.12598). Allocates nothing on the CPU. NWR_ERROR_INVALID_STATE before start and after the"]
-    #[doc = " end."]
+    #[doc = " Takes the model's outputs at (x, eval) and writes the next point to evaluate into x, in one"]
+    #[doc = " pass. outputs is an array of eval.output_count tensors of x's shape, of any float dtype: with all"]
+    #[doc = " conditions; where there is guidance_image, with the image alone; where there is guidance, with"]
+    #[doc = " none; and with variance=learned_range the share of the variance, -1 to 1. Guidance that depends"]
+    #[doc = " on the outputs' sums, and limits of data, take one more pass each. Where eval.noises is 1 outputs"]
+    #[doc = " are not looked at. Allocates nothing on the CPU. NWR_ERROR_INVALID_STATE before start and after"]
+    #[doc = " the end."]
     pub fn nwr_sampler_step(
         sampler: *mut nwr_sampler,
         x: *const nwr_tensor,
@@ -3669,8 +3932,8 @@ extern "C" {
     #[doc = " Needs NWR_SAMPLER_KEEP_DENOISED. out has x's shape and any float dtype."]
     pub fn nwr_sampler_denoised(sampler: *const nwr_sampler, out: *const nwr_tensor) -> nwr_status;
 }
-#[doc = " Writes the model's output for x into output, a dense tensor of x's shape and dtype; with"]
-#[doc = " guidance an array of two, conditional and unconditional. Returns 0 to go on, positive to cancel,"]
+#[doc = " Writes the model's outputs for x into output, an array of eval->output_count dense tensors of"]
+#[doc = " x's shape and dtype, in the order of nwr_sampler_step. Returns 0 to go on, positive to cancel,"]
 #[doc = " negative to fail."]
 pub type nwr_model_fn = ::core::option::Option<
     unsafe extern "C" fn(
@@ -3843,5 +4106,403 @@ extern "C" {
         buffer: *const ::core::ffi::c_void,
         size: usize,
         out: *mut *mut nwr_sampler,
+    ) -> nwr_status;
+}
+#[doc = " What a configuration leaves open. All zero: 50 steps and every default."]
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct nwr_import_options {
+    pub struct_size: u32,
+    #[doc = " Must be 0."]
+    pub flags: u32,
+    #[doc = " Steps of the run, on which some settings depend; 0 is 50."]
+    pub steps: u32,
+    pub param_count: u32,
+    #[doc = " What the class takes when it is called, by name: eta, s_noise, order, strength, mu, tokens,"]
+    #[doc = "  even. NWR_ERROR_NOT_FOUND for one that it does not take. tokens is the length of the sequence"]
+    #[doc = "  from which mu comes; even = 1 for pipelines, such as FLUX's, that hand over even levels."]
+    pub params: *const nwr_param,
+    #[doc = " Names alone: spec of the model's schedule; NULL is \"sd15\"."]
+    pub schedule: *const ::core::ffi::c_char,
+}
+#[test]
+fn bindgen_test_layout_nwr_import_options() {
+    assert_eq!(
+        ::core::mem::size_of::<nwr_import_options>(),
+        32usize,
+        concat!("Size of: ", stringify!(nwr_import_options))
+    );
+    assert_eq!(
+        ::core::mem::align_of::<nwr_import_options>(),
+        8usize,
+        concat!("Alignment of ", stringify!(nwr_import_options))
+    );
+    fn test_field_struct_size() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).struct_size) as usize - ptr as usize
+            },
+            0usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import_options),
+                "::",
+                stringify!(struct_size)
+            )
+        );
+    }
+    test_field_struct_size();
+    fn test_field_flags() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).flags) as usize - ptr as usize
+            },
+            4usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import_options),
+                "::",
+                stringify!(flags)
+            )
+        );
+    }
+    test_field_flags();
+    fn test_field_steps() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).steps) as usize - ptr as usize
+            },
+            8usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import_options),
+                "::",
+                stringify!(steps)
+            )
+        );
+    }
+    test_field_steps();
+    fn test_field_param_count() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).param_count) as usize - ptr as usize
+            },
+            12usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import_options),
+                "::",
+                stringify!(param_count)
+            )
+        );
+    }
+    test_field_param_count();
+    fn test_field_params() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).params) as usize - ptr as usize
+            },
+            16usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import_options),
+                "::",
+                stringify!(params)
+            )
+        );
+    }
+    test_field_params();
+    fn test_field_schedule() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import_options>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).schedule) as usize - ptr as usize
+            },
+            24usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import_options),
+                "::",
+                stringify!(schedule)
+            )
+        );
+    }
+    test_field_schedule();
+}
+impl Default for nwr_import_options {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[doc = " What a configuration says besides the schedule: specs and enums for nwr_grid_options and"]
+#[doc = "  nwr_sampler_options. Strings live as long as the schedule."]
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct nwr_import {
+    pub struct_size: u32,
+    #[doc = " What the model returns."]
+    pub prediction: nwr_quantity,
+    #[doc = " What the model reads, once multiplied by clock_scale."]
+    pub clock: nwr_clock,
+    #[doc = " How the other library begins a run."]
+    pub start: nwr_start,
+    #[doc = " 1000 where timesteps are a flow's sigma*1000."]
+    pub clock_scale: f64,
+    #[doc = " The class, or the names in lower case."]
+    pub source: *const ::core::ffi::c_char,
+    pub grid: *const ::core::ffi::c_char,
+    pub sampler: *const ::core::ffi::c_char,
+    #[doc = " What was not followed: \"key=value: reason\", with every key that has an effect and none here"]
+    #[doc = "  and every key that is not known."]
+    pub warnings: *const *const ::core::ffi::c_char,
+    pub warning_count: u32,
+    #[doc = " The steps that it is for: fill steps+1 times."]
+    pub steps: u32,
+}
+#[test]
+fn bindgen_test_layout_nwr_import() {
+    assert_eq!(
+        ::core::mem::size_of::<nwr_import>(),
+        64usize,
+        concat!("Size of: ", stringify!(nwr_import))
+    );
+    assert_eq!(
+        ::core::mem::align_of::<nwr_import>(),
+        8usize,
+        concat!("Alignment of ", stringify!(nwr_import))
+    );
+    fn test_field_struct_size() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).struct_size) as usize - ptr as usize
+            },
+            0usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import),
+                "::",
+                stringify!(struct_size)
+            )
+        );
+    }
+    test_field_struct_size();
+    fn test_field_prediction() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).prediction) as usize - ptr as usize
+            },
+            4usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import),
+                "::",
+                stringify!(prediction)
+            )
+        );
+    }
+    test_field_prediction();
+    fn test_field_clock() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).clock) as usize - ptr as usize
+            },
+            8usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import),
+                "::",
+                stringify!(clock)
+            )
+        );
+    }
+    test_field_clock();
+    fn test_field_start() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).start) as usize - ptr as usize
+            },
+            12usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import),
+                "::",
+                stringify!(start)
+            )
+        );
+    }
+    test_field_start();
+    fn test_field_clock_scale() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).clock_scale) as usize - ptr as usize
+            },
+            16usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import),
+                "::",
+                stringify!(clock_scale)
+            )
+        );
+    }
+    test_field_clock_scale();
+    fn test_field_source() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).source) as usize - ptr as usize
+            },
+            24usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import),
+                "::",
+                stringify!(source)
+            )
+        );
+    }
+    test_field_source();
+    fn test_field_grid() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).grid) as usize - ptr as usize
+            },
+            32usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import),
+                "::",
+                stringify!(grid)
+            )
+        );
+    }
+    test_field_grid();
+    fn test_field_sampler() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).sampler) as usize - ptr as usize
+            },
+            40usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import),
+                "::",
+                stringify!(sampler)
+            )
+        );
+    }
+    test_field_sampler();
+    fn test_field_warnings() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).warnings) as usize - ptr as usize
+            },
+            48usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import),
+                "::",
+                stringify!(warnings)
+            )
+        );
+    }
+    test_field_warnings();
+    fn test_field_warning_count() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).warning_count) as usize - ptr as usize
+            },
+            56usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import),
+                "::",
+                stringify!(warning_count)
+            )
+        );
+    }
+    test_field_warning_count();
+    fn test_field_steps() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_import>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).steps) as usize - ptr as usize
+            },
+            60usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_import),
+                "::",
+                stringify!(steps)
+            )
+        );
+    }
+    test_field_steps();
+}
+impl Default for nwr_import {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+extern "C" {
+    #[must_use]
+    #[doc = " Makes the schedule of another library's configuration and keeps the rest for"]
+    #[doc = "  nwr_schedule_get_import. text is the JSON of a scheduler_config.json of diffusers; or the name"]
+    #[doc = "  of a sampler of k-diffusion, ComfyUI, A1111 or stable-diffusion.cpp, of which the name of a grid"]
+    #[doc = "  may follow: \"DPM++ 2M Karras\", \"dpmpp_2m sgm_uniform\". options may be NULL. States are alpha"]
+    #[doc = "  times those of programs that step in sigma, so that the model reads them as they are."]
+    #[doc = "  NWR_ERROR_INVALID_ARGUMENT names a key and its value, NWR_ERROR_NOT_FOUND a class that is not"]
+    #[doc = "  known, with those that are, NWR_ERROR_UNSUPPORTED one that is known and not here."]
+    pub fn nwr_schedule_import(
+        text: *const ::core::ffi::c_char,
+        options: *const nwr_import_options,
+        out: *mut *mut nwr_schedule,
+    ) -> nwr_status;
+}
+extern "C" {
+    #[must_use]
+    #[doc = " Writes what nwr_schedule_import read. NWR_ERROR_INVALID_STATE for other schedules."]
+    pub fn nwr_schedule_get_import(
+        schedule: *const nwr_schedule,
+        out: *mut nwr_import,
     ) -> nwr_status;
 }

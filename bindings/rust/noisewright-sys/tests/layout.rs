@@ -30,6 +30,7 @@ fn layout_is_that_of_c() {
     layout!(out, nwr_param name value);
     layout!(out, nwr_context_options struct_size flags device device_id stream threads reserved plugin alloc free user);
     layout!(out, nwr_rng seed stream offset);
+    layout!(out, nwr_random_options struct_size flags what param_count name params from_level to_level);
     layout!(out, nwr_coeffs alpha sigma gamma dalpha dsigma gamma_dgamma log_alpha dlog_alpha lambda diffusion2);
     layout!(out, nwr_schedule_options struct_size flags kind param_count name params t_noise t_data table table_count coeffs release user);
     layout!(out, nwr_schedule_info struct_size kind spec t_noise t_data);
@@ -37,9 +38,11 @@ fn layout_is_that_of_c() {
     layout!(out, nwr_density_options struct_size flags kind param_count name params);
     layout!(out, nwr_grid_options struct_size flags kind param_count name params t_begin t_end);
     layout!(out, nwr_operand quantity reserved tensor);
-    layout!(out, nwr_sampler_options struct_size flags kind prediction name params param_count steps times time_count time_rows rngs rng_count clock noise release user);
-    layout!(out, nwr_eval struct_size index count row_count t clock input_scale t_rows clock_rows input_scale_rows output_count reserved);
+    layout!(out, nwr_sampler_options struct_size flags kind prediction name params param_count steps times time_count time_rows rngs rng_count clock noise release user generator);
+    layout!(out, nwr_eval struct_size index count row_count t clock input_scale t_rows clock_rows input_scale_rows output_count noises);
     layout!(out, nwr_callbacks struct_size flags model progress user);
+    layout!(out, nwr_import_options struct_size flags steps param_count params schedule);
+    layout!(out, nwr_import struct_size prediction clock start clock_scale source grid sampler warnings warning_count steps);
     out += &format!("enum nwr_status {}\n", size_of::<nwr_status>());
     out += &format!("enum nwr_dtype {}\n", size_of::<nwr_dtype>());
     out += &format!("enum nwr_device {}\n", size_of::<nwr_device>());
@@ -53,6 +56,7 @@ fn layout_is_that_of_c() {
     out += &format!("enum nwr_weight_kind {}\n", size_of::<nwr_weight_kind>());
     out += &format!("enum nwr_density_kind {}\n", size_of::<nwr_density_kind>());
     out += &format!("enum nwr_grid_kind {}\n", size_of::<nwr_grid_kind>());
+    out += &format!("enum nwr_strength {}\n", size_of::<nwr_strength>());
     out += &format!("enum nwr_quantity {}\n", size_of::<nwr_quantity>());
     out += &format!("enum nwr_sampler_kind {}\n", size_of::<nwr_sampler_kind>());
     out += &format!(

@@ -4533,6 +4533,90 @@ pub mod samplers {
         }
     }
 
+    /// What the weighted difference is added to.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum GuidanceFrom {
+        /// `unconditional`
+        Unconditional,
+        /// `conditional`
+        Conditional,
+    }
+
+    impl GuidanceFrom {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Unconditional => "unconditional",
+                Self::Conditional => "conditional",
+            }
+        }
+    }
+
+    /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum GuidanceMethod {
+        /// `plain`
+        Plain,
+        /// `zero_star`
+        ZeroStar,
+        /// `projected`
+        Projected,
+        /// `tangential`
+        Tangential,
+        /// `decaying`
+        Decaying,
+    }
+
+    impl GuidanceMethod {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Plain => "plain",
+                Self::ZeroStar => "zero_star",
+                Self::Projected => "projected",
+                Self::Tangential => "tangential",
+                Self::Decaying => "decaying",
+            }
+        }
+    }
+
+    /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum CfgPp {
+        /// `no`
+        No,
+        /// `yes`
+        Yes,
+        /// `comfy`
+        Comfy,
+    }
+
+    impl CfgPp {
+        fn word(self) -> &'static str {
+            match self {
+                Self::No => "no",
+                Self::Yes => "yes",
+                Self::Comfy => "comfy",
+            }
+        }
+    }
+
+    /// Noise follows from limited data, or stays what the model said.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum LimitedNoise {
+        /// `data`
+        Data,
+        /// `model`
+        Model,
+    }
+
+    impl LimitedNoise {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Data => "data",
+                Self::Model => "model",
+            }
+        }
+    }
+
     /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum UnitInput {
@@ -4560,6 +4644,42 @@ pub mod samplers {
         pub last_step: LastStep,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -4570,6 +4690,24 @@ pub mod samplers {
                 space: Space::T,
                 last_step: LastStep::Data,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -4581,6 +4719,24 @@ pub mod samplers {
                 .word("space", value.space.word())
                 .word("last_step", value.last_step.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -4592,8 +4748,46 @@ pub mod samplers {
         pub space: Space,
         /// A step to clean data: on the data prediction where there is one, or as any other step.
         pub last_step: LastStep,
+        /// Of the step, where heun's second evaluation stands: 2/3 is Ralston's rule. From 0.001 to 1.
+        pub part: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -4603,7 +4797,26 @@ pub mod samplers {
             Self {
                 space: Space::T,
                 last_step: LastStep::Data,
+                part: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -4614,7 +4827,26 @@ pub mod samplers {
             Self::new("heun")
                 .word("space", value.space.word())
                 .word("last_step", value.last_step.word())
+                .number("part", value.part)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -4626,6 +4858,42 @@ pub mod samplers {
         pub eta: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -4635,6 +4903,24 @@ pub mod samplers {
             Self {
                 eta: 0.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -4645,17 +4931,37 @@ pub mod samplers {
             Self::new("ddim")
                 .number("eta", value.eta)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
 
-    /// Of the fresh noise: the posterior's, or the forward step's.
+    /// Of the fresh noise: the posterior's; the forward step's; or between the two as a further output of the model says, from -1 to 1.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum DdpmVariance {
         /// `small`
         Small,
         /// `large`
         Large,
+        /// `learned_range`
+        LearnedRange,
     }
 
     impl DdpmVariance {
@@ -4663,6 +4969,25 @@ pub mod samplers {
             match self {
                 Self::Small => "small",
                 Self::Large => "large",
+                Self::LearnedRange => "learned_range",
+            }
+        }
+    }
+
+    /// Plain as any other, or the mean without noise.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum DdpmLastStep {
+        /// `plain`
+        Plain,
+        /// `mean`
+        Mean,
+    }
+
+    impl DdpmLastStep {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Plain => "plain",
+                Self::Mean => "mean",
             }
         }
     }
@@ -4670,10 +4995,48 @@ pub mod samplers {
     /// `ddpm`: Ancestral sampling.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Ddpm {
-        /// Of the fresh noise: the posterior's, or the forward step's.
+        /// Of the fresh noise: the posterior's; the forward step's; or between the two as a further output of the model says, from -1 to 1.
         pub variance: DdpmVariance,
+        /// Plain as any other, or the mean without noise.
+        pub last_step: DdpmLastStep,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -4682,7 +5045,26 @@ pub mod samplers {
         fn default() -> Self {
             Self {
                 variance: DdpmVariance::Small,
+                last_step: DdpmLastStep::Plain,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -4692,7 +5074,26 @@ pub mod samplers {
         fn from(value: Ddpm) -> Self {
             Self::new("ddpm")
                 .word("variance", value.variance.word())
+                .word("last_step", value.last_step.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -4767,6 +5168,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -4779,6 +5216,24 @@ pub mod samplers {
                 order: 2.0,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -4792,6 +5247,24 @@ pub mod samplers {
                 .number("order", value.order)
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -4805,6 +5278,42 @@ pub mod samplers {
         pub last_step: LastStep,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -4815,6 +5324,24 @@ pub mod samplers {
                 space: Space::T,
                 last_step: LastStep::Data,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -4826,6 +5353,24 @@ pub mod samplers {
                 .word("space", value.space.word())
                 .word("last_step", value.last_step.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -4916,6 +5461,42 @@ pub mod samplers {
         pub last_step: EulerMaruyamaLastStep,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -4927,6 +5508,24 @@ pub mod samplers {
                 norm: 1.0,
                 last_step: EulerMaruyamaLastStep::Auto,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -4939,6 +5538,24 @@ pub mod samplers {
                 .number("norm", value.norm)
                 .word("last_step", value.last_step.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -4977,6 +5594,42 @@ pub mod samplers {
         pub noise: StochasticHeunNoise,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -4989,6 +5642,24 @@ pub mod samplers {
                 last_step: EulerMaruyamaLastStep::Auto,
                 noise: StochasticHeunNoise::After,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5002,6 +5673,24 @@ pub mod samplers {
                 .word("last_step", value.last_step.word())
                 .word("noise", value.noise.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5041,8 +5730,46 @@ pub mod samplers {
         pub space: Space,
         /// A step to clean data: on the data prediction where there is one, or as any other step.
         pub last_step: LastStep,
+        /// Of the step, where heun's second evaluation stands: 2/3 is Ralston's rule. From 0.001 to 1.
+        pub part: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5057,7 +5784,26 @@ pub mod samplers {
                 s_noise: 1.0,
                 space: Space::T,
                 last_step: LastStep::Data,
+                part: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5073,7 +5819,26 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("space", value.space.word())
                 .word("last_step", value.last_step.word())
+                .number("part", value.part)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5087,6 +5852,42 @@ pub mod samplers {
         pub temperature: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5097,6 +5898,24 @@ pub mod samplers {
                 eta: 1.0,
                 temperature: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5108,6 +5927,24 @@ pub mod samplers {
                 .number("eta", value.eta)
                 .number("temperature", value.temperature)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5121,6 +5958,42 @@ pub mod samplers {
         pub delta: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5131,6 +6004,24 @@ pub mod samplers {
                 corrections: 1.0,
                 delta: 0.01,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5142,6 +6033,24 @@ pub mod samplers {
                 .number("corrections", value.corrections)
                 .number("delta", value.delta)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5153,6 +6062,42 @@ pub mod samplers {
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5162,6 +6107,24 @@ pub mod samplers {
             Self {
                 order: 2.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5172,6 +6135,24 @@ pub mod samplers {
             Self::new("zab")
                 .number("order", value.order)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5183,6 +6164,42 @@ pub mod samplers {
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5192,6 +6209,24 @@ pub mod samplers {
             Self {
                 order: 2.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5202,6 +6237,24 @@ pub mod samplers {
             Self::new("vab")
                 .number("order", value.order)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5213,6 +6266,42 @@ pub mod samplers {
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5222,6 +6311,24 @@ pub mod samplers {
             Self {
                 order: 2.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5232,6 +6339,24 @@ pub mod samplers {
             Self::new("zeab")
                 .number("order", value.order)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5243,6 +6368,42 @@ pub mod samplers {
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5252,6 +6413,24 @@ pub mod samplers {
             Self {
                 order: 2.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5262,6 +6441,24 @@ pub mod samplers {
             Self::new("xeab")
                 .number("order", value.order)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5293,6 +6490,42 @@ pub mod samplers {
         pub scale: Scale,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5303,6 +6536,24 @@ pub mod samplers {
                 order: 2.0,
                 scale: Scale::Next,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5314,6 +6565,24 @@ pub mod samplers {
                 .number("order", value.order)
                 .word("scale", value.scale.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5349,6 +6618,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5361,6 +6666,24 @@ pub mod samplers {
                 noise: Noise::Variance,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5374,6 +6697,24 @@ pub mod samplers {
                 .word("noise", value.noise.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5409,6 +6750,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5421,6 +6798,24 @@ pub mod samplers {
                 lower_order_final: LowerOrderFinal::No,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5434,6 +6829,24 @@ pub mod samplers {
                 .word("lower_order_final", value.lower_order_final.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5449,6 +6862,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5460,6 +6909,24 @@ pub mod samplers {
                 lower_order_final: LowerOrderFinal::No,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5472,6 +6939,24 @@ pub mod samplers {
                 .word("lower_order_final", value.lower_order_final.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5523,6 +7008,42 @@ pub mod samplers {
         pub average: PndmAverage,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5534,6 +7055,24 @@ pub mod samplers {
                 start: PndmStart::Heun,
                 average: PndmAverage::Noise,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5546,6 +7085,24 @@ pub mod samplers {
                 .word("start", value.start.word())
                 .word("average", value.average.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5561,6 +7118,42 @@ pub mod samplers {
         pub lower_order_final: LowerOrderFinal,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5572,6 +7165,24 @@ pub mod samplers {
                 start: Start::Corrected,
                 lower_order_final: LowerOrderFinal::No,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5584,6 +7195,24 @@ pub mod samplers {
                 .word("start", value.start.word())
                 .word("lower_order_final", value.lower_order_final.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5621,6 +7250,42 @@ pub mod samplers {
         pub solver: Solver,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5634,6 +7299,24 @@ pub mod samplers {
                 space: Dpmpp2mSpace::Sigma,
                 solver: Solver::Heun,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5648,6 +7331,24 @@ pub mod samplers {
                 .word("space", value.space.word())
                 .word("solver", value.solver.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5667,6 +7368,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5680,6 +7417,24 @@ pub mod samplers {
                 lower_order_final: LowerOrderFinal::No,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5694,6 +7449,24 @@ pub mod samplers {
                 .word("lower_order_final", value.lower_order_final.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5717,6 +7490,42 @@ pub mod samplers {
         pub solver: Solver,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5732,6 +7541,24 @@ pub mod samplers {
                 space: Dpmpp2mSpace::Sigma,
                 solver: Solver::Heun,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5748,6 +7575,24 @@ pub mod samplers {
                 .word("space", value.space.word())
                 .word("solver", value.solver.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5773,6 +7618,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5789,6 +7670,24 @@ pub mod samplers {
                 s_noise: 1.0,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5806,6 +7705,24 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5844,6 +7761,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5856,6 +7809,24 @@ pub mod samplers {
                 noise: ResMultistepNoise::Sde,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5869,6 +7840,24 @@ pub mod samplers {
                 .word("noise", value.noise.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -5949,6 +7938,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -5964,6 +7989,24 @@ pub mod samplers {
                 lower_order_final: LowerOrderFinal::No,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -5980,6 +8023,24 @@ pub mod samplers {
                 .word("lower_order_final", value.lower_order_final.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6089,6 +8150,42 @@ pub mod samplers {
         pub s_noise: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6108,6 +8205,24 @@ pub mod samplers {
                 lower_order_final: SaSolverLowerOrderFinal::No,
                 s_noise: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6128,6 +8243,24 @@ pub mod samplers {
                 .word("lower_order_final", value.lower_order_final.word())
                 .number("s_noise", value.s_noise)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6147,6 +8280,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6160,6 +8329,24 @@ pub mod samplers {
                 noise: Noise::Variance,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6174,6 +8361,24 @@ pub mod samplers {
                 .word("noise", value.noise.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6217,6 +8422,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6233,6 +8474,24 @@ pub mod samplers {
                 s_noise: 1.0,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6250,6 +8509,24 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6271,8 +8548,46 @@ pub mod samplers {
         pub noise: Noise,
         /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
         pub space: Dpmpp2mSpace,
+        /// Sigma/(alpha+sigma) of the inner point of a step from alpha = 0; 1 has none. From 0.5 to 1.
+        pub first_inner: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6287,7 +8602,26 @@ pub mod samplers {
                 s_noise: 1.0,
                 noise: Noise::Variance,
                 space: Dpmpp2mSpace::Sigma,
+                first_inner: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6303,7 +8637,26 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("noise", value.noise.word())
                 .word("space", value.space.word())
+                .number("first_inner", value.first_inner)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6347,6 +8700,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6363,6 +8752,24 @@ pub mod samplers {
                 inner: Inner::Exact,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6380,6 +8787,24 @@ pub mod samplers {
                 .word("inner", value.inner.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6397,6 +8822,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6409,6 +8870,24 @@ pub mod samplers {
                 s_noise: 1.0,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6422,6 +8901,24 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6459,6 +8956,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6472,6 +9005,24 @@ pub mod samplers {
                 s_noise: 1.0,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6486,6 +9037,24 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6501,6 +9070,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6512,6 +9117,24 @@ pub mod samplers {
                 s_noise: 1.0,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6524,6 +9147,24 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6539,6 +9180,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6550,6 +9227,24 @@ pub mod samplers {
                 s_noise: 1.0,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6562,6 +9257,24 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6579,6 +9292,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6591,6 +9340,24 @@ pub mod samplers {
                 noise: Noise::Variance,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6604,6 +9371,24 @@ pub mod samplers {
                 .word("noise", value.noise.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6643,6 +9428,42 @@ pub mod samplers {
         pub s_noise: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6657,6 +9478,24 @@ pub mod samplers {
                 least_variance: 0.0,
                 s_noise: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6672,6 +9511,24 @@ pub mod samplers {
                 .number("least_variance", value.least_variance)
                 .number("s_noise", value.s_noise)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6683,6 +9540,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6692,6 +9585,24 @@ pub mod samplers {
             Self {
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6702,6 +9613,24 @@ pub mod samplers {
             Self::new("heunpp2")
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6715,6 +9644,42 @@ pub mod samplers {
         pub s_noise: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6725,6 +9690,24 @@ pub mod samplers {
                 timestep_scaling: 0.0,
                 s_noise: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6736,6 +9719,24 @@ pub mod samplers {
                 .number("timestep_scaling", value.timestep_scaling)
                 .number("s_noise", value.s_noise)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6747,6 +9748,42 @@ pub mod samplers {
         pub gamma: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6756,6 +9793,24 @@ pub mod samplers {
             Self {
                 gamma: 0.3,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6766,6 +9821,24 @@ pub mod samplers {
             Self::new("tcd")
                 .number("gamma", value.gamma)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6779,6 +9852,42 @@ pub mod samplers {
         pub s_noise: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6789,6 +9898,24 @@ pub mod samplers {
                 sigma_min: 0.002,
                 s_noise: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6800,6 +9927,24 @@ pub mod samplers {
                 .number("sigma_min", value.sigma_min)
                 .number("s_noise", value.s_noise)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6813,6 +9958,42 @@ pub mod samplers {
         pub last_step: LastStep,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6823,6 +10004,24 @@ pub mod samplers {
                 space: Space::T,
                 last_step: LastStep::Data,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6834,6 +10033,24 @@ pub mod samplers {
                 .word("space", value.space.word())
                 .word("last_step", value.last_step.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6847,6 +10064,42 @@ pub mod samplers {
         pub last_step: LastStep,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6857,6 +10110,24 @@ pub mod samplers {
                 space: Space::T,
                 last_step: LastStep::Data,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6868,6 +10139,24 @@ pub mod samplers {
                 .word("space", value.space.word())
                 .word("last_step", value.last_step.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6881,6 +10170,42 @@ pub mod samplers {
         pub last_step: LastStep,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6891,6 +10216,24 @@ pub mod samplers {
                 space: Space::T,
                 last_step: LastStep::Data,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6902,6 +10245,24 @@ pub mod samplers {
                 .word("space", value.space.word())
                 .word("last_step", value.last_step.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6915,6 +10276,42 @@ pub mod samplers {
         pub last_step: LastStep,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6925,6 +10322,24 @@ pub mod samplers {
                 space: Space::T,
                 last_step: LastStep::Data,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6936,6 +10351,24 @@ pub mod samplers {
                 .word("space", value.space.word())
                 .word("last_step", value.last_step.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6949,6 +10382,42 @@ pub mod samplers {
         pub last_step: LastStep,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -6959,6 +10428,24 @@ pub mod samplers {
                 space: Space::T,
                 last_step: LastStep::Data,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -6970,6 +10457,24 @@ pub mod samplers {
                 .word("space", value.space.word())
                 .word("last_step", value.last_step.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -6989,6 +10494,42 @@ pub mod samplers {
         pub s_noise: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7002,6 +10543,24 @@ pub mod samplers {
                 repeats: 1.0,
                 s_noise: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7016,6 +10575,24 @@ pub mod samplers {
                 .number("repeats", value.repeats)
                 .number("s_noise", value.s_noise)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7027,6 +10604,42 @@ pub mod samplers {
         pub eta: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7036,6 +10649,24 @@ pub mod samplers {
             Self {
                 eta: 0.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7046,6 +10677,270 @@ pub mod samplers {
             Self::new("azula.ddim")
                 .number("eta", value.eta)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// Whether an output is read by the level at which it was asked, or by the noisier one.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Read {
+        /// `asked`
+        Asked,
+        /// `noisier`
+        Noisier,
+    }
+
+    impl Read {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Asked => "asked",
+                Self::Noisier => "noisier",
+            }
+        }
+    }
+
+    /// `diffusers.euler`: Edm whose noise comes after the model.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersEuler {
+        /// The step after the noise.
+        pub solver: EdmSolver,
+        /// Whether an output is read by the level at which it was asked, or by the noisier one.
+        pub read: Read,
+        /// Noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha. From 0 to 1e+06.
+        pub s_churn: f64,
+        /// Sigma/alpha below which none is added. From 0 to 1e+300.
+        pub s_min: f64,
+        /// Sigma/alpha above which none is added. From 0 to 1e+300.
+        pub s_max: f64,
+        /// Standard deviation of what is added. From 1e-06 to 1e+06.
+        pub s_noise: f64,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DiffusersEuler {
+        fn default() -> Self {
+            Self {
+                solver: EdmSolver::Euler,
+                read: Read::Asked,
+                s_churn: 0.0,
+                s_min: 0.0,
+                s_max: 1e+300,
+                s_noise: 1.0,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DiffusersEuler> for Spec {
+        fn from(value: DiffusersEuler) -> Self {
+            Self::new("diffusers.euler")
+                .word("solver", value.solver.word())
+                .word("read", value.read.word())
+                .number("s_churn", value.s_churn)
+                .number("s_min", value.s_min)
+                .number("s_max", value.s_max)
+                .number("s_noise", value.s_noise)
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `sdcpp.dpmpp-2m-v2`: Dpmpp-2m with stable-diffusion.cpp's weights.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct SdcppDpmpp2mV2 {
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for SdcppDpmpp2mV2 {
+        fn default() -> Self {
+            Self {
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<SdcppDpmpp2mV2> for Spec {
+        fn from(value: SdcppDpmpp2mV2) -> Self {
+            Self::new("sdcpp.dpmpp-2m-v2")
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7071,6 +10966,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7087,6 +11018,24 @@ pub mod samplers {
                 s_noise: 1.0,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7104,6 +11053,24 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7125,8 +11092,46 @@ pub mod samplers {
         pub noise: Noise,
         /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
         pub space: Dpmpp2mSpace,
+        /// Sigma/(alpha+sigma) of the inner point of a step from alpha = 0; 1 has none. From 0.5 to 1.
+        pub first_inner: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7141,7 +11146,26 @@ pub mod samplers {
                 s_noise: 1.0,
                 noise: Noise::Variance,
                 space: Dpmpp2mSpace::Sigma,
+                first_inner: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7157,7 +11181,26 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("noise", value.noise.word())
                 .word("space", value.space.word())
+                .number("first_inner", value.first_inner)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7179,8 +11222,46 @@ pub mod samplers {
         pub noise: Noise,
         /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
         pub space: Dpmpp2mSpace,
+        /// Sigma/(alpha+sigma) of the inner point of a step from alpha = 0; 1 has none. From 0.5 to 1.
+        pub first_inner: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7195,7 +11276,26 @@ pub mod samplers {
                 s_noise: 1.0,
                 noise: Noise::Variance,
                 space: Dpmpp2mSpace::Sigma,
+                first_inner: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7211,7 +11311,26 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("noise", value.noise.word())
                 .word("space", value.space.word())
+                .number("first_inner", value.first_inner)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7223,8 +11342,46 @@ pub mod samplers {
         pub space: Space,
         /// A step to clean data: on the data prediction where there is one, or as any other step.
         pub last_step: LastStep,
+        /// Of the step, where heun's second evaluation stands: 2/3 is Ralston's rule. From 0.001 to 1.
+        pub part: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7234,7 +11391,26 @@ pub mod samplers {
             Self {
                 space: Space::Sigma,
                 last_step: LastStep::Data,
+                part: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7245,7 +11421,26 @@ pub mod samplers {
             Self::new("azula.heun")
                 .word("space", value.space.word())
                 .word("last_step", value.last_step.word())
+                .number("part", value.part)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7259,6 +11454,42 @@ pub mod samplers {
         pub scale: Scale,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7269,6 +11500,24 @@ pub mod samplers {
                 order: 2.0,
                 scale: Scale::Mixed,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7280,6 +11529,24 @@ pub mod samplers {
                 .number("order", value.order)
                 .word("scale", value.scale.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7301,8 +11568,46 @@ pub mod samplers {
         pub space: Space,
         /// A step to clean data: on the data prediction where there is one, or as any other step.
         pub last_step: LastStep,
+        /// Of the step, where heun's second evaluation stands: 2/3 is Ralston's rule. From 0.001 to 1.
+        pub part: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7317,7 +11622,26 @@ pub mod samplers {
                 s_noise: 1.0,
                 space: Space::Sigma,
                 last_step: LastStep::Data,
+                part: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7333,7 +11657,26 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("space", value.space.word())
                 .word("last_step", value.last_step.word())
+                .number("part", value.part)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7355,8 +11698,46 @@ pub mod samplers {
         pub space: Space,
         /// A step to clean data: on the data prediction where there is one, or as any other step.
         pub last_step: LastStep,
+        /// Of the step, where heun's second evaluation stands: 2/3 is Ralston's rule. From 0.001 to 1.
+        pub part: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7371,7 +11752,26 @@ pub mod samplers {
                 s_noise: 1.0,
                 space: Space::Sigma,
                 last_step: LastStep::Data,
+                part: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7387,7 +11787,26 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("space", value.space.word())
                 .word("last_step", value.last_step.word())
+                .number("part", value.part)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7405,6 +11824,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7417,6 +11872,24 @@ pub mod samplers {
                 lower_order_final: LowerOrderFinal::No,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7430,6 +11903,24 @@ pub mod samplers {
                 .word("lower_order_final", value.lower_order_final.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7449,6 +11940,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7462,6 +11989,24 @@ pub mod samplers {
                 s_noise: 1.0,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7476,6 +12021,24 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7499,6 +12062,42 @@ pub mod samplers {
         pub solver: Solver,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7514,6 +12113,24 @@ pub mod samplers {
                 space: Dpmpp2mSpace::Sigma,
                 solver: Solver::Heun,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7530,6 +12147,24 @@ pub mod samplers {
                 .word("space", value.space.word())
                 .word("solver", value.solver.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7547,6 +12182,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7559,6 +12230,24 @@ pub mod samplers {
                 order: 2.0,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7572,6 +12261,24 @@ pub mod samplers {
                 .number("order", value.order)
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7591,6 +12298,42 @@ pub mod samplers {
         pub solver: Solver,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7604,6 +12347,24 @@ pub mod samplers {
                 space: Dpmpp2mSpace::Sigma,
                 solver: Solver::Midpoint,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7618,6 +12379,24 @@ pub mod samplers {
                 .word("space", value.space.word())
                 .word("solver", value.solver.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7637,6 +12416,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7650,6 +12465,24 @@ pub mod samplers {
                 lower_order_final: LowerOrderFinal::Yes,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7664,6 +12497,24 @@ pub mod samplers {
                 .word("lower_order_final", value.lower_order_final.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7689,6 +12540,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7705,6 +12592,24 @@ pub mod samplers {
                 s_noise: 1.0,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7722,6 +12627,24 @@ pub mod samplers {
                 .number("s_noise", value.s_noise)
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7747,6 +12670,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7763,6 +12722,24 @@ pub mod samplers {
                 inner: Inner::Solver,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7780,6 +12757,24 @@ pub mod samplers {
                 .word("inner", value.inner.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7795,6 +12790,42 @@ pub mod samplers {
         pub lower_order_final: LowerOrderFinal,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7806,6 +12837,24 @@ pub mod samplers {
                 start: Start::Euler,
                 lower_order_final: LowerOrderFinal::Yes,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7818,6 +12867,24 @@ pub mod samplers {
                 .word("start", value.start.word())
                 .word("lower_order_final", value.lower_order_final.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7841,6 +12908,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7856,6 +12959,24 @@ pub mod samplers {
                 lower_order_final: LowerOrderFinal::Yes,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7872,6 +12993,24 @@ pub mod samplers {
                 .word("lower_order_final", value.lower_order_final.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7903,6 +13042,42 @@ pub mod samplers {
         pub s_noise: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7922,6 +13097,24 @@ pub mod samplers {
                 lower_order_final: SaSolverLowerOrderFinal::Yes,
                 s_noise: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7942,6 +13135,24 @@ pub mod samplers {
                 .word("lower_order_final", value.lower_order_final.word())
                 .number("s_noise", value.s_noise)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -7955,6 +13166,42 @@ pub mod samplers {
         pub s_noise: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -7965,6 +13212,24 @@ pub mod samplers {
                 timestep_scaling: 10.0,
                 s_noise: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -7976,6 +13241,24 @@ pub mod samplers {
                 .number("timestep_scaling", value.timestep_scaling)
                 .number("s_noise", value.s_noise)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -8007,6 +13290,42 @@ pub mod samplers {
         pub s_noise: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -8026,6 +13345,24 @@ pub mod samplers {
                 lower_order_final: SaSolverLowerOrderFinal::Early,
                 s_noise: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -8046,6 +13383,24 @@ pub mod samplers {
                 .word("lower_order_final", value.lower_order_final.word())
                 .number("s_noise", value.s_noise)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -8077,6 +13432,42 @@ pub mod samplers {
         pub s_noise: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -8096,6 +13487,24 @@ pub mod samplers {
                 lower_order_final: SaSolverLowerOrderFinal::Early,
                 s_noise: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -8116,6 +13525,24 @@ pub mod samplers {
                 .word("lower_order_final", value.lower_order_final.word())
                 .number("s_noise", value.s_noise)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -8137,6 +13564,42 @@ pub mod samplers {
         pub s_noise: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -8151,6 +13614,24 @@ pub mod samplers {
                 least_variance: 0.0,
                 s_noise: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -8166,6 +13647,24 @@ pub mod samplers {
                 .number("least_variance", value.least_variance)
                 .number("s_noise", value.s_noise)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -8187,6 +13686,42 @@ pub mod samplers {
         pub s_noise: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -8201,6 +13736,24 @@ pub mod samplers {
                 least_variance: 1e-06,
                 s_noise: 1.0,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -8216,6 +13769,24 @@ pub mod samplers {
                 .number("least_variance", value.least_variance)
                 .number("s_noise", value.s_noise)
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -8233,6 +13804,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -8245,6 +13852,24 @@ pub mod samplers {
                 noise: ResMultistepNoise::Variance,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -8258,6 +13883,24 @@ pub mod samplers {
                 .word("noise", value.noise.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -8281,6 +13924,42 @@ pub mod samplers {
         pub space: Dpmpp2mSpace,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
         /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
         pub unit_input: UnitInput,
     }
@@ -8296,6 +13975,24 @@ pub mod samplers {
                 lower_order_final: LowerOrderFinal::No,
                 space: Dpmpp2mSpace::Sigma,
                 guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
                 unit_input: UnitInput::No,
             }
         }
@@ -8312,6 +14009,280 @@ pub mod samplers {
                 .word("lower_order_final", value.lower_order_final.word())
                 .word("space", value.space.word())
                 .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `diffusers.heun`: Heun after noise that comes after the model.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DiffusersHeun {
+        /// The step after the noise.
+        pub solver: EdmSolver,
+        /// Whether an output is read by the level at which it was asked, or by the noisier one.
+        pub read: Read,
+        /// Noise added in all: by s_churn/steps, at most 0.414, grows sigma/alpha. From 0 to 1e+06.
+        pub s_churn: f64,
+        /// Sigma/alpha below which none is added. From 0 to 1e+300.
+        pub s_min: f64,
+        /// Sigma/alpha above which none is added. From 0 to 1e+300.
+        pub s_max: f64,
+        /// Standard deviation of what is added. From 1e-06 to 1e+06.
+        pub s_noise: f64,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DiffusersHeun {
+        fn default() -> Self {
+            Self {
+                solver: EdmSolver::Heun,
+                read: Read::Asked,
+                s_churn: 0.0,
+                s_min: 0.0,
+                s_max: 1e+300,
+                s_noise: 1.0,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DiffusersHeun> for Spec {
+        fn from(value: DiffusersHeun) -> Self {
+            Self::new("diffusers.heun")
+                .word("solver", value.solver.word())
+                .word("read", value.read.word())
+                .number("s_churn", value.s_churn)
+                .number("s_min", value.s_min)
+                .number("s_max", value.s_max)
+                .number("s_noise", value.s_noise)
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `comfy.dpmpp-2s-ancestral`: An inner point in a step from alpha = 0 too.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ComfyDpmpp2sAncestral {
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 3.
+        pub order: f64,
+        /// What is extrapolated.
+        pub predict: Predict,
+        /// Weight of the slope: at the inner point, or its exact integral with all values.
+        pub solver: Solver,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// The posterior's, or linear in sigma/(alpha+sigma) as for flows.
+        pub noise: Noise,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Sigma/(alpha+sigma) of the inner point of a step from alpha = 0; 1 has none. From 0.5 to 1.
+        pub first_inner: f64,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for ComfyDpmpp2sAncestral {
+        fn default() -> Self {
+            Self {
+                order: 2.0,
+                predict: Predict::Data,
+                solver: Solver::Midpoint,
+                eta: 1.0,
+                s_noise: 1.0,
+                noise: Noise::Flow,
+                space: Dpmpp2mSpace::Sigma,
+                first_inner: 0.9999,
+                guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<ComfyDpmpp2sAncestral> for Spec {
+        fn from(value: ComfyDpmpp2sAncestral) -> Self {
+            Self::new("comfy.dpmpp-2s-ancestral")
+                .number("order", value.order)
+                .word("predict", value.predict.word())
+                .word("solver", value.solver.word())
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("noise", value.noise.word())
+                .word("space", value.space.word())
+                .number("first_inner", value.first_inner)
+                .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
                 .word("unit_input", value.unit_input.word())
         }
     }
@@ -8368,6 +14339,8 @@ pub mod samplers {
             DormandPrince::default().into(),
             Restart::default().into(),
             AzulaDdim::default().into(),
+            DiffusersEuler::default().into(),
+            SdcppDpmpp2mV2::default().into(),
             Dpm2Ancestral::default().into(),
             Dpmpp2sAncestral::default().into(),
             Dpmpp3s::default().into(),
@@ -8393,6 +14366,8 @@ pub mod samplers {
             ErsdeErSde::default().into(),
             ComfyResMultistep::default().into(),
             CandleUnipc::default().into(),
+            DiffusersHeun::default().into(),
+            ComfyDpmpp2sAncestral::default().into(),
         ]
     }
 }

@@ -96,6 +96,15 @@ internal enum NwrGridKind
     Linspace = 6,
 }
 
+/// <summary>Where a run on part of a grid begins: what image-to-image calls strength.</summary>
+internal enum NwrStrength
+{
+    /// <summary>The whole part of strength*steps steps are run: Stable Diffusion.</summary>
+    Floor = 0,
+    /// <summary>The whole part of steps - strength*steps steps are left out: Stable Diffusion 3, FLUX.</summary>
+    Ceil = 1,
+}
+
 /// <summary>Values from 1000 on are the samplers of other libraries, which have names only.</summary>
 internal enum NwrSamplerKind
 {
@@ -300,6 +309,24 @@ internal unsafe struct NwrRng
     public ulong Offset;
 }
 
+/// <summary>Which numbers, of which generator.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NwrRandomOptions
+{
+    public uint StructSize;
+    /// <summary>Must be 0.</summary>
+    public uint Flags;
+    public Distribution What;
+    public uint ParamCount;
+    /// <summary>A spec string of the domain generator, "torch-cuda(multiprocessors=132)"; NULL is philox.</summary>
+    public byte* Name;
+    public NwrParam* Params;
+    /// <summary>brownian and torchsde: the levels sigma/alpha, 0 to infinity, between which the path moves; the normals are its increment from one to the other, over the root of the length. Equal ones ask for normals that belong to no path.</summary>
+    public double FromLevel;
+    /// <summary>brownian and torchsde: the levels sigma/alpha, 0 to infinity, between which the path moves; the normals are its increment from one to the other, over the root of the length. Equal ones ask for normals that belong to no path.</summary>
+    public double ToLevel;
+}
+
 /// <summary>The coefficients at one time, each in closed form, with derivatives in t. Frozen.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct NwrCoeffs
@@ -429,7 +456,7 @@ internal unsafe struct NwrSamplerOptions
     public uint ParamCount;
     /// <summary>With times NULL: a default grid of this many steps; 0 is 50. Trailing indices for a discrete schedule, karras for edm, a flow's own shifted levels, else even in t; noise and score predictions, which say nothing about data where alpha is 0, and samplers that cannot step from there, begin at log(alpha/sigma) = -5.1 instead.</summary>
     public uint Steps;
-    /// <summary>time_rows rows of time_count times, 2 or more, that never turn back; copied.</summary>
+    /// <summary>time_rows rows of time_count times, 2 or more; copied. In a run towards data they may turn, all rows at the same steps; a row that stands still goes with the others. What goes back to more noise is the forward process, without the model, and each stretch towards data is a run of its own, with no history but the state (Lugmayr et al. 2201.09865, algorithm 1).</summary>
     public double* Times;
     public uint TimeCount;
     /// <summary>0 or 1: shared by the batch. Else one row a sample.</summary>
@@ -444,6 +471,8 @@ internal unsafe struct NwrSamplerOptions
     /// <summary>Called once with user when the sampler is gone.</summary>
     public delegate* unmanaged[Cdecl]<void*, void> Release;
     public void* User;
+    /// <summary>A spec string of the domain generator, which draws from rngs; NULL is philox, in the pass itself. brownian and torchsde follow one path over the noise levels, whatever the steps. Others than philox may allocate in a step, and wait on CUDA as nwr_random_generate does.</summary>
+    public byte* Generator;
 }
 
 /// <summary>The evaluation that a sampler waits for.</summary>
@@ -467,9 +496,10 @@ internal unsafe struct NwrEval
     public double* TRows;
     public double* ClockRows;
     public double* InputScaleRows;
-    /// <summary>How many outputs the model must give: 2 with guidance, else 1.</summary>
+    /// <summary>How many outputs the model must give: 1; with guidance, where it acts, 2 or 3; and one more for the setting variance=learned_range.</summary>
     public uint OutputCount;
-    public uint Reserved;
+    /// <summary>1 where times turn back: the step only adds noise, and the model need not be asked.</summary>
+    public uint Noises;
 }
 
 /// <summary>What nwr_sampler_run calls.</summary>
@@ -482,6 +512,46 @@ internal unsafe struct NwrCallbacks
     /// <summary>May be NULL.</summary>
     public delegate* unmanaged[Cdecl]<void*, NwrEval*, NwrTensor*, int> Progress;
     public void* User;
+}
+
+/// <summary>What a configuration leaves open. All zero: 50 steps and every default.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NwrImportOptions
+{
+    public uint StructSize;
+    /// <summary>Must be 0.</summary>
+    public uint Flags;
+    /// <summary>Steps of the run, on which some settings depend; 0 is 50.</summary>
+    public uint Steps;
+    public uint ParamCount;
+    /// <summary>What the class takes when it is called, by name: eta, s_noise, order, strength, mu, tokens, even. NWR_ERROR_NOT_FOUND for one that it does not take. tokens is the length of the sequence from which mu comes; even = 1 for pipelines, such as FLUX's, that hand over even levels.</summary>
+    public NwrParam* Params;
+    /// <summary>Names alone: spec of the model's schedule; NULL is "sd15".</summary>
+    public byte* Schedule;
+}
+
+/// <summary>What a configuration says besides the schedule: specs and enums for nwr_grid_options and nwr_sampler_options. Strings live as long as the schedule.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NwrImport
+{
+    public uint StructSize;
+    /// <summary>What the model returns.</summary>
+    public Quantity Prediction;
+    /// <summary>What the model reads, once multiplied by clock_scale.</summary>
+    public Clock Clock;
+    /// <summary>How the other library begins a run.</summary>
+    public StartFrom Start;
+    /// <summary>1000 where timesteps are a flow's sigma*1000.</summary>
+    public double ClockScale;
+    /// <summary>The class, or the names in lower case.</summary>
+    public byte* Source;
+    public byte* Grid;
+    public byte* Sampler;
+    /// <summary>What was not followed: "key=value: reason", with every key that has an effect and none here and every key that is not known.</summary>
+    public byte** Warnings;
+    public uint WarningCount;
+    /// <summary>The steps that it is for: fill steps+1 times.</summary>
+    public uint Steps;
 }
 
 internal static unsafe partial class Native
@@ -559,6 +629,11 @@ internal static unsafe partial class Native
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial Status RandomFill(void* context, Distribution what, NwrRng* rngs, nuint rngCount, NwrTensor* @out);
 
+    /// <summary>Fills a tensor as nwr_random_fill does, from any generator, and moves rngs on, so that calls continue each other: the position is all in the rng. With rng_count 1 the tensor is one draw, else each sample is one. What an rng means: docs/noise.md. philox, brownian: seed, stream, offset in elements; a path is that of seed and stream and takes nothing from offset. torch-cpu: the seed, offset in words, stream for the normal that a draw of fewer than 16 leaves over, 0 when none. torch-cuda: the seed and PyTorch's offset. torchsde: the seed is its entropy, the rest torch-cpu's. PyTorch's numbers are those of a tensor of out's dtype, its uniforms include 0. NWR_ERROR_UNSUPPORTED for curand-... off CUDA and for uniforms of a path. Does not wait on the CPU; on CUDA the generators that run on the host, and cuRAND's, wait for the stream.</summary>
+    [LibraryImport(Library, EntryPoint = "nwr_random_generate")]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial Status RandomGenerate(void* context, NwrRandomOptions* options, NwrRng* rngs, nuint rngCount, NwrTensor* @out);
+
     /// <summary>Makes a schedule; options may be NULL. When it fails, release is not called.</summary>
     [LibraryImport(Library, EntryPoint = "nwr_schedule_create")]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
@@ -597,6 +672,11 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "nwr_grid_fill")]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial Status GridFill(void* schedule, NwrGridOptions* options, double* times, nuint count);
+
+    /// <summary>Writes the first step that is run, of steps that a grid has: give the sampler times + *out, time_count - *out of them, and start it with NWR_START_DATA. strength is from 0 to 1; *out may be steps, for nothing to run. The products are rounded as in Python: 0.3*10 has a whole part of 3, 0.29*100 one of 28.</summary>
+    [LibraryImport(Library, EntryPoint = "nwr_grid_skip")]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial Status GridSkip(NwrStrength rule, uint steps, double strength, uint* @out);
 
     /// <summary>From inputs known at times t, writes outputs, in one pass. Every quantity is a fixed combination of data, noise and latent, so any inputs that determine an output will do: {data, noise} to {state, velocity} corrupts a training batch and makes its target; {state, velocity} to {score} converts a prediction. t: f32 or f64, one number or one a sample. diffusion is w(t)^2 &gt;= 0 for NWR_DRIFT, likewise; NULL is 0. Up to 8 inputs and 8 outputs of one shape; a rank-0 input stands for every element. NWR_ERROR_SINGULAR where the inputs do not determine an output, such as data from noise where alpha is 0. On a CUDA context t and diffusion may lie on the device, which then evaluates the schedule itself: to rounding the same, a custom schedule through a table, and NaN in place of an error.</summary>
     [LibraryImport(Library, EntryPoint = "nwr_transform_apply")]
@@ -637,7 +717,7 @@ internal static unsafe partial class Native
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial Status SamplerNext(void* sampler, NwrEval* @out);
 
-    /// <summary>Takes the model's output at (x, eval) and writes the next point to evaluate into x, in one pass. outputs is an array of tensors of x's shape, of any float dtype: one, or, where the sampler has a guidance other than 1, the conditional output and then the unconditional (Ho and Salimans 2207.12598). Allocates nothing on the CPU. NWR_ERROR_INVALID_STATE before start and after the end.</summary>
+    /// <summary>Takes the model's outputs at (x, eval) and writes the next point to evaluate into x, in one pass. outputs is an array of eval.output_count tensors of x's shape, of any float dtype: with all conditions; where there is guidance_image, with the image alone; where there is guidance, with none; and with variance=learned_range the share of the variance, -1 to 1. Guidance that depends on the outputs' sums, and limits of data, take one more pass each. Where eval.noises is 1 outputs are not looked at. Allocates nothing on the CPU. NWR_ERROR_INVALID_STATE before start and after the end.</summary>
     [LibraryImport(Library, EntryPoint = "nwr_sampler_step")]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial Status SamplerStep(void* sampler, NwrTensor* x, NwrTensor* outputs, nuint outputCount);
@@ -666,4 +746,14 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "nwr_sampler_load")]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial Status SamplerLoad(void* context, void* schedule, void* buffer, nuint size, void** @out);
+
+    /// <summary>Makes the schedule of another library's configuration and keeps the rest for nwr_schedule_get_import. text is the JSON of a scheduler_config.json of diffusers; or the name of a sampler of k-diffusion, ComfyUI, A1111 or stable-diffusion.cpp, of which the name of a grid may follow: "DPM++ 2M Karras", "dpmpp_2m sgm_uniform". options may be NULL. States are alpha times those of programs that step in sigma, so that the model reads them as they are. NWR_ERROR_INVALID_ARGUMENT names a key and its value, NWR_ERROR_NOT_FOUND a class that is not known, with those that are, NWR_ERROR_UNSUPPORTED one that is known and not here.</summary>
+    [LibraryImport(Library, EntryPoint = "nwr_schedule_import")]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial Status ScheduleImport(byte* text, NwrImportOptions* options, void** @out);
+
+    /// <summary>Writes what nwr_schedule_import read. NWR_ERROR_INVALID_STATE for other schedules.</summary>
+    [LibraryImport(Library, EntryPoint = "nwr_schedule_get_import")]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial Status ScheduleGetImport(void* schedule, NwrImport* @out);
 }
