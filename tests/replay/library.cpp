@@ -455,7 +455,7 @@ std::vector<Event> execute(const Run& run, nwr_dtype dtype) {
     }
     if (status != NWR_DONE) expect(status, "nwr_sampler_next");
     if (eval.t != times.back()) throw LibraryError("the run did not end at its last time");
-    if (eval.count != events.size() - first + noised)
+    if (eval.count != 0 && eval.count != events.size() - first + noised)
       throw LibraryError("eval.count is not the count");
   }
   if (events.size() != run.requests.size()) {

@@ -125,6 +125,7 @@ class Comparison {
 
 void replay_part(Check& check, const Recording& recording, const Planner& planner) {
   const Plan plan = planner(check, recording);
+  if (plan.only_double && recording.native_part()) return;
   const Model model = Model::mixture(member(member(recording.file(), "model_doc"), "gm"));
   if (plan.start.row_size() != model.dimension()) throw Malformed("init does not fit the model");
   Run run;
