@@ -114,7 +114,8 @@ class Translation {
         const double eta = number("eta", 1);
         ours = {"euler-ancestral", {{"eta", text(eta)}}, eta > 0};
       }
-      const double weight = number_or(recording_.file(), "cfg_scale", 1);
+      const double weight =
+          recording_.has_any("cfg_scale") ? to_number(recording_.at("cfg_scale")) : 1;
       ours.settings = ours.settings + Pairs{{"cfg_pp", "comfy"}, {"guidance", text(weight)}};
       return ours;
     }

@@ -58,6 +58,7 @@ class Comparison {
       level(calls[i], "sigma", at.sigma);
       state(calls[i], "x", event.before);
       state(calls[i], call_output(plan_.form), event.output);
+      state(calls[i], "uncond_denoised", event.second);
     }
   }
 
@@ -156,9 +157,9 @@ void replay_part(Check& check, const Recording& recording, const Planner& planne
     return answer(model, plan.form, plan.evaluations[i], x);
   };
   std::optional<Model> without;
-  if (has(recording.file(), "uncond_gm")) {
-    without = Model::mixture(recording.file()["uncond_gm"]);
-    run.share = number_or(recording.file(), "cfg_scale", 1);
+  if (recording.has_any("uncond_gm")) {
+    without = Model::mixture(recording.at("uncond_gm"));
+    run.share = recording.has_any("cfg_scale") ? to_number(recording.at("cfg_scale")) : 1;
     run.second = [&](size_t i, const Numbers& x) {
       return answer(*without, plan.form, plan.evaluations[i], x);
     };
