@@ -15,7 +15,7 @@ fn a_configuration_is_a_schedule_and_what_it_says_besides() {
     assert_eq!(config.source, "FlowMatchEulerDiscreteScheduler");
     assert_eq!((config.prediction, config.steps), (Quantity::Velocity, 12));
     assert_eq!((config.clock, config.clock_scale), (Clock::T, 1000.0));
-    assert_eq!(config.start, Start::Prior);
+    assert_eq!(config.start, Start::Unit);
     assert_eq!(config.warnings.len(), 1);
     assert!(config.warnings[0].starts_with("\"other\"="), "{config:?}");
     assert_eq!(schedule.grid(config.grid, 13).unwrap().len(), 13);
