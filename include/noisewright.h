@@ -787,10 +787,10 @@ typedef struct nwr_sampler_options {
   const char* name;
   const nwr_param* params;
   uint32_t param_count;
-  /** With times NULL: a default grid of this many steps; 0 is 50, or 1 for an adaptive sampler. Trailing indices for a discrete
-   *  schedule, karras for edm, a flow's own shifted levels, else even in t; noise and score
-   * predictions, which say nothing about data where alpha is 0, and samplers that cannot step from
-   * there, begin at log(alpha/sigma) = -5.1 instead. */
+  /** With times NULL: a default grid of this many steps; 0 is 50, or 1 for an adaptive sampler.
+   * Trailing indices for a discrete schedule, karras for edm, a flow's own shifted levels, else
+   * even in t; noise and score predictions, which say nothing about data where alpha is 0, and
+   * samplers that cannot step from there, begin at log(alpha/sigma) = -5.1 instead. */
   uint32_t steps;
   /** time_rows rows of time_count times, 2 or more; copied. In a run towards data they may turn,
    * all rows at the same steps; a row that stands still goes with the others. What goes back to
@@ -880,6 +880,53 @@ NWR_API nwr_status nwr_sampler_step(nwr_sampler* sampler, const nwr_tensor* x,
 /** Writes the last evaluation's estimate of the clean sample: a preview, or the last step's x0.
  * Needs NWR_SAMPLER_KEEP_DENOISED. out has x's shape and any float dtype. */
 NWR_API nwr_status nwr_sampler_denoised(const nwr_sampler* sampler, const nwr_tensor* out);
+
+/** What an array of a plan is. From NWR_PLAN_MODEL and NWR_PLAN_SLOT on, numbers count the model's
+ *  outputs and the arrays that a run keeps. */
+typedef enum nwr_plan_array NWR_INT32 {
+  /** x */
+  NWR_PLAN_STATE = 0,
+  NWR_PLAN_MODEL = 100,
+  NWR_PLAN_SLOT = 200,
+  /** Fresh normals, where a callback or a named generator writes them. */
+  NWR_PLAN_NOISE = 300,
+  NWR_PLAN_ARRAY_INT32_ = INT32_MIN
+} nwr_plan_array;
+
+/** One evaluation of a run as numbers: output j becomes the sum of factors times inputs, and of
+ *  fresh unit normals. All inputs are read before an output is written. */
+typedef struct nwr_plan {
+  uint32_t struct_size;
+  /** Evaluations in all. */
+  uint32_t count;
+  /** 1, or the batch size when samples have times of their own. */
+  uint32_t row_count;
+  /** Arrays that the run keeps, each of x's shape. */
+  uint32_t slot_count;
+  uint32_t input_count;
+  uint32_t output_count;
+  /** nwr_plan_array of each input and output. */
+  const int32_t* inputs;
+  const int32_t* outputs;
+  /** [row][output][input_count + 1]; the last is that of fresh normals, as nwr_random_fill makes
+   *  them from the run's generators. */
+  const double* factors;
+  /** [row][2]: what the first step does to x before its evaluation, x and normals; or NULL. */
+  const double* opening;
+  /** As in nwr_eval, of this evaluation. */
+  const double* t_rows;
+  const double* clock_rows;
+  const double* input_scale_rows;
+} nwr_plan;
+
+/** Writes one evaluation of the run's plan, so that a compiler, a graph or another program can run
+ *  the sampler without this library; index count is the run's end, which has times alone. What it
+ *  points to lives as long as the sampler and never changes. NWR_ERROR_UNSUPPORTED for runs that
+ * are no table: adaptive ones, limited data, learned variance, guidance by the outputs' sums. */
+NWR_API nwr_status nwr_sampler_plan(const nwr_sampler* sampler, size_t index, nwr_plan* out);
+/** The whole plan as JSON, with the specs of sampler and schedule; docs/plan.md is its format. The
+ *  text lives as long as the sampler. Errors as of nwr_sampler_plan. */
+NWR_API nwr_status nwr_sampler_plan_json(const nwr_sampler* sampler, const char** out);
 
 /** Writes the model's outputs for x into output, an array of eval->output_count dense tensors of
  * x's shape and dtype, in the order of nwr_sampler_step. Returns 0 to go on, positive to cancel,

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <mutex>
+#include <string>
 
 #include "api/guard.hpp"
 #include "api/handles.hpp"
@@ -12,6 +14,7 @@
 #include "api/rngs.hpp"
 #include "api/tensor.hpp"
 #include "core/grid.hpp"
+#include "core/plan_text.hpp"
 #include "core/state.hpp"
 
 using namespace noisewright;
@@ -66,6 +69,8 @@ struct Run {
   explicit Run(std::unique_ptr<Sampler> s) : sampler(std::move(s)) {}
   const std::unique_ptr<Sampler> sampler;
   LastTensors last;
+  mutable std::once_flag planned;
+  mutable std::string plan;  // as JSON, once asked for
 };
 
 Run* unwrap(nwr_sampler* handle) { return reinterpret_cast<Run*>(handle); }
@@ -344,6 +349,50 @@ nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
         return NWR_CANCELLED;
       }
     }
+    return NWR_OK;
+  });
+}
+
+nwr_status nwr_sampler_plan(const nwr_sampler* sampler, size_t index, nwr_plan* out) {
+  return guard([&] {
+    require(sampler, "sampler");
+    require(out, "out");
+    check_struct_size(out, "out");
+    const Sampler& s = sampler_of(sampler);
+    require_table(s);
+    const RunTable& table = s.table();
+    if (index > table.size()) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, "index is ", index, ", above ", table.size());
+    }
+    nwr_plan plan{};
+    plan.count = static_cast<uint32_t>(table.size());
+    plan.row_count = static_cast<uint32_t>(table.rows());
+    for (uint32_t slots = table.slots(); slots != 0; slots >>= 1) ++plan.slot_count;
+    plan.t_rows = table.t(index);
+    plan.clock_rows = table.clock(index);
+    plan.input_scale_rows = table.input_scale(index);
+    if (index < table.size()) {
+      const RunTable::Line& line = table.line(index);
+      plan.input_count = static_cast<uint32_t>(line.input_count);
+      plan.output_count = static_cast<uint32_t>(line.output_count);
+      plan.inputs = table.arrays(line);
+      plan.outputs = plan.inputs + plan.input_count;
+      plan.factors = table.factors(line);
+    }
+    if (index == 0 && table.opens()) plan.opening = table.plan_opening();
+    give(out, plan);
+    return NWR_OK;
+  });
+}
+
+nwr_status nwr_sampler_plan_json(const nwr_sampler* sampler, const char** out) {
+  return guard([&] {
+    require(sampler, "sampler");
+    require(out, "out");
+    const Run& run = *reinterpret_cast<const Run*>(sampler);
+    require_table(*run.sampler);
+    std::call_once(run.planned, [&] { run.plan = plan_json(*run.sampler); });
+    *out = run.plan.c_str();
     return NWR_OK;
   });
 }

@@ -313,6 +313,8 @@ void RunTable::add_opening(const RunRequest& request, const std::vector<Combo>& 
     opens_ = opens_ || values[row].noise != 0;
   }
   for (const Combo& c : values) {
+    plan_opening_.push_back(c.state);
+    plan_opening_.push_back(c.noise);
     opening_.push_back(c.state);
     opening_.push_back(c.noise);
     if (request.noise_is_input) opening_.push_back(0);
@@ -490,6 +492,20 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
     fail(NWR_ERROR_UNSUPPORTED, request.kind.name, " with these settings reads ", inputs,
          " arrays at once, but a step takes ", kMaxInputs);
   }
+  line.arrays = arrays_.size();
+  arrays_.push_back(NWR_PLAN_STATE);
+  for (int k = 0; k < line.outputs && line.reads_outputs; ++k)
+    arrays_.push_back(NWR_PLAN_MODEL + k);
+  for (int slot = 0; slot < kSlots; ++slot) {
+    if (line.reads >> slot & 1) arrays_.push_back(NWR_PLAN_SLOT + slot);
+  }
+  if (noise_is_input && line.draws) arrays_.push_back(NWR_PLAN_NOISE);
+  line.input_count = static_cast<int>(arrays_.size() - line.arrays);
+  for (int slot = 0; slot < kSlots; ++slot) {
+    if (line.writes >> slot & 1) arrays_.push_back(NWR_PLAN_SLOT + slot);
+  }
+  arrays_.push_back(NWR_PLAN_STATE);
+  line.output_count = bits(line.writes) + 1;
   slots_ |= line.writes;
   draws_ = draws_ || line.draws || late_noise_ != 0;
   spreads_ = spreads_ || line.spreads;

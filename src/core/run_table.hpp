@@ -67,7 +67,10 @@ class RunTable {
     int given = 1;         // with what else the model gives
     int denoised_slot = -1;
     size_t factors = 0;  // where this line's factors begin
-    size_t guided = 0;   // the weight of each row, and what each output takes of the guided one
+    // Where the kinds of its arrays stand: inputs, then outputs.
+    size_t arrays = 0;
+    int input_count = 0, output_count = 0;
+    size_t guided = 0;  // the weight of each row, and what each output takes of the guided one
     size_t limit = 0, limit_guided = 0;  // the same for the data
     size_t spread = 0;                   // two numbers a row
   };
@@ -110,6 +113,11 @@ class RunTable {
   // if it comes as an array.
   const double* factors(const Line& line) const { return factors_.data() + line.factors; }
   const double* factors(size_t place) const { return factors_.data() + place; }
+  const int32_t* arrays(const Line& line) const { return arrays_.data() + line.arrays; }
+  // The same of x and the noise alone.
+  const double* plan_opening() const { return plan_opening_.data(); }
+  // Whether factors alone say what happens.
+  bool is_table() const { return !limits_ && !spreads_ && !sums_; }
   const double* guided(size_t place) const { return guided_.data() + place; }
   // Likewise; x is the one output, and the noise an input if it comes as an array.
   const double* opening() const { return opening_.data(); }
@@ -155,7 +163,8 @@ class RunTable {
   std::vector<Stretch> stretches_;
   std::vector<Stretch> opening_stretches_;
   LevelRange levels_;
-  std::vector<double> factors_, guided_, opening_, t_, clock_, scale_;
+  std::vector<int32_t> arrays_;
+  std::vector<double> factors_, guided_, opening_, plan_opening_, t_, clock_, scale_;
   std::vector<nwr_coeffs> begin_;
 };
 

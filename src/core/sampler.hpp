@@ -50,6 +50,7 @@ class Sampler {
   // The table's line that comes next; of an adaptive run the table is that of the present attempt.
   size_t evaluation() const { return evaluation_; }
   size_t evaluations() const { return evaluations_; }
+  const std::string& spec() const { return setup_.spec; }
   bool adapts() const { return control_ != nullptr; }
   const RunTable& table() const { return table_; }
   const Context& context() const { return *context_; }
