@@ -58,6 +58,19 @@ struct Entry {
     if (preset_of) return preset_of->param(index);
     return index < params.count ? params.items[index] : shared.items[index - params.count];
   }
+  // The entry that does the work: itself, or that of which it is a preset.
+  const Entry& base() const { return preset_of ? *preset_of : *this; }
+};
+
+// Another entry under another name and with other defaults.
+constexpr Entry preset(int32_t value, const char* name, const char* aliases, const char* summary,
+                       const Entry& of, const char* settings = "") {
+  return {value, name, aliases, summary, 0, 0, 0, {}, {}, &of, settings};
+}
+// Those of a domain, after all others in the catalogue.
+struct Presets {
+  const Entry* items;
+  size_t count;
 };
 
 // What a parameter is unless it is set.

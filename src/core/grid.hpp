@@ -30,6 +30,8 @@ constexpr GridKind grid_kind(int32_t value, const char* name, const char* aliase
   return {{value, name, aliases, summary, 0, 0, 0, params, shared}, fill};
 }
 
+Presets grid_presets();
+
 // What the last step ends on, where the steps alone do not say it: a setting of many grids.
 enum class Tail { clean, least, repeat };
 inline constexpr Param kTail = {

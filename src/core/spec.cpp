@@ -162,7 +162,7 @@ std::string Settings::spec() const {
   bool open = false;
   for (size_t i = 0; i < values_.size(); ++i) {
     const Param& param = entry_->param(i);
-    if (i >= entry_->own_count() && values_[i] == param.default_value) continue;
+    if (i >= entry_->own_count() && values_[i] == default_of(*entry_, i)) continue;
     append(out, open ? "," : "(");
     open = true;
     append(out, param.name);

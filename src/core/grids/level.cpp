@@ -279,52 +279,50 @@ constexpr Param kAysParams[] = {{"model", "whose table", 0, 0, 2, "sd15,sdxl,svd
 
 }  // namespace
 
-extern const GridKind kLogsnr, kKarras, kExponential, kPeerKarrasGrid, kPeerExponential,
-    kPolyexponential, kBetaSigma, kKlOptimal, kLaplaceGrid, kLinearQuadratic, kBongTangent, kAys,
-    kGits;
-const GridKind kLogsnr =
+extern const GridKind kLogsnr =
     grid_kind(NWR_GRID_LOGSNR, "logsnr", "dpm-solver.logSNR", "even in log(alpha/sigma)",
               fill_logsnr, kLogsnrParams, kTailParams);
-const GridKind kKarras = grid_kind(NWR_GRID_KARRAS, "karras", "", "even in (sigma/alpha)^(1/rho)",
-                                   fill_curve<ratio_levels, karras>, kLevelParams, kTailParams);
-const GridKind kExponential = grid_kind(
+extern const GridKind kKarras =
+    grid_kind(NWR_GRID_KARRAS, "karras", "", "even in (sigma/alpha)^(1/rho)",
+              fill_curve<ratio_levels, karras>, kLevelParams, kTailParams);
+extern const GridKind kExponential = grid_kind(
     NWR_GRID_EXPONENTIAL, "exponential", "", "even in log(sigma/alpha) between two noise levels",
     fill_curve<ratio_levels, geometric>, {kLevelParams, 2}, kTailParams);
-const GridKind kPeerKarrasGrid =
+extern const GridKind kPeerKarrasGrid =
     grid_kind(1012, "k.karras", "diffusers.karras,comfy.karras,sdcpp.karras",
               "karras between the levels of a table, on a flow in sigma",
               fill_curve<peer_levels, karras>, kPeerKarras, kTailParams);
-const GridKind kPeerExponential = grid_kind(
+extern const GridKind kPeerExponential = grid_kind(
     1013, "k.exponential", "diffusers.exponential,diffusers.lu,comfy.exponential,sdcpp.exponential",
     "exponential between the levels of a table, on a flow in sigma",
     fill_curve<peer_levels, geometric>, kPeerParams, kTailParams);
-const GridKind kPolyexponential =
+extern const GridKind kPolyexponential =
     grid_kind(1014, "polyexponential", "k.polyexponential,comfy.polyexponential",
               "log(noise level) along a power of the place",
               fill_curve<peer_levels, polyexponential>, kPolyParams, kTailParams);
-const GridKind kBetaSigma = grid_kind(1015, "beta-sigma", "diffusers.beta",
-                                      "noise levels as quantiles of a Beta distribution",
-                                      fill_curve<peer_levels, beta>, kBetaSigmaParams, kTailParams);
-const GridKind kKlOptimal =
+extern const GridKind kBetaSigma = grid_kind(
+    1015, "beta-sigma", "diffusers.beta", "noise levels as quantiles of a Beta distribution",
+    fill_curve<peer_levels, beta>, kBetaSigmaParams, kTailParams);
+extern const GridKind kKlOptimal =
     grid_kind(1016, "kl-optimal", "kl_optimal,comfy.kl_optimal,sdcpp.kl_optimal",
               "even in the arc tangent of the noise level", fill_curve<peer_levels, kl_optimal>,
               {kPeerParams, 2}, kTailParams);
-const GridKind kLaplaceGrid = grid_kind(
+extern const GridKind kLaplaceGrid = grid_kind(
     1017, "laplace", "comfy.laplace", "log(noise level) as quantiles of a Laplace distribution",
     fill_curve<ratio_levels, laplace>, kLaplaceParams, kTailParams);
-const GridKind kLinearQuadratic =
+extern const GridKind kLinearQuadratic =
     grid_kind(1018, "linear-quadratic", "linear_quadratic,comfy.linear_quadratic,mochi",
               "half of the steps linear at high noise, half along a parabola",
               fill_open_curve<linear_quadratic>, kQuadraticParams, kTailParams);
-const GridKind kBongTangent =
+extern const GridKind kBongTangent =
     grid_kind(1019, "bong-tangent", "bong_tangent,sdcpp.bong_tangent,res4lyf.bong_tangent",
               "two arcs of a tangent that meet in the middle", fill_open_curve<bong_tangent>,
               {kPeerParams, 2}, kTailParams);
-const GridKind kAys = grid_kind(1020, "ays", "align-your-steps,diffusers.ays,sdcpp.ays",
-                                "a model's optimised levels for ten steps, or between them",
-                                fill_ays, kAysParams, kTailParams);
-const GridKind kGits = grid_kind(1021, "gits", "sdcpp.gits",
-                                 "Stable Diffusion's levels by the geometry of its trajectories",
-                                 fill_gits, {}, kTailParams);
+extern const GridKind kAys = grid_kind(1020, "ays", "align-your-steps,diffusers.ays,sdcpp.ays",
+                                       "a model's optimised levels for ten steps, or between them",
+                                       fill_ays, kAysParams, kTailParams);
+extern const GridKind kGits = grid_kind(
+    1021, "gits", "sdcpp.gits", "Stable Diffusion's levels by the geometry of its trajectories",
+    fill_gits, {}, kTailParams);
 
 }  // namespace noisewright
