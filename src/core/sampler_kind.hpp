@@ -291,4 +291,15 @@ inline constexpr Param kSamplerParams[] = {
     {"unit_input", "whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)", 0, 0, 1,
      "no,yes"}};
 
+constexpr SamplerKind sampler_kind(int32_t value, const char* name, const char* aliases,
+                                   const char* summary, uint32_t flags, uint32_t order,
+                                   uint32_t evals, Params params, void (*plan)(Stage& stage),
+                                   void (*open)(Stage& stage) = nullptr,
+                                   bool (*needs_alpha)(const Settings& settings) = nullptr) {
+  return {{value, name, aliases, summary, flags, order, evals, params, kSamplerParams},
+          plan,
+          open,
+          needs_alpha};
+}
+
 }  // namespace noisewright

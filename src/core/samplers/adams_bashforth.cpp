@@ -99,36 +99,30 @@ constexpr Param kDeisParams[] = {order_param(3, kMostNodes - 1), kStartParam, kF
 
 }  // namespace
 
-extern const SamplerKind kZab, kVab, kZeab, kXeab, kLms, kIpndm, kPndm, kDeis;
-const SamplerKind kZab = {
-    {NWR_SAMPLER_ZAB, "zab", "azula.zab", "Adams-Bashforth for the noise in sigma/alpha", 0, 2, 1,
-     kParams, kSamplerParams},
-    plan_as<0, Form::level>};
-const SamplerKind kVab = {{NWR_SAMPLER_VAB, "vab", "azula.vab",
-                           "Adams-Bashforth for noise minus data in sigma/(alpha+sigma)", 0, 2, 1,
-                           kParams, kSamplerParams},
-                          plan_as<1, Form::level>};
-const SamplerKind kZeab = {
-    {NWR_SAMPLER_ZEAB, "zeab", "azula.zeab", "exponential Adams-Bashforth for the noise in log-SNR",
-     0, 2, 1, kParams, kSamplerParams},
-    plan_as<0, Form::slope>};
-const SamplerKind kXeab = {
-    {NWR_SAMPLER_XEAB, "xeab", "azula.xeab", "exponential Adams-Bashforth for the data in log-SNR",
-     0, 2, 1, kParams, kSamplerParams},
-    plan_as<0, Form::data>};
-const SamplerKind kLms = {{NWR_SAMPLER_LMS, "lms", "ipndm-v", "linear multistep, exact weights", 0,
-                           3, 1, kLmsParams, kSamplerParams},
-                          plan_lms};
-const SamplerKind kIpndm = {{NWR_SAMPLER_IPNDM, "ipndm", "", "Adams-Bashforth, fixed weights", 0, 2,
-                             1, kFixedParams, kSamplerParams},
-                            plan_ipndm};
-const SamplerKind kPndm = {
-    {NWR_SAMPLER_PNDM, "pndm", "plms", "Adams-Bashforth, fixed weights, after a step of Heun", 0, 2,
-     1, kPndmParams, kSamplerParams},
-    plan_pndm};
-const SamplerKind kDeis = {
-    {NWR_SAMPLER_DEIS, "deis", "", "the noise a polynomial in log-SNR, exact integrals", 0, 3, 1,
-     kDeisParams, kSamplerParams},
-    plan_deis};
+extern const SamplerKind kZab = sampler_kind(NWR_SAMPLER_ZAB, "zab", "azula.zab",
+                                             "Adams-Bashforth for the noise in sigma/alpha", 0, 2,
+                                             1, kParams, plan_as<0, Form::level>);
+extern const SamplerKind kVab =
+    sampler_kind(NWR_SAMPLER_VAB, "vab", "azula.vab",
+                 "Adams-Bashforth for noise minus data in sigma/(alpha+sigma)", 0, 2, 1, kParams,
+                 plan_as<1, Form::level>);
+extern const SamplerKind kZeab = sampler_kind(
+    NWR_SAMPLER_ZEAB, "zeab", "azula.zeab", "exponential Adams-Bashforth for the noise in log-SNR",
+    0, 2, 1, kParams, plan_as<0, Form::slope>);
+extern const SamplerKind kXeab = sampler_kind(NWR_SAMPLER_XEAB, "xeab", "azula.xeab",
+                                              "exponential Adams-Bashforth for the data in log-SNR",
+                                              0, 2, 1, kParams, plan_as<0, Form::data>);
+extern const SamplerKind kLms =
+    sampler_kind(NWR_SAMPLER_LMS, "lms", "ipndm-v", "linear multistep, exact weights", 0, 3, 1,
+                 kLmsParams, plan_lms);
+extern const SamplerKind kIpndm =
+    sampler_kind(NWR_SAMPLER_IPNDM, "ipndm", "", "Adams-Bashforth, fixed weights", 0, 2, 1,
+                 kFixedParams, plan_ipndm);
+extern const SamplerKind kPndm = sampler_kind(
+    NWR_SAMPLER_PNDM, "pndm", "plms", "Adams-Bashforth, fixed weights, after a step of Heun", 0, 2,
+    1, kPndmParams, plan_pndm);
+extern const SamplerKind kDeis =
+    sampler_kind(NWR_SAMPLER_DEIS, "deis", "", "the noise a polynomial in log-SNR, exact integrals",
+                 0, 3, 1, kDeisParams, plan_deis);
 
 }  // namespace noisewright

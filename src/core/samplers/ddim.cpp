@@ -51,23 +51,16 @@ void plan_ddpm(Stage& s) {
 
 }  // namespace
 
-extern const SamplerKind kDdim;
-const SamplerKind kDdim = {{NWR_SAMPLER_DDIM, "ddim", "azula.euler,diffusionlab.ddm,ddim-inverse",
-                            "exact for a constant data prediction; eta adds fresh noise",
-                            NWR_ENTRY_STOCHASTIC, 1, 1, kDdimParams, kSamplerParams},
-                           plan_ddim};
-
+extern const SamplerKind kDdim =
+    sampler_kind(NWR_SAMPLER_DDIM, "ddim", "azula.euler,diffusionlab.ddm,ddim-inverse",
+                 "exact for a constant data prediction; eta adds fresh noise", NWR_ENTRY_STOCHASTIC,
+                 1, 1, kDdimParams, plan_ddim);
 // Its eta is the square of Song's.
-extern const SamplerKind kAzulaDdim;
-const SamplerKind kAzulaDdim = {
-    {1000, "azula.ddim", "", "ddim whose eta scales the variance of the fresh noise",
-     NWR_ENTRY_STOCHASTIC, 1, 1, kAzulaDdimParams, kSamplerParams},
-    plan_azula_ddim};
-
-extern const SamplerKind kDdpmSampler;
-const SamplerKind kDdpmSampler = {
-    {NWR_SAMPLER_DDPM, "ddpm", "ancestral,azula.ddpm", "ancestral sampling", NWR_ENTRY_STOCHASTIC,
-     1, 1, kDdpmParams, kSamplerParams},
-    plan_ddpm};
+extern const SamplerKind kAzulaDdim =
+    sampler_kind(1000, "azula.ddim", "", "ddim whose eta scales the variance of the fresh noise",
+                 NWR_ENTRY_STOCHASTIC, 1, 1, kAzulaDdimParams, plan_azula_ddim);
+extern const SamplerKind kDdpmSampler =
+    sampler_kind(NWR_SAMPLER_DDPM, "ddpm", "ancestral,azula.ddpm", "ancestral sampling",
+                 NWR_ENTRY_STOCHASTIC, 1, 1, kDdpmParams, plan_ddpm);
 
 }  // namespace noisewright

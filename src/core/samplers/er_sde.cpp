@@ -77,10 +77,8 @@ constexpr Param kParams[] = {
 
 }  // namespace
 
-extern const SamplerKind kErSde;
-const SamplerKind kErSde = {
-    {NWR_SAMPLER_ER_SDE, "er-sde", "", "multistep for the SDE with little noise at low levels",
-     NWR_ENTRY_STOCHASTIC, 2, 1, kParams, kSamplerParams},
-    plan};
+extern const SamplerKind kErSde = sampler_kind(
+    NWR_SAMPLER_ER_SDE, "er-sde", "", "multistep for the SDE with little noise at low levels",
+    NWR_ENTRY_STOCHASTIC, 2, 1, kParams, plan);
 
 }  // namespace noisewright

@@ -56,12 +56,9 @@ constexpr Param kParams[] = {
 
 }  // namespace
 
-extern const SamplerKind kLateChurn;
-const SamplerKind kLateChurn = {
-    {1040, "diffusers.euler", "diffusers.edm-euler", "edm whose noise comes after the model",
-     NWR_ENTRY_STOCHASTIC, 1, 1, kParams, kSamplerParams},
-    plan,
-    nullptr,
-    [](const Settings& settings) { return settings["space"] == 0; }};
+extern const SamplerKind kLateChurn =
+    sampler_kind(1040, "diffusers.euler", "diffusers.edm-euler",
+                 "edm whose noise comes after the model", NWR_ENTRY_STOCHASTIC, 1, 1, kParams, plan,
+                 nullptr, [](const Settings& settings) { return settings["space"] == 0; });
 
 }  // namespace noisewright

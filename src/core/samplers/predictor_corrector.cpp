@@ -60,14 +60,11 @@ constexpr Param kSaParams[] = {
 
 }  // namespace
 
-extern const SamplerKind kUnipc, kSaSolver;
-const SamplerKind kUnipc = {
-    {NWR_SAMPLER_UNIPC, "unipc", "uni-pc", "multistep predictor and free corrector", 0, 3, 1,
-     kUnipcParams, kSamplerParams},
-    plan_unipc};
-const SamplerKind kSaSolver = {
-    {NWR_SAMPLER_SA_SOLVER, "sa-solver", "sa", "multistep for the SDE with a free corrector",
-     NWR_ENTRY_STOCHASTIC, 3, 1, kSaParams, kSamplerParams},
-    plan_sa};
+extern const SamplerKind kUnipc =
+    sampler_kind(NWR_SAMPLER_UNIPC, "unipc", "uni-pc", "multistep predictor and free corrector", 0,
+                 3, 1, kUnipcParams, plan_unipc);
+extern const SamplerKind kSaSolver = sampler_kind(NWR_SAMPLER_SA_SOLVER, "sa-solver", "sa",
+                                                  "multistep for the SDE with a free corrector",
+                                                  NWR_ENTRY_STOCHASTIC, 3, 1, kSaParams, plan_sa);
 
 }  // namespace noisewright

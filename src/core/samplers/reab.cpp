@@ -51,10 +51,8 @@ constexpr Param kParams[] = {order_param(2, kMostNodes), kScale};
 
 }  // namespace
 
-extern const SamplerKind kReab;
-const SamplerKind kReab = {{NWR_SAMPLER_REAB, "reab", "",
-                            "exponential Adams-Bashforth for the angular prediction in log-SNR", 0,
-                            2, 1, kParams, kSamplerParams},
-                           plan};
+extern const SamplerKind kReab = sampler_kind(
+    NWR_SAMPLER_REAB, "reab", "",
+    "exponential Adams-Bashforth for the angular prediction in log-SNR", 0, 2, 1, kParams, plan);
 
 }  // namespace noisewright

@@ -41,12 +41,8 @@ constexpr Param kParams[] = {
 
 }  // namespace
 
-extern const SamplerKind kStochasticHeun;
-const SamplerKind kStochasticHeun = {
-    {NWR_SAMPLER_STOCHASTIC_HEUN, "stochastic-heun", "", "SDE with a second-order drift",
-     NWR_ENTRY_STOCHASTIC, 1, 2, kParams, kSamplerParams},
-    plan,
-    open,
-    sde_needs_alpha};
+extern const SamplerKind kStochasticHeun = sampler_kind(
+    NWR_SAMPLER_STOCHASTIC_HEUN, "stochastic-heun", "", "SDE with a second-order drift",
+    NWR_ENTRY_STOCHASTIC, 1, 2, kParams, plan, open, sde_needs_alpha);
 
 }  // namespace noisewright
