@@ -22,6 +22,14 @@ struct Param {
   bool whole = false;             // takes whole numbers only, as choices do
 };
 
+// A setting whose values 0, 1, 2 have names: "small,large".
+constexpr Param choice(const char* name, const char* summary, const char* choices,
+                       double by_default = 0) {
+  double last = 0;
+  for (const char* c = choices; *c; ++c) last += *c == ',' ? 1 : 0;
+  return {name, summary, by_default, 0, last, choices};
+}
+
 // A view of an array.
 struct Params {
   const Param* items = nullptr;

@@ -164,8 +164,8 @@ inline constexpr Schedule::Ends kToData{0, 1, 0, 1};
 
 // Settings that every schedule has, after its own; those of the third leg where t runs from 0 to 1.
 constexpr Param latent_param(double by_default) {
-  return {"latent", "gamma, the third leg of a two-sided interpolant", by_default, 0,
-          4,        "none,brownian,bsquared,sinesquared,sigmoid"};
+  return choice("latent", "gamma, the third leg of a two-sided interpolant",
+                "none,brownian,bsquared,sinesquared,sigmoid", by_default);
 }
 inline constexpr Param kLatentScale = {"latent_scale", "factor of gamma^2", 1, 1e-12, 1e12};
 inline constexpr Param kSigmaData = {

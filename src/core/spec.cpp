@@ -180,6 +180,12 @@ std::string Settings::spec() const {
   return out;
 }
 
+void require_order(const Settings& s, const char* low, const char* high, bool may_be_equal) {
+  if (s[high] > s[low] || (may_be_equal && s[high] == s[low])) return;
+  fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": ", high, " is ", s[high],
+       may_be_equal ? ", below " : ", not above ", low, ", ", s[low]);
+}
+
 Settings choose(int32_t domain, const char* name, int32_t value, const nwr_param* params,
                 uint32_t param_count) {
   if (!name) {

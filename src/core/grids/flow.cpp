@@ -41,10 +41,7 @@ double mu_of(const GridRequest& r) {
 
 void fill_flow(const GridRequest& r) {
   const Settings& s = r.settings;
-  if (!(s["base_tokens"] < s["max_tokens"])) {
-    fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": max_tokens is ", s["max_tokens"],
-         ", not above base_tokens, ", s["base_tokens"]);
-  }
+  require_order(s, "base_tokens", "max_tokens");
   const double mu = mu_of(r), given = s["shift"], first = s["first"];
   const double shift = (given == 0 ? 1 : given) * std::exp(mu);
   const auto shifted = [&](double level) {
@@ -92,12 +89,12 @@ constexpr Param kFlowParams[] = {
     {"max_mu", "mu at max_tokens", 1.15, -50, 50},
     {"base_tokens", "a length", 256, 0, 1e9},
     {"max_tokens", "a greater length", 4096, 1, 1e9},
-    {"fit", "mu is linear in tokens, or FLUX.2's", 0, 0, 1, "linear,flux2"},
+    choice("fit", "mu is linear in tokens, or FLUX.2's", "linear,flux2"),
     {"terminal", "the last level, to which the others are stretched; 0: none", 0, 0, 0.99},
     {"first", "first level before the shift", 1, 1e-6, 1},
     {"last", "last level before the shift", 0, 0, 0.999999},
-    {"closed", "whether the last level is one of the n", 0, 0, 1, "no,yes"},
-    {"twice", "whether the last level is shifted twice, as peers do", 0, 0, 1, "no,yes"},
+    choice("closed", "whether the last level is one of the n", "no,yes"),
+    choice("twice", "whether the last level is shifted twice, as peers do", "no,yes"),
     {"most", "levels above are this one", 1, 1e-6, 1}};
 constexpr Param kLogitNormalParams[] = {
     {"mean", "of the normal", 0, -1e3, 1e3},
@@ -110,10 +107,9 @@ constexpr Param kLogitNormalParams[] = {
 
 extern const GridKind kFlowGrid =
     grid_kind(1026, "flow", "diffusers.flow-map", "even in s = sigma/(alpha+sigma), then shifted",
-              fill_flow, kFlowParams, kTailParams);
-extern const GridKind kLogitNormalGrid =
-    grid_kind(1035, "logit-normal", "logit_normal,sdcpp.logit_normal,ideogram4",
-              "s as quantiles of a logit-normal distribution", fill_logit_normal,
-              kLogitNormalParams, kTailParams);
+              fill_flow, kFlowParams);
+extern const GridKind kLogitNormalGrid = grid_kind(
+    1035, "logit-normal", "logit_normal,sdcpp.logit_normal,ideogram4",
+    "s as quantiles of a logit-normal distribution", fill_logit_normal, kLogitNormalParams);
 
 }  // namespace noisewright

@@ -149,7 +149,7 @@ constexpr Param kLeadingParams[] = {
 constexpr Param kLcmParams[] = {
     {"original", "steps of the distilled model; 0 is 50, or n if more", 0, 0, 1e6, nullptr, true},
     {"strength", "share of those steps that is used", 1, 1e-6, 1}};
-constexpr Param kRound = {"round", "to whole indices", 0, 0, 1, "no,yes"};
+constexpr Param kRound = choice("round", "to whole indices", "no,yes");
 constexpr Param kBetaParams[] = {{"alpha", "first exponent", 0.6, 0.01, 1e3},
                                  {"beta", "second exponent", 0.6, 0.01, 1e3},
                                  kRound};
@@ -158,6 +158,12 @@ constexpr Param kPlaceParams[] = {
     kTail,
     {"lambda_min", "indices whose log(alpha/sigma) is below are left out", kNoLambdaMin,
      kNoLambdaMin, 700}};
+
+template <double (*kPlace)(const Places&, int64_t)>
+constexpr GridKind places(int32_t value, const char* name, const char* aliases, const char* summary,
+                          Params params = {}) {
+  return grid_kind(value, name, aliases, summary, fill_places<kPlace>, params, kPlaceParams);
+}
 
 }  // namespace
 
@@ -168,48 +174,40 @@ Span spaced_ends(const GridRequest& r, Spaced how) {
   return {r.schedule.table_time(place(p, 0)), r.schedule.table_time(place(p, p.steps - 1))};
 }
 
-extern const GridKind kLeading = grid_kind(NWR_GRID_LEADING, "leading", "diffusers.leading",
-                                           "discrete: every (T/n)-th index from 0 up",
-                                           fill_places<leading>, kLeadingParams, kPlaceParams);
-extern const GridKind kTrailing = grid_kind(NWR_GRID_TRAILING, "trailing", "diffusers.trailing",
-                                            "discrete: every (T/n)-th index from T-1 down",
-                                            fill_places<trailing>, {}, kPlaceParams);
+extern const GridKind kLeading =
+    places<leading>(NWR_GRID_LEADING, "leading", "diffusers.leading",
+                    "discrete: every (T/n)-th index from 0 up", kLeadingParams);
+extern const GridKind kTrailing =
+    places<trailing>(NWR_GRID_TRAILING, "trailing", "diffusers.trailing",
+                     "discrete: every (T/n)-th index from T-1 down");
 extern const GridKind kLinspace =
-    grid_kind(NWR_GRID_LINSPACE, "linspace", "diffusers.linspace,diffusers.unclip",
-              "discrete: n indices from T-1 to 0", fill_places<linspace>, {}, kPlaceParams);
-extern const GridKind kMultistepLeading =
-    grid_kind(1000, "multistep-leading", "diffusers.multistep-leading",
-              "discrete: every (T/(n+1))-th index but the one at 0", fill_places<multistep_leading>,
-              kLeadingParams, kPlaceParams);
+    places<linspace>(NWR_GRID_LINSPACE, "linspace", "diffusers.linspace,diffusers.unclip",
+                     "discrete: n indices from T-1 to 0");
+extern const GridKind kMultistepLeading = places<multistep_leading>(
+    1000, "multistep-leading", "diffusers.multistep-leading",
+    "discrete: every (T/(n+1))-th index but the one at 0", kLeadingParams);
 extern const GridKind kMultistepLinspace =
-    grid_kind(1001, "multistep-linspace", "diffusers.multistep-linspace",
-              "discrete: n+1 indices from T-1 to 0 but the one at 0",
-              fill_places<multistep_linspace>, {}, kPlaceParams);
-extern const GridKind kNormal =
-    grid_kind(1002, "normal", "comfy.normal,k.discrete,sdcpp.discrete", "linspace without rounding",
-              fill_places<normal>, {}, kPlaceParams);
+    places<multistep_linspace>(1001, "multistep-linspace", "diffusers.multistep-linspace",
+                               "discrete: n+1 indices from T-1 to 0 but the one at 0");
+extern const GridKind kNormal = places<normal>(
+    1002, "normal", "comfy.normal,k.discrete,sdcpp.discrete", "linspace without rounding");
 extern const GridKind kSgmUniform =
-    grid_kind(1003, "sgm-uniform", "sgm_uniform,comfy.sgm_uniform,sdcpp.sgm_uniform",
-              "multistep-linspace without rounding", fill_places<sgm_uniform>, {}, kPlaceParams);
-extern const GridKind kSimple =
-    grid_kind(1004, "simple", "comfy.simple,sdcpp.simple",
-              "discrete: T-1 less the whole part of iT/n", fill_places<simple>, {}, kPlaceParams);
+    places<sgm_uniform>(1003, "sgm-uniform", "sgm_uniform,comfy.sgm_uniform,sdcpp.sgm_uniform",
+                        "multistep-linspace without rounding");
+extern const GridKind kSimple = places<simple>(1004, "simple", "comfy.simple,sdcpp.simple",
+                                               "discrete: T-1 less the whole part of iT/n");
 extern const GridKind kFromTop =
-    grid_kind(1005, "from-top", "diffusers.cm,openai.cm",
-              "discrete: every (T/n)-th index from T-1 down, T/n cut to an integer",
-              fill_places<from_top>, {}, kPlaceParams);
+    places<from_top>(1005, "from-top", "diffusers.cm,openai.cm",
+                     "discrete: every (T/n)-th index from T-1 down, T/n cut to an integer");
 extern const GridKind kDdimUniform =
-    grid_kind(1006, "ddim-uniform", "ddim_uniform,comfy.ddim_uniform",
-              "leading with offset 1 where there is room for it", fill_places<ddim_uniform>, {},
-              kPlaceParams);
-extern const GridKind kLcm = grid_kind(1007, "lcm", "diffusers.lcm,diffusers.tcd,sdcpp.lcm",
-                                       "n of the indices that a distilled model has seen",
-                                       fill_places<lcm>, kLcmParams, kPlaceParams);
-extern const GridKind kBetaGrid =
-    grid_kind(1008, "beta", "", "places in the table as quantiles of a Beta distribution",
-              fill_places<beta>, kBetaParams, kPlaceParams);
-extern const GridKind kSmoothstep =
-    grid_kind(1010, "smoothstep", "", "places in the table along 3u^2 - 2u^3",
-              fill_places<smoothstep>, kCurveParams, kPlaceParams);
+    places<ddim_uniform>(1006, "ddim-uniform", "ddim_uniform,comfy.ddim_uniform",
+                         "leading with offset 1 where there is room for it");
+extern const GridKind kLcm =
+    places<lcm>(1007, "lcm", "diffusers.lcm,diffusers.tcd,sdcpp.lcm",
+                "n of the indices that a distilled model has seen", kLcmParams);
+extern const GridKind kBetaGrid = places<beta>(
+    1008, "beta", "", "places in the table as quantiles of a Beta distribution", kBetaParams);
+extern const GridKind kSmoothstep = places<smoothstep>(
+    1010, "smoothstep", "", "places in the table along 3u^2 - 2u^3", kCurveParams);
 
 }  // namespace noisewright

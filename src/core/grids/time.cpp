@@ -52,12 +52,12 @@ constexpr Param kPowerParams[] = {
 
 extern const GridKind kUniform =
     grid_kind(NWR_GRID_UNIFORM, "uniform", "diffusers.wuerstchen,dpm-solver.time_uniform",
-              "even in t", fill_uniform);
+              "even in t", fill_uniform, {}, {});
 extern const GridKind kTimeQuadratic =
     grid_kind(1022, "time-quadratic", "dpm-solver.time_quadratic,time_quadratic",
-              "even in the root of the way from data", fill_power, kPowerParams);
+              "even in the root of the way from data", fill_power, kPowerParams, {});
 extern const GridKind kSineSquared =
     grid_kind(1025, "sine-squared", "diffusers.ipndm",
-              "even in the arc sine of the root of sin(pi/2 t)", fill_sine_squared);
+              "even in the arc sine of the root of sin(pi/2 t)", fill_sine_squared, {}, {});
 
 }  // namespace noisewright

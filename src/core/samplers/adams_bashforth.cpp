@@ -8,16 +8,9 @@ namespace noisewright {
 namespace {
 
 Multistep method(const Stage& s, double space, Form form, int final = 0) {
-  return {{Line(space), form},
-          static_cast<int>(s.setting("order")),
-          Multistep::Spacing::exact,
-          Split::sde,
-          0,
-          1,
-          0,
-          HUGE_VAL,
-          false,
-          final};
+  Multistep m{{Line(space), form}, static_cast<int>(s.setting("order"))};
+  m.final = final;
+  return m;
 }
 
 template <int kSpace, Form kForm>
@@ -25,9 +18,11 @@ void plan_as(Stage& s) {
   multistep(s, method(s, kSpace, kForm));
 }
 
-void plan_lms(Stage& s) {
-  Multistep m =
-      method(s, s.setting("space"), Form::level, static_cast<int>(s.setting("lower_order_final")));
+// A start of order 1 can be corrected with the value at its end.
+template <Form kForm>
+void plan_started(Stage& s) {
+  Multistep m = method(s, kForm == Form::level ? s.setting("space") : 0, kForm,
+                       static_cast<int>(s.setting("lower_order_final")));
   m.only_start = true, m.corrector = s.setting("start") == 1;
   multistep(s, m);
 }
@@ -79,22 +74,16 @@ void plan_pndm(Stage& s) {
   multistep(s, m);
 }
 
-void plan_deis(Stage& s) {
-  Multistep m = method(s, 0, Form::slope, static_cast<int>(s.setting("lower_order_final")));
-  m.only_start = true, m.corrector = s.setting("start") == 1;
-  multistep(s, m);
-}
-
 constexpr Param kParams[] = {order_param(2, kMostNodes)};
 constexpr Param kLmsParams[] = {order_param(3, kMostNodes - 1), kStartParam, kFinalParam,
                                 kLineParam};
 constexpr Param kFixedParams[] = {order_param(4, 4), kFinalParam, kLineParam};
 constexpr Param kPndmParams[] = {
     order_param(4, 4),
-    {"start", "one step of Heun, or three of the classical Runge-Kutta method", 0, 0, 1,
-     "heun,runge-kutta"},
-    {"average", "what is averaged: the noise, or the model's output whatever it predicts", 0, 0, 1,
-     "noise,output"}};
+    choice("start", "one step of Heun, or three of the classical Runge-Kutta method",
+           "heun,runge-kutta"),
+    choice("average", "what is averaged: the noise, or the model's output whatever it predicts",
+           "noise,output")};
 constexpr Param kDeisParams[] = {order_param(3, kMostNodes - 1), kStartParam, kFinalParam};
 
 }  // namespace
@@ -114,7 +103,7 @@ extern const SamplerKind kXeab = sampler_kind(NWR_SAMPLER_XEAB, "xeab", "azula.x
                                               0, 2, 1, kParams, plan_as<0, Form::data>);
 extern const SamplerKind kLms =
     sampler_kind(NWR_SAMPLER_LMS, "lms", "ipndm-v", "linear multistep, exact weights", 0, 3, 1,
-                 kLmsParams, plan_lms);
+                 kLmsParams, plan_started<Form::level>);
 extern const SamplerKind kIpndm =
     sampler_kind(NWR_SAMPLER_IPNDM, "ipndm", "", "Adams-Bashforth, fixed weights", 0, 2, 1,
                  kFixedParams, plan_ipndm);
@@ -123,6 +112,6 @@ extern const SamplerKind kPndm = sampler_kind(
     1, kPndmParams, plan_pndm);
 extern const SamplerKind kDeis =
     sampler_kind(NWR_SAMPLER_DEIS, "deis", "", "the noise a polynomial in log-SNR, exact integrals",
-                 0, 3, 1, kDeisParams, plan_deis);
+                 0, 3, 1, kDeisParams, plan_started<Form::slope>);
 
 }  // namespace noisewright

@@ -30,11 +30,12 @@ constexpr Param kAzulaDdimParams[] = {
 void plan_azula_ddim(Stage& s) { next(s, std::fmin(s.setting("eta") * posterior_share(s), 1)); }
 
 constexpr Param kDdpmParams[] = {
-    {"variance",
-     "of the fresh noise: the posterior's; the forward step's; or between the two as a further "
-     "output of the model says, from -1 to 1",
-     0, 0, 2, "small,large,learned_range"},
-    {"last_step", "plain as any other, or the mean without noise", 0, 0, 1, "plain,mean"}};
+    choice(
+        "variance",
+        "of the fresh noise: the posterior's; the forward step's; or between the two as a further "
+        "output of the model says, from -1 to 1",
+        "small,large,learned_range"),
+    choice("last_step", "plain as any other, or the mean without noise", "plain,mean")};
 
 void plan_ddpm(Stage& s) {
   const double kappa = posterior_share(s);

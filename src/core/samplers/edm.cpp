@@ -7,7 +7,7 @@
 namespace noisewright {
 namespace {
 
-constexpr Param kParams[] = {{"solver", "the step after the noise", 1, 0, 1, "euler,heun"},
+constexpr Param kParams[] = {choice("solver", "the step after the noise", "euler,heun", 1),
                              kChurnParam,
                              kChurnMinParam,
                              kChurnMaxParam,

@@ -45,9 +45,10 @@ void plan(Stage& s) {
 }
 
 constexpr Param kParams[] = {
-    {"solver", "the step after the noise", 0, 0, 1, "euler,heun"},
-    {"read", "whether an output is read by the level at which it was asked, or by the noisier one",
-     0, 0, 1, "asked,noisier"},
+    choice("solver", "the step after the noise", "euler,heun"),
+    choice("read",
+           "whether an output is read by the level at which it was asked, or by the noisier one",
+           "asked,noisier"),
     kChurnParam,
     kChurnMinParam,
     kChurnMaxParam,

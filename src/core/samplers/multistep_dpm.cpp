@@ -8,18 +8,15 @@ namespace noisewright {
 namespace {
 
 constexpr Param solver_param(double by_default) {
-  return {"solver",   "weight of the slope: at the step's midpoint, or its exact integral",
-          by_default, 0,
-          1,          "midpoint,heun"};
+  return choice("solver", "weight of the slope: at the step's midpoint, or its exact integral",
+                "midpoint,heun", by_default);
 }
-constexpr Param kCurvatureParam = {
+constexpr Param kCurvatureParam = choice(
     "curvature", "weight of the second derivative: its exact integral, or half of it as peers have",
-    0,           0,
-    1,           "exact,half"};
-constexpr Param kSplitParam = {
-    "noise", "the SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows",
-    0,       0,
-    2,       "sde,variance,flow"};
+    "exact,half");
+constexpr Param kSplitParam =
+    choice("noise", "the SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows",
+           "sde,variance,flow");
 
 Multistep method(const Stage& s, Form form, int order) {
   Multistep m{{Line(s.setting("space")), form}, order};

@@ -40,13 +40,10 @@ void plan(Stage& s) {
   s.next(x);
 }
 
-constexpr Param kScale = {"scale",
-                          "of the integral, sqrt(alpha^2+sigma^2): at the next time, or with "
-                          "sigma left at this one",
-                          0,
-                          0,
-                          1,
-                          "next,mixed"};
+constexpr Param kScale = choice("scale",
+                                "of the integral, sqrt(alpha^2+sigma^2): at the next time, or with "
+                                "sigma left at this one",
+                                "next,mixed");
 constexpr Param kParams[] = {order_param(2, kMostNodes), kScale};
 
 }  // namespace

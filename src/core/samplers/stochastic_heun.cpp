@@ -33,11 +33,9 @@ void plan(Stage& s) {
 }
 
 constexpr Param kParams[] = {
-    kDiffusionParam,
-    kNormParam,
-    kSdeLastStepParam,
-    {"noise", "added after the step, before it, or before it with both drifts at its end", 0, 0, 2,
-     "after,before,ahead"}};
+    kDiffusionParam, kNormParam, kSdeLastStepParam,
+    choice("noise", "added after the step, before it, or before it with both drifts at its end",
+           "after,before,ahead")};
 
 }  // namespace
 

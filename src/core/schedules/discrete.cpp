@@ -116,21 +116,21 @@ void rescale(const Settings& s, std::vector<double>& table) {
 }
 
 constexpr Param kDdpmParams[] = {
-    {"beta", "formula of beta", kLinearBeta, 0, 5,
-     "linear,scaled_linear,squaredcos_cap_v2,laplace,exp,sigmoid"},
+    choice("beta", "formula of beta", "linear,scaled_linear,squaredcos_cap_v2,laplace,exp,sigmoid",
+           kLinearBeta),
     {"beta_start", "beta of index 0 (linear, scaled_linear, sigmoid)", 1e-4, 1e-12, 0.999999},
     {"beta_end", "beta of the last index (linear, scaled_linear, sigmoid)", 0.02, 1e-12, 0.999999},
     {"count", "number of indices", 1000, 2, 1e6}};
 // Settings of every table, written out only where they differ.
 constexpr Param kShared[] = {
     {"snr_shift", "divides (alpha/sigma)^2", 1, 1e-6, 1e6},
-    {"zero_snr", "whether the last index is made pure noise", 0, 0, 1, "no,yes"},
+    choice("zero_snr", "whether the last index is made pure noise", "no,yes"),
     {"terminal", "with zero_snr=yes: alpha_bar of the last index in place of 0", 0, 0, 0.01},
-    {"between", "what is linear between two indices", 0, 0, 1, "log-sigma,sigma"},
+    choice("between", "what is linear between two indices", "log-sigma,sigma"),
     kSigmaData};
 
 constexpr Param kTableParams[] = {
-    {"betas", "whether options.table holds betas in place of alpha_bar", 0, 0, 1, "no,yes"}};
+    choice("betas", "whether options.table holds betas in place of alpha_bar", "no,yes")};
 
 Schedule* make_ddpm(const Settings& settings, const nwr_schedule_options&) {
   const double count = settings["count"];

@@ -10,7 +10,7 @@ namespace {
 using Options = nwr_schedule_options;
 
 constexpr Param time_param(double by_default) {
-  return {"time", "where t = 1 is", by_default, 0, 1, "to-noise,to-data"};
+  return choice("time", "where t = 1 is", "to-noise,to-data", by_default);
 }
 constexpr Param kAlphaMin = {"alpha_min", "alpha at the noise end", 0, 0, 0.999};
 constexpr Param kSigmaMin = {"sigma_min", "sigma at the clean end", 0, 0, 0.999};
@@ -18,12 +18,6 @@ constexpr Param kSigmaMin = {"sigma_min", "sigma at the clean end", 0, 0, 0.999}
 template <class Path>
 Schedule* make(const Settings& s, Path path) {
   return closed_form(s, s["time"] == 1 ? kToData : kToNoise, path);
-}
-
-void require_order(const Settings& s, const char* low, const char* high, bool may_be_equal) {
-  if (s[high] > s[low] || (may_be_equal && s[high] == s[low])) return;
-  fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": ", high, " is ", s[high],
-       may_be_equal ? ", below " : ", not above ", low, ", ", s[low]);
 }
 
 constexpr Param kStraightParams[] = {kAlphaMin, kSigmaMin, time_param(1)};
@@ -85,7 +79,7 @@ extern const ScheduleKind kVp =
 extern const ScheduleKind kVe =
     schedule_kind(NWR_SCHEDULE_VE, "ve", "nami.ve", "variance exploding, sigma geometric in t",
                   kVeParams, [](const Settings& s, const Options&) {
-                    require_order(s, "sigma_min", "sigma_max", false);
+                    require_order(s, "sigma_min", "sigma_max");
                     return make(s, path::Ve{s["sigma_min"], s["sigma_max"]});
                   });
 extern const ScheduleKind kPower = schedule_kind(
@@ -107,7 +101,7 @@ extern const ScheduleKind kEdmRho =
     schedule_kind(NWR_SCHEDULE_EDM_RHO, "edm-rho", "edmrho,nami.edm",
                   "variance exploding, sigma along Karras's grid", kEdmRhoParams,
                   [](const Settings& s, const Options&) {
-                    require_order(s, "sigma_min", "sigma_max", false);
+                    require_order(s, "sigma_min", "sigma_max");
                     return make(s, path::EdmRho{s["sigma_min"], s["sigma_max"], s["rho"]});
                   });
 extern const ScheduleKind kDecay = schedule_kind(

@@ -44,10 +44,7 @@ class EdmLevels : public ClosedForm<path::Power> {
         most_(s["sigma_max"]),
         rho_(s["rho"]),
         count_(s["count"]) {
-    if (!(least_ < most_)) {
-      fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": sigma_max is ", most_,
-           ", not above sigma_min, ", least_);
-    }
+    require_order(s, "sigma_min", "sigma_max");
   }
 
   int64_t table_size() const override { return static_cast<int64_t>(count_); }

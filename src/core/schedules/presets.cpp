@@ -29,17 +29,8 @@ constexpr Param kFlowVpParams[] = {{"beta_min", "beta at t = 1, data", 0.1, 0, 1
                                    {"beta_max", "beta at t = 0, noise", 20, 1e-6, 1e6}};
 constexpr Param kEdmVeParams[] = {{"sigma_max", "sigma where sampling begins", 100, 1e-6, 1e6}};
 
-// The second of two settings must exceed the first.
-void require_order(const Settings& s, bool may_be_equal) {
-  const Param &low = s.entry().param(0), &high = s.entry().param(1);
-  const double from = s[low.name], to = s[high.name];
-  if (to > from || (may_be_equal && to == from)) return;
-  fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": ", high.name, " is ", to,
-       may_be_equal ? ", below " : ", not above ", low.name, ", ", from);
-}
-
 Schedule* make_ve(const Settings& s, const Options&) {
-  require_order(s, false);
+  require_order(s, "sigma_min", "sigma_max");
   return closed_form(s, kToNoise, path::Ve{s["sigma_min"], s["sigma_max"]});
 }
 
@@ -73,19 +64,19 @@ extern const ScheduleKind kVDenoiser = schedule_kind(
 extern const ScheduleKind kGenSbiScoreVp = schedule_kind(
     1006, "gensbi.sm_vp", "", "vp whose noise end is far from pure noise by default",
     kScoreVpParams, [](const Settings& s, const Options&) {
-      require_order(s, true);
+      require_order(s, "beta_min", "beta_max", true);
       return closed_form(s, {1, s["e_s"], 0, 1}, path::Vp{s["beta_min"], s["beta_max"]});
     });
 extern const ScheduleKind kGenSbiScoreVe = schedule_kind(
     1007, "gensbi.sm_ve", "", "sigma geometric in t", kScoreVeParams,
     [](const Settings& s, const Options&) {
-      require_order(s, false);
+      require_order(s, "sigma_min", "sigma_max");
       return closed_form(s, {1, s["e_s"], 0, 1}, path::Ve{s["sigma_min"], s["sigma_max"]});
     });
 extern const ScheduleKind kGenSbiFlowVp =
     schedule_kind(1008, "gensbi.fm_vp", "", "vp, t = 1 is data", kFlowVpParams,
                   [](const Settings& s, const Options&) {
-                    require_order(s, true);
+                    require_order(s, "beta_min", "beta_max", true);
                     return closed_form(s, kToData, path::Vp{s["beta_min"], s["beta_max"]});
                   });
 extern const ScheduleKind kGenSbiEdmVe = schedule_kind(

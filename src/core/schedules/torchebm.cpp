@@ -108,8 +108,8 @@ class Clamped : public Schedule {
   double beta_min_, beta_max_;
 };
 
-constexpr Param kCompat = {
-    "compat", "torchebm's own clamps, or those of its base class", 0, 0, 2, "no,yes,base"};
+constexpr Param kCompat =
+    choice("compat", "torchebm's own clamps, or those of its base class", "no,yes,base");
 constexpr Param kPlainParams[] = {kCompat};
 // The names say sigma, the values are betas.
 constexpr Param kVpParams[] = {{"sigma_min", "beta at t = 1, data", 0.1, 0, 1e6},
@@ -135,11 +135,8 @@ extern const ScheduleKind kTorchEbmCosine = schedule_kind(
 extern const ScheduleKind kTorchEbmVp =
     schedule_kind(1012, "torchebm.vp", "sit.vp", "VariancePreservingInterpolant; t = 1 is data",
                   kVpParams, [](const Settings& s, const Options&) {
+                    require_order(s, "sigma_min", "sigma_max", true);
                     const double low = s["sigma_min"], high = s["sigma_max"];
-                    if (!(high >= low)) {
-                      fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": sigma_max is ", high,
-                           ", below sigma_min, ", low);
-                    }
                     return make(s, Form::vp, path::Vp{low, high}, low, high);
                   });
 
