@@ -52,7 +52,7 @@ bool runs_to_noise(const Recording& recording) {
 // Warnings of what a caller does: the boundary condition of consistency models, steps that do not
 // end where the next begins, noise after the last step, levels of one's own.
 constexpr const char* kDone[] = {"sigma_data", "timestep_spacing", "variance_type=\"fixed_large",
-                                 "interpolation_type"};
+                                 "interpolation_type", "_class_name"};
 
 Imported import_recorded(const Recording& recording) {
   refuse_arguments(recording);
@@ -76,7 +76,8 @@ Imported import_recorded(const Recording& recording) {
   Imported imported = import_config(config.dump(), run_length(recording), given);
   for (const std::string& warning : imported.warnings) {
     // What these warn of is done below.
-    const bool asked = recording.model_kind() != "cm" && warning.rfind("sigma_data", 0) == 0;
+    const std::string kind = recording.model_kind();
+    const bool asked = kind != "cm" && kind != "trig" && warning.rfind("sigma_data", 0) == 0;
     // The recordings have none but 1.
     if (asked) throw LibraryError(warning);
     const bool done = std::any_of(std::begin(kDone), std::end(kDone),
@@ -185,7 +186,9 @@ std::vector<Numbers> runs_of(const Recording& recording, const Imported& ours) {
     times.push_back(ends_of(ours.schedule).data);
     return {times};
   }
-  return {grid(ours.schedule, ours.grid, run_length(recording) + 1)};
+  // One class counts levels.
+  const bool counts_levels = recording.model_kind() == "mmh3";
+  return {grid(ours.schedule, ours.grid, run_length(recording) + (counts_levels ? 0 : 1))};
 }
 
 // ---- the model -------------------------------------------------------------------------------
@@ -194,6 +197,7 @@ Form form_of(const Recording& recording) {
   const std::string type = text_or(recording.file(), "prediction_type", "");
   const std::string kind = recording.model_kind();
   if (kind == "edm" || kind == "cm") return Form::preconditioned;
+  if (kind == "mmh3") return Form::velocity;
   if (type == "epsilon") return Form::noise;
   if (type == "v_prediction") return Form::angular;
   if (type == "sample") return Form::denoised;
@@ -214,6 +218,12 @@ void place_model(const Recording& recording, const Imported& ours, const Schedul
     const double own = kind == "edmlog" ? std::exp(4 * timestep) : level;
     at.alpha = 1 / std::hypot(1, own);
     at.sigma = own * at.alpha;
+  } else if (kind == "ipndm" || kind == "wuer" || kind == "mmh3") {
+    const nwr_coeffs c = coefficients(ours.schedule, at.request.time);
+    at.alpha = c.alpha, at.dalpha = c.dalpha;
+    at.sigma = c.sigma, at.dsigma = c.dsigma;
+    // Where alpha is 0 the peer takes the data for 0.
+    if (kind == "ipndm" && c.alpha == 0) at.request.feed_output = 0;
   } else if (kind == "edm" || kind == "cm") {
     const double data = number_or(recording.config(), "sigma_data", 0.5);
     const double norm = std::hypot(level, data);
@@ -306,6 +316,8 @@ void place_inner(const Recording& recording, Plan& plan, const Schedule& schedul
   }
 }
 
+bool is_churned(const Imported& ours) { return ours.sampler.find("s_churn") != std::string::npos; }
+
 // Which of the recorded noises are seen: those of steps that end at another level, but none.
 void place_draws(const Recording& recording, Plan& plan, const Imported& ours) {
   const size_t count = recording.has_any("noises") ? recording.at("noises").size() : 0;
@@ -316,12 +328,32 @@ void place_draws(const Recording& recording, Plan& plan, const Imported& ours) {
   const bool sa = recording.sampler_class() == "SASolverScheduler";
   const Numbers timesteps = recording.numbers("timesteps");
   const auto is = [&](const char* name) { return ours.sampler.rfind(name, 0) == 0; };
-  const bool ends_clean = is("lcm") || is("tcd") || is("consistency");
+  const bool ends_clean = is("lcm") || is("tcd") || is("consistency") || is("ddpm(last_step=mean");
   plan.draws.emplace();
+  if (is_churned(ours)) {
+    // The peer draws in steps whose level grows.
+    const double least = setting_of(ours.sampler, "s_min"),
+                 most = setting_of(ours.sampler, "s_max");
+    size_t made = 0;
+    for (size_t i = 0; i < steps; ++i) {
+      const nwr_coeffs c = coefficients(plan.schedule, times[i]);
+      const double level = is_flow(recording) ? c.sigma : c.sigma / c.alpha;
+      if (level < least || (most > 0 && level > most)) continue;
+      plan.draws->push_back(made);
+      made += is("diffusers.heun") ? 2 : 1;
+    }
+    return;
+  }
+  const bool cogvideox = recording.sampler_class() == "CogVideoXDPMScheduler";
   for (size_t i = 0; i < steps; ++i) {
     if (times[i + 1] == times[i] || coefficients(plan.schedule, times[i + 1]).sigma == 0) continue;
     if (ends_clean && i + 1 == steps) continue;
     if (sa && !(timesteps[i] >= 200 && timesteps[i] <= 800)) continue;
+    if (cogvideox) {
+      // Two from the second step on, of which the second is used; one in the last.
+      plan.draws->push_back(i + 1 == steps && i > 0 ? 2 * i - 1 : 2 * i);
+      continue;
+    }
     for (size_t k = 0; k < (twice ? 2 : 1); ++k) plan.draws->push_back(twice ? 2 * i + k : i);
   }
 }
@@ -414,6 +446,10 @@ Plan plan_trigflow(Check& check, const Recording& recording) {
     c.log_alpha = std::log(c.alpha);
   };
   const Numbers times = recording.numbers("timesteps");
+  const Imported ours = import_recorded(recording);
+  check.near("timesteps",
+             scaled(ours.clock_scale, grid(ours.schedule, ours.grid, run_length(recording) + 1)),
+             recording.at("timesteps"), 1e-5, 1);
   plan.schedule = make_custom(times.front(), 0, path);
   plan.form = Form::preconditioned;
   plan.prediction = NWR_DATA;
@@ -455,6 +491,9 @@ Plan plan_import(Check& check, const Recording& recording) {
     if (two) place_inner(recording, plan, ours.schedule);
   }
   plan.sampler = ours.sampler;
+  // Of the state without noise, where the peer's preview has it.
+  plan.compares_denoised = !is_churned(ours);
+  if (recording.model_kind() == "mmh3") plan.count = times.size();
   plan.prediction = ours.prediction;
   plan.form = form_of(recording);
   check_question(check, recording, ours);
