@@ -163,6 +163,21 @@ TEST(Import, ModelsOfAnAngleAndOthersWithoutBetas) {
   }
 }
 
+TEST(Import, UncorrectedStepsAreBits) {
+  const auto sampler = [](const char* list) {
+    return std::string(
+        info_of(imported(R"({"_class_name": "UniPCMultistepScheduler", "disable_corrector": )" +
+                         std::string(list) + "}"))
+            .sampler);
+  };
+  EXPECT_NE(std::string::npos, sampler("[0, 3, 3]").find("corrector_skip=9,"));
+  EXPECT_EQ(std::string::npos, sampler("[]").find("corrector_skip"));
+  const auto warnings = warnings_of(
+      imported(R"({"_class_name": "UniPCMultistepScheduler", "disable_corrector": [1, 60]})"));
+  ASSERT_EQ(1u, warnings.size());
+  EXPECT_EQ(0u, warnings[0].find("disable_corrector=[1,60]: steps from 0 to 52"));
+}
+
 TEST(Import, TrainedBetasAreATable) {
   const Schedule schedule = imported(
       R"({"_class_name": "EulerDiscreteScheduler", "num_train_timesteps": 3,

@@ -541,20 +541,26 @@ void read_deis(Reader& r, Import& out) {
 
 std::string read_unipc_sampler(Reader& r) {
   const int64_t order = r.whole("solver_order", 2, 1, 6);
-  if (r.has("solver_p")) r.warn("solver_p", "the predictor is UniPC's own");
+  if (r.has("solver_p")) {
+    r.warn("solver_p", "the predictor is UniPC's own; predictor_order=1 is DDIM, 2 DPM-Solver++");
+  }
   r.ignore({"solver_p"});
-  const std::vector<double> disabled = r.numbers("disable_corrector");
-  for (size_t i = 0; i < disabled.size(); ++i) {
-    if (disabled[i] == static_cast<double>(i)) continue;
-    r.warn("disable_corrector", "only the first steps can go uncorrected");
-    break;
+  // Steps by their bits, of which a number holds so many.
+  double uncorrected = 0;
+  for (const double step : r.numbers("disable_corrector")) {
+    if (!(step >= 0 && step < 53 && step == std::floor(step))) {
+      r.warn("disable_corrector", "steps from 0 to 52 can go uncorrected");
+      continue;
+    }
+    const double bit = std::exp2(step);
+    if (std::fmod(std::floor(uncorrected / bit), 2) == 0) uncorrected += bit;
   }
   const std::string variant = r.choice("solver_type", "bh2", "bh1,bh2,midpoint,heun,logrho");
   return spec_text("diffusers.unipc",
                    {{"order", str(static_cast<double>(order))},
                     {"variant", variant == "bh1" ? "bh1" : "bh2"},
                     {"predict", r.flag("predict_x0", true) ? "data" : "noise"},
-                    {"corrector_begin", str(static_cast<double>(disabled.size()))},
+                    {"corrector_skip", uncorrected == 0 ? "" : str(uncorrected)},
                     {"lower_order_final", yes(r.flag("lower_order_final", true))}});
 }
 

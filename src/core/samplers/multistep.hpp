@@ -51,7 +51,9 @@ struct Multistep {
   // the first step it repairs the start: a multistep method then reaches its order.
   int corrector = 0;
   bool only_start = false;
-  int corrector_begin = 0;  // the first step that is corrected
+  int corrector_begin = 0;     // the first step that is corrected
+  double corrector_skip = 0;   // the sum of 2^step of those that are not
+  int predictor = kMostNodes;  // the most values of the predictor, where the corrector has more
   Pair corrector_pair = Pair::exact;
   // Whether the corrected point is evaluated again.
   bool evaluates_again = false;

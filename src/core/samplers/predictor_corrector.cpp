@@ -16,6 +16,9 @@ void plan_unipc(Stage& s) {
   m.corrector = s.setting("corrector") == 1 ? m.order : 0;
   m.corrector_pair = pair;
   m.corrector_begin = static_cast<int>(s.setting("corrector_begin"));
+  m.corrector_skip = s.setting("corrector_skip");
+  if (s.setting("predictor_order") > 0)
+    m.predictor = static_cast<int>(s.setting("predictor_order"));
   multistep(s, m);
 }
 
@@ -40,6 +43,10 @@ constexpr Param kUnipcParams[] = {
            "bh1,bh2,exact", 1),
     choice("corrector", "whether the next evaluation corrects a step", "no,yes", 1),
     {"corrector_begin", "the first step that is corrected", 0, 0, 1e6, nullptr, true},
+    {"corrector_skip", "steps that are not corrected, as a sum: 1 for step 0, 2 for 1, 4 for 2", 0,
+     0, 9007199254740991, nullptr, true},
+    {"predictor_order", "values of the predictor: 1 is ddim, 2 dpmpp-2m; 0 is as order", 0, 0, 4,
+     nullptr, true},
     kPredictParam,
     kFinalParam,
     kLineParam};
