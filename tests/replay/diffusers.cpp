@@ -38,13 +38,6 @@ size_t run_length(const Recording& recording) {
   return recording.step_count();
 }
 
-// What makes the peer's numbers others than the configuration's.
-void refuse_arguments(const Recording& recording) {
-  if (recording.has_any("per_token_base")) {
-    throw Unsupported{"per_token_timesteps is not in this version"};
-  }
-}
-
 bool runs_to_noise(const Recording& recording) {
   return recording.sampler_class().find("Inverse") != std::string::npos;
 }
@@ -55,7 +48,6 @@ constexpr const char* kDone[] = {"sigma_data", "timestep_spacing", "variance_typ
                                  "interpolation_type", "_class_name"};
 
 Imported import_recorded(const Recording& recording) {
-  refuse_arguments(recording);
   std::vector<std::pair<std::string, double>> given;
   for (const Json* list : {&recording.settings(), &arguments(recording)}) {
     for (const auto& [key, value] : list->items()) {
@@ -368,8 +360,18 @@ void set_tolerance(Check& check, const Recording& recording) {
 }
 
 // What was asked for against what was made of it.
-void check_question(Check& check, const Recording& recording, const Imported& ours) {
+void check_question(Check& check, const Recording& recording, const Imported& ours,
+                    const Numbers& times) {
   const Json& own = arguments(recording);
+  if (recording.has_own("alphas")) {
+    // The peer cuts alpha at 1e-8.
+    const double tolerance = recording.single() ? 1e-6 : 1e-9;
+    for (size_t i = 0; i < times.size(); ++i) {
+      const nwr_coeffs c = coefficients(ours.schedule, times[i]);
+      check.near(indexed("alphas", i), {c.alpha}, recording.at("alphas").at(i), tolerance, 1);
+      check.near(indexed("betas", i), {c.sigma}, recording.at("betas").at(i), tolerance, 1);
+    }
+  }
   if (has(own, "sigmas") && !is_flow(recording)) {
     check.level("sigmas", to_numbers(own["sigmas"]), recording.at("sigmas"));
   }
@@ -384,10 +386,10 @@ void check_question(Check& check, const Recording& recording, const Imported& ou
   }
   const bool ddim = recording.sampler_class().find("DDIM") != std::string::npos;
   if (ddim && !recording.native_part()) {
-    Numbers times = grid(ours.schedule, ours.grid, run_length(recording) + 1);
-    times.pop_back();
-    if (runs_to_noise(recording)) std::reverse(times.begin(), times.end());
-    check.state("timesteps", times, recording.at("timesteps"));
+    Numbers own_grid = grid(ours.schedule, ours.grid, run_length(recording) + 1);
+    own_grid.pop_back();
+    if (runs_to_noise(recording)) std::reverse(own_grid.begin(), own_grid.end());
+    check.state("timesteps", own_grid, recording.at("timesteps"));
   }
 }
 
@@ -496,7 +498,7 @@ Plan plan_import(Check& check, const Recording& recording) {
   if (recording.model_kind() == "mmh3") plan.count = times.size();
   plan.prediction = ours.prediction;
   plan.form = form_of(recording);
-  check_question(check, recording, ours);
+  check_question(check, recording, ours, times);
   check_levels(check, recording, ours, times, two);
   // With the large variance the peer adds noise to the result itself unless it ends at index 0.
   if (ours.sampler.find("variance=large") != std::string::npos && times[times.size() - 2] > 0) {
