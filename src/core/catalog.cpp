@@ -262,7 +262,7 @@ constexpr Domain kDomains[] = {plain("status", kStatuses),
                                plain("quantity", kQuantities),
                                kinds("schedule", kSchedules, schedule_presets),
                                kinds("grid", kGrids, grid_presets),
-                               kinds("sampler", kSamplers),
+                               kinds("sampler", kSamplers, sampler_presets),
                                plain("clock", kClocks),
                                plain("distribution", kDistributions),
                                plain("start", kStarts),
@@ -295,7 +295,6 @@ bool has_name(const Entry& entry, std::string_view name) {
 size_t catalog_size(int32_t domain) {
   const Domain* d = domain_of(domain);
   if (!d) return 0;
-  if (domain == NWR_DOMAIN_SAMPLER) return d->size + sampler_preset_count();
   return d->size + (d->presets ? d->presets().count : 0);
 }
 
@@ -307,10 +306,7 @@ const Entry& catalog_entry(int32_t domain, size_t index) {
     fail(NWR_ERROR_NOT_FOUND, "index is ", index, ", but the ", d->noun, " domain has ", size,
          " entries");
   }
-  if (index >= d->size) {
-    if (domain == NWR_DOMAIN_SAMPLER) return sampler_preset(index - d->size);
-    return d->presets().items[index - d->size];
-  }
+  if (index >= d->size) return d->presets().at(index - d->size);
   return d->kinds ? *d->kinds[index] : d->entries[index];
 }
 

@@ -77,7 +77,7 @@ constexpr Entry preset(int32_t value, const char* name, const char* aliases, con
 }
 // Those of a domain, after all others in the catalogue.
 struct Presets {
-  const Entry* items;
+  const Entry& (*at)(size_t index);
   size_t count;
 };
 

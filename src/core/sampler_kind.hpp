@@ -244,9 +244,8 @@ struct SamplerKind : Entry {
   }
 };
 
-// Kinds that are others with settings of their own, after all others in the catalogue.
-size_t sampler_preset_count();
-const SamplerKind& sampler_preset(size_t index);
+// Kinds that are others with settings of their own.
+Presets sampler_presets();
 
 // What guidance_high is unless it is set: above all noise levels that are finite.
 inline constexpr double kEveryLevel = 1e300;

@@ -36,6 +36,8 @@ constexpr Entry kPresets[] = {
 
 }  // namespace
 
-Presets grid_presets() { return {kPresets, std::size(kPresets)}; }
+Presets grid_presets() {
+  return {[](size_t index) -> const Entry& { return kPresets[index]; }, std::size(kPresets)};
+}
 
 }  // namespace noisewright

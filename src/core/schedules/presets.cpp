@@ -135,6 +135,8 @@ constexpr Entry kPresets[] = {
 
 }  // namespace
 
-Presets schedule_presets() { return {kPresets, std::size(kPresets)}; }
+Presets schedule_presets() {
+  return {[](size_t index) -> const Entry& { return kPresets[index]; }, std::size(kPresets)};
+}
 
 }  // namespace noisewright
