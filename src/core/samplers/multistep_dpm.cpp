@@ -65,16 +65,11 @@ void plan_3m(Stage& s) {
   multistep(s, m);
 }
 
-void plan_2m_sde(Stage& s) {
-  Multistep m = method(s, Form::data, 2);
+template <int kOrder>
+void plan_sde(Stage& s) {
+  Multistep m = method(s, Form::data, kOrder);
   add_noise(m, s);
-  multistep(s, m);
-}
-
-void plan_3m_sde(Stage& s) {
-  Multistep m = method(s, Form::data, 3);
-  add_noise(m, s);
-  curve(m, s);
+  if (kOrder == 3) curve(m, s);
   multistep(s, m);
 }
 
@@ -124,10 +119,10 @@ extern const SamplerKind kDpmpp3m =
                  3, 1, k3mParams, plan_3m);
 extern const SamplerKind kDpmpp2mSde = sampler_kind(
     NWR_SAMPLER_DPMPP_2M_SDE, "dpmpp-2m-sde", "dpm++2m-sde,k.dpmpp-2m-sde",
-    "dpmpp-2m with fresh noise", NWR_ENTRY_STOCHASTIC, 2, 1, k2mSdeParams, plan_2m_sde);
+    "dpmpp-2m with fresh noise", NWR_ENTRY_STOCHASTIC, 2, 1, k2mSdeParams, plan_sde<2>);
 extern const SamplerKind kDpmpp3mSde = sampler_kind(
     NWR_SAMPLER_DPMPP_3M_SDE, "dpmpp-3m-sde", "dpm++3m-sde", "dpmpp-3m with fresh noise",
-    NWR_ENTRY_STOCHASTIC, 3, 1, k3mSdeParams, plan_3m_sde);
+    NWR_ENTRY_STOCHASTIC, 3, 1, k3mSdeParams, plan_sde<3>);
 extern const SamplerKind kDpmSolver = sampler_kind(
     NWR_SAMPLER_DPM_SOLVER, "dpm-solver", "dpmsolver", "multistep for the noise in log-SNR",
     NWR_ENTRY_STOCHASTIC, 2, 1, kDpmSolverParams, plan_dpm_solver);
