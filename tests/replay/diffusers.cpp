@@ -265,7 +265,8 @@ Plan plan_pndm(Check& check, const Recording& recording, const Imported& ours,
                const Numbers& times) {
   const bool linspace = text_or(recording.config(), "timestep_spacing", "") == "linspace";
   if (linspace && flag_or(recording.config(), "skip_prk_steps", false)) {
-    throw Unsupported{"values of steps that end where none begins are not in this version"};
+    throw Unsupported{
+        "defect: the first step's predictor and corrector begin and end at other indices"};
   }
   Plan plan;
   const bool prk = ours.sampler.find("runge-kutta") != std::string::npos;
