@@ -18,20 +18,15 @@ namespace noisewright {
 // One line a kind: what is not here does not exist.
 extern const ScheduleKind kLinear, kCosine, kVp, kVe, kEdm, kDdpm, kTable, kCustom, kTrigonometric,
     kPower, kEdmRho, kDecay, kPolar, kPolarSwap, kPolynomial, kMirror;
-extern const ScheduleKind kAzulaVp, kAzulaCosine, kAzulaRectified, kAzulaVe, kAzula01Ve,
-    kDiffusionLabFlow, kGenSbiScoreVp, kGenSbiScoreVe, kGenSbiFlowVp, kGenSbiEdmVe, kTorchEbmLinear,
-    kTorchEbmCosine, kTorchEbmVp, kAlbergoTrig, kAlbergoEncodeDecode, kNamiSeed;
-extern const ScheduleKind kSd15, kSdZeroSnr, kComfySdZeroSnr, kCogVideoX, kCogVideoX5b, kIddpm,
-    kKandinsky, kShapE, kFlow, kSd3, kFlux, kAuraFlow, kWan, kLumina, kHunyuanVideo, kMiniMaxH3,
-    kComfyFlux, kEdmLevels, kComfyEdm, kSvd, kDiffusersEdm, kConsistency, kCosineDpm, kWuerstchen,
-    kVDenoiser;
+extern const ScheduleKind kAzulaVp, kAzulaCosine, kAzulaRectified, kAzulaVe, kDiffusionLabFlow,
+    kGenSbiScoreVp, kGenSbiScoreVe, kGenSbiFlowVp, kGenSbiEdmVe, kTorchEbmLinear, kTorchEbmCosine,
+    kTorchEbmVp, kAlbergoTrig, kAlbergoEncodeDecode, kNamiSeed;
+extern const ScheduleKind kFlow, kEdmLevels, kWuerstchen, kVDenoiser;
 extern const GridKind kUniform, kLogsnr, kKarras, kExponential, kLeading, kTrailing, kLinspace,
     kMultistepLeading, kMultistepLinspace, kNormal, kSgmUniform, kSimple, kFromTop, kDdimUniform,
-    kLcm, kBetaGrid, kRoundedBeta, kSmoothstep, kRoundedSmoothstep, kPeerKarrasGrid,
-    kPeerExponential, kPolyexponential, kBetaSigma, kKlOptimal, kLaplaceGrid, kLinearQuadratic,
-    kBongTangent, kAys, kGits, kTimeQuadratic, kVpGrid, kScoreSdeGrid, kSineSquared, kFlowGrid,
-    kSd3Grid, kFluxGrid, kFlux2Grid, kLtx2Grid, kFlowMatchGrid, kComfyFlowSgm, kFlowMultistep,
-    kFlowUniPc, kLogitNormalGrid;
+    kLcm, kBetaGrid, kSmoothstep, kPeerKarrasGrid, kPeerExponential, kPolyexponential, kBetaSigma,
+    kKlOptimal, kLaplaceGrid, kLinearQuadratic, kBongTangent, kAys, kGits, kTimeQuadratic,
+    kSineSquared, kFlowGrid, kLogitNormalGrid;
 extern const WeightKind kWeightDiffusion, kWeightSnr, kWeightEdm, kWeightVelocity,
     kWeightLikelihood, kWeightSignal, kWeightEqm, kWeightMinSnr, kWeightSoftMinSnr, kWeightKSnr,
     kWeightSigmaSqrt, kWeightCosmap;
@@ -70,7 +65,6 @@ const Entry* const kSchedules[] = {&kLinear,
                                    &kAzulaCosine,
                                    &kAzulaRectified,
                                    &kAzulaVe,
-                                   &kAzula01Ve,
                                    &kDiffusionLabFlow,
                                    &kGenSbiScoreVp,
                                    &kGenSbiScoreVe,
@@ -82,29 +76,8 @@ const Entry* const kSchedules[] = {&kLinear,
                                    &kAlbergoTrig,
                                    &kAlbergoEncodeDecode,
                                    &kNamiSeed,
-                                   &kSd15,
-                                   &kSdZeroSnr,
-                                   &kComfySdZeroSnr,
-                                   &kCogVideoX,
-                                   &kCogVideoX5b,
-                                   &kIddpm,
-                                   &kKandinsky,
-                                   &kShapE,
                                    &kFlow,
-                                   &kSd3,
-                                   &kFlux,
-                                   &kAuraFlow,
-                                   &kWan,
-                                   &kLumina,
-                                   &kHunyuanVideo,
-                                   &kMiniMaxH3,
-                                   &kComfyFlux,
                                    &kEdmLevels,
-                                   &kComfyEdm,
-                                   &kSvd,
-                                   &kDiffusersEdm,
-                                   &kConsistency,
-                                   &kCosineDpm,
                                    &kWuerstchen,
                                    &kVDenoiser};
 const Entry* const kGrids[] = {&kUniform,
@@ -123,9 +96,7 @@ const Entry* const kGrids[] = {&kUniform,
                                &kDdimUniform,
                                &kLcm,
                                &kBetaGrid,
-                               &kRoundedBeta,
                                &kSmoothstep,
-                               &kRoundedSmoothstep,
                                &kPeerKarrasGrid,
                                &kPeerExponential,
                                &kPolyexponential,
@@ -137,18 +108,8 @@ const Entry* const kGrids[] = {&kUniform,
                                &kAys,
                                &kGits,
                                &kTimeQuadratic,
-                               &kVpGrid,
-                               &kScoreSdeGrid,
                                &kSineSquared,
                                &kFlowGrid,
-                               &kSd3Grid,
-                               &kFluxGrid,
-                               &kFlux2Grid,
-                               &kLtx2Grid,
-                               &kFlowMatchGrid,
-                               &kComfyFlowSgm,
-                               &kFlowMultistep,
-                               &kFlowUniPc,
                                &kLogitNormalGrid};
 const Entry* const kSamplers[] = {&kEuler,
                                   &kHeun,
@@ -286,14 +247,16 @@ struct Domain {
   const Entry* entries;       // a plain array, or
   const Entry* const* kinds;  // pointers to entries that carry more
   size_t size;
+  Presets (*presets)() = nullptr;
 };
 template <size_t kSize>
 constexpr Domain plain(const char* noun, const Entry (&entries)[kSize]) {
   return {noun, entries, nullptr, kSize};
 }
 template <size_t kSize>
-constexpr Domain kinds(const char* noun, const Entry* const (&entries)[kSize]) {
-  return {noun, nullptr, entries, kSize};
+constexpr Domain kinds(const char* noun, const Entry* const (&entries)[kSize],
+                       Presets (*presets)() = nullptr) {
+  return {noun, nullptr, entries, kSize, presets};
 }
 
 // Indexed by nwr_domain.
@@ -301,9 +264,9 @@ constexpr Domain kDomains[] = {plain("status", kStatuses),
                                plain("dtype", kDtypes),
                                plain("device", kDevices),
                                plain("quantity", kQuantities),
-                               kinds("schedule", kSchedules),
-                               kinds("grid", kGrids),
-                               kinds("sampler", kSamplers),
+                               kinds("schedule", kSchedules, schedule_presets),
+                               kinds("grid", kGrids, grid_presets),
+                               kinds("sampler", kSamplers, sampler_presets),
                                plain("clock", kClocks),
                                plain("distribution", kDistributions),
                                plain("start", kStarts),
@@ -336,7 +299,7 @@ bool has_name(const Entry& entry, std::string_view name) {
 size_t catalog_size(int32_t domain) {
   const Domain* d = domain_of(domain);
   if (!d) return 0;
-  return d->size + (domain == NWR_DOMAIN_SAMPLER ? sampler_preset_count() : 0);
+  return d->size + (d->presets ? d->presets().count : 0);
 }
 
 const Entry& catalog_entry(int32_t domain, size_t index) {
@@ -347,7 +310,7 @@ const Entry& catalog_entry(int32_t domain, size_t index) {
     fail(NWR_ERROR_NOT_FOUND, "index is ", index, ", but the ", d->noun, " domain has ", size,
          " entries");
   }
-  if (index >= d->size) return sampler_preset(index - d->size);
+  if (index >= d->size) return d->presets().at(index - d->size);
   return d->kinds ? *d->kinds[index] : d->entries[index];
 }
 

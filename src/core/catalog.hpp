@@ -22,6 +22,14 @@ struct Param {
   bool whole = false;             // takes whole numbers only, as choices do
 };
 
+// A setting whose values 0, 1, 2 have names: "small,large".
+constexpr Param choice(const char* name, const char* summary, const char* choices,
+                       double by_default = 0) {
+  double last = 0;
+  for (const char* c = choices; *c; ++c) last += *c == ',' ? 1 : 0;
+  return {name, summary, by_default, 0, last, choices};
+}
+
 // A view of an array.
 struct Params {
   const Param* items = nullptr;
@@ -58,6 +66,19 @@ struct Entry {
     if (preset_of) return preset_of->param(index);
     return index < params.count ? params.items[index] : shared.items[index - params.count];
   }
+  // The entry that does the work: itself, or that of which it is a preset.
+  const Entry& base() const { return preset_of ? *preset_of : *this; }
+};
+
+// Another entry under another name and with other defaults.
+constexpr Entry preset(int32_t value, const char* name, const char* aliases, const char* summary,
+                       const Entry& of, const char* settings = "") {
+  return {value, name, aliases, summary, 0, 0, 0, {}, {}, &of, settings};
+}
+// Those of a domain, after all others in the catalogue.
+struct Presets {
+  const Entry& (*at)(size_t index);
+  size_t count;
 };
 
 // What a parameter is unless it is set.

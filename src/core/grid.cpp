@@ -36,7 +36,7 @@ void fill_grid(const Schedule& schedule, const nwr_grid_options& options, double
   check_count(count);
   const Settings settings =
       choose(NWR_DOMAIN_GRID, options.name, options.kind, options.params, options.param_count);
-  const auto& kind = static_cast<const GridKind&>(settings.entry());
+  const auto& kind = static_cast<const GridKind&>(settings.entry().base());
   const bool own_ends = options.t_begin == 0 && options.t_end == 0;
   const double begin = own_ends ? schedule.ends().noise : options.t_begin;
   const double end = own_ends ? schedule.ends().data : options.t_end;

@@ -24,19 +24,19 @@ struct GridKind : Entry {
   void (*fill)(const GridRequest& request);
 };
 
-constexpr GridKind grid_kind(int32_t value, const char* name, const char* aliases,
-                             const char* summary, void (*fill)(const GridRequest&),
-                             Params params = {}, Params shared = {}) {
-  return {{value, name, aliases, summary, 0, 0, 0, params, shared}, fill};
-}
+Presets grid_presets();
 
 // What the last step ends on, where the steps alone do not say it: a setting of many grids.
 enum class Tail { clean, least, repeat };
-inline constexpr Param kTail = {
-    "tail", "where the last step ends: at data, at the least noise level, or where it began",
-    0,      0,
-    2,      "clean,least,repeat"};
+inline constexpr Param kTail =
+    choice("tail", "where the last step ends: at data, at the least noise level, or where it began",
+           "clean,least,repeat");
 inline constexpr Param kTailParams[] = {kTail};
+constexpr GridKind grid_kind(int32_t value, const char* name, const char* aliases,
+                             const char* summary, void (*fill)(const GridRequest&),
+                             Params params = {}, Params shared = kTailParams) {
+  return {{value, name, aliases, summary, 0, 0, 0, params, shared}, fill};
+}
 inline Tail tail_of(const GridRequest& request) {
   return static_cast<Tail>(static_cast<int>(request.settings["tail"]));
 }

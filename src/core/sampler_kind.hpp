@@ -260,9 +260,8 @@ struct SamplerKind : Entry {
   }
 };
 
-// Kinds that are others with settings of their own, after all others in the catalogue.
-size_t sampler_preset_count();
-const SamplerKind& sampler_preset(size_t index);
+// Kinds that are others with settings of their own.
+Presets sampler_presets();
 
 // Settings of adaptive kinds.
 constexpr Param controller_param(double by_default) {
@@ -334,5 +333,18 @@ inline constexpr Param kSamplerParams[] = {
      "data,model"},
     {"unit_input", "whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)", 0, 0, 1,
      "no,yes"}};
+
+constexpr SamplerKind sampler_kind(int32_t value, const char* name, const char* aliases,
+                                   const char* summary, uint32_t flags, uint32_t order,
+                                   uint32_t evals, Params params, void (*plan)(Stage& stage),
+                                   void (*open)(Stage& stage) = nullptr,
+                                   bool (*needs_alpha)(const Settings& settings) = nullptr,
+                                   const Adaptive* adaptive = nullptr) {
+  return {{value, name, aliases, summary, flags, order, evals, params, kSamplerParams},
+          plan,
+          open,
+          needs_alpha,
+          adaptive};
+}
 
 }  // namespace noisewright

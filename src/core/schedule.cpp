@@ -100,10 +100,10 @@ double Schedule::solve(double lambda) const {
 Ref<Schedule> make_schedule(const nwr_schedule_options& options) {
   const Settings settings =
       choose(NWR_DOMAIN_SCHEDULE, options.name, options.kind, options.params, options.param_count);
-  const auto& kind = static_cast<const ScheduleKind&>(settings.entry());
+  const auto& kind = static_cast<const ScheduleKind&>(settings.entry().base());
   const auto refuse = [&](bool given, const char* what, int32_t owner) {
-    if (given && kind.value != owner) {
-      fail(NWR_ERROR_INVALID_ARGUMENT, "options.", what, " is given, but ", kind.name,
+    if (given && settings.entry().value != owner) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, "options.", what, " is given, but ", settings.entry().name,
            " takes none");
     }
   };

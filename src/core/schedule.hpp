@@ -152,14 +152,20 @@ class ClosedForm : public Schedule {
   Spacing spacing_;
 };
 
+template <class Path>
+Schedule* closed_form(const Settings& settings, Schedule::Ends ends, Path path,
+                      Schedule::Spacing spacing = Schedule::Spacing::time) {
+  return new ClosedForm<Path>(settings, ends, path, spacing);
+}
+
 // The ends of a time that runs between 0 and 1.
 inline constexpr Schedule::Ends kToNoise{1, 0, 0, 1};
 inline constexpr Schedule::Ends kToData{0, 1, 0, 1};
 
 // Settings that every schedule has, after its own; those of the third leg where t runs from 0 to 1.
 constexpr Param latent_param(double by_default) {
-  return {"latent", "gamma, the third leg of a two-sided interpolant", by_default, 0,
-          4,        "none,brownian,bsquared,sinesquared,sigmoid"};
+  return choice("latent", "gamma, the third leg of a two-sided interpolant",
+                "none,brownian,bsquared,sinesquared,sigmoid", by_default);
 }
 inline constexpr Param kLatentScale = {"latent_scale", "factor of gamma^2", 1, 1e-12, 1e12};
 inline constexpr Param kSigmaData = {
@@ -172,6 +178,15 @@ inline constexpr Param kOwnTimeParams[] = {kSigmaData};
 struct ScheduleKind : Entry {
   Schedule* (*make)(const Settings& settings, const nwr_schedule_options& options);
 };
+
+constexpr ScheduleKind schedule_kind(int32_t value, const char* name, const char* aliases,
+                                     const char* summary, Params params,
+                                     Schedule* (*make)(const Settings& settings,
+                                                       const nwr_schedule_options& options),
+                                     Params shared = kUnitTimeParams) {
+  return {{value, name, aliases, summary, 0, 0, 0, params, shared}, make};
+}
+Presets schedule_presets();
 
 Ref<Schedule> make_schedule(const nwr_schedule_options& options);
 

@@ -162,7 +162,7 @@ std::string Settings::spec() const {
   bool open = false;
   for (size_t i = 0; i < values_.size(); ++i) {
     const Param& param = entry_->param(i);
-    if (i >= entry_->own_count() && values_[i] == param.default_value) continue;
+    if (i >= entry_->own_count() && values_[i] == default_of(*entry_, i)) continue;
     append(out, open ? "," : "(");
     open = true;
     append(out, param.name);
@@ -178,6 +178,12 @@ std::string Settings::spec() const {
   }
   if (open) append(out, ")");
   return out;
+}
+
+void require_order(const Settings& s, const char* low, const char* high, bool may_be_equal) {
+  if (s[high] > s[low] || (may_be_equal && s[high] == s[low])) return;
+  fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": ", high, " is ", s[high],
+       may_be_equal ? ", below " : ", not above ", low, ", ", s[low]);
 }
 
 Settings choose(int32_t domain, const char* name, int32_t value, const nwr_param* params,

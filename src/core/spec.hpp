@@ -45,6 +45,10 @@ class Settings {
   std::vector<double> values_;
 };
 
+// Fails unless the second of two settings exceeds the first, or is no less.
+void require_order(const Settings& settings, const char* low, const char* high,
+                   bool may_be_equal = false);
+
 // What options choose: a spec string if there is one, else an enum constant; and the settings of
 // either.
 Settings choose(int32_t domain, const char* name, int32_t value, const nwr_param* params,

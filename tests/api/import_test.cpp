@@ -23,6 +23,10 @@ Schedule imported(const std::string& text, std::vector<nwr_param> params = {}, u
   return Schedule(out);
 }
 
+std::string of_class(const std::string& name) {
+  return "{\"_class_name\": \"" + name + "Scheduler\"}";
+}
+
 nwr_import info_of(const Schedule& schedule) {
   auto info = sized<nwr_import>();
   NWR_EXPECT_OK(nwr_schedule_get_import(schedule.get(), &info));
@@ -78,6 +82,18 @@ TEST(Import, IsThreeCallsFromAFileToARun) {
 }
 
 TEST(Import, EveryKeyIsFollowedOrNamed) {
+  const auto warnings = warnings_of(imported(
+      R"({"_class_name": "EulerDiscreteScheduler", "interpolation_type": "log_linear",
+          "sigma_max": 2.0, "invented": [1, {"a": "\u00e9"}], "steps_offset": 1})"));
+  ASSERT_EQ(2u, warnings.size());
+  EXPECT_EQ(0u, warnings[0].find("interpolation_type=\"log_linear\": "));
+  EXPECT_EQ("\"invented\"=[1,{\"a\":\"\\u00e9\"}]: EulerDiscreteScheduler is not known to read it",
+            warnings[1]);
+  // What a class does whatever its configuration is named too.
+  EXPECT_EQ(1u, warnings_of(imported(of_class("IPNDM"))).size());
+}
+
+TEST(Import, ClippingAndThresholdsAreFollowed) {
   const Schedule schedule = imported(
       R"({"_class_name": "DDIMScheduler", "clip_sample": true, "thresholding": true,
           "sample_max_value": 2.0, "invented": [1, {"a": "\u00e9"}], "steps_offset": 1,
@@ -104,8 +120,79 @@ TEST(Import, TakesWhatTheClassTakesWhenItIsCalled) {
   EXPECT_EQ(1u, info_of(imported(flux)).warning_count);
   nwr_schedule* out = nullptr;
   EXPECT_EQ(NWR_ERROR_NOT_FOUND, import(flux, &out, {{"eta", 1}}));
-  EXPECT_NE(nullptr, std::strstr(nwr_last_error(), "'eta' (it takes even, mu, tokens)"))
+  EXPECT_NE(nullptr, std::strstr(nwr_last_error(),
+                                 "'eta' (it takes even, mu, s_churn, "
+                                 "s_noise, s_tmax, s_tmin, tokens)"))
       << nwr_last_error();
+}
+
+// Noise after the model has been asked, by the class's own count of steps.
+TEST(Import, ChurnIsAnArgumentOfTheCall) {
+  const std::vector<nwr_param> given = {{"s_churn", 3}, {"s_tmin", 0.05}, {"s_noise", 1.003}};
+  const auto sampler = [&](const char* name, std::vector<nwr_param> params) {
+    const Schedule schedule = imported(of_class(name), std::move(params), 8);
+    return std::string(info_of(schedule).sampler);
+  };
+  EXPECT_EQ("diffusers.euler(s_churn=3,s_min=0.05,s_noise=1.003)", sampler("EulerDiscrete", given));
+  EXPECT_EQ("euler(space=sigma)", sampler("EulerDiscrete", {{"s_churn", 0}}));
+  EXPECT_EQ("diffusers.euler(read=noisier,s_churn=3,s_min=0.05,s_max=9,s_noise=1,unit_input=yes)",
+            sampler("EDMEuler", {{"s_churn", 3}, {"s_tmin", 0.05}, {"s_tmax", 9}}));
+  EXPECT_EQ("diffusers.heun(space=flow,s_churn=1.6,s_min=0.05,s_noise=1.003)",
+            sampler("FlowMatchHeunDiscrete", given));
+  // The class takes them and makes no use of them.
+  EXPECT_EQ("euler", sampler("FlowMatchEulerDiscrete", given));
+}
+
+TEST(Import, ModelsOfAnAngleAndOthersWithoutBetas) {
+  const Schedule scm = imported(R"({"_class_name": "SCMScheduler", "sigma_data": 0.5})", {}, 2);
+  EXPECT_STREQ("lcm", info_of(scm).sampler);
+  EXPECT_NEAR(std::acos(0.0), info_of(scm).clock_scale, 1e-15);
+  auto grid = sized<nwr_grid_options>();
+  grid.name = info_of(scm).grid;
+  double times[3];
+  NWR_ASSERT_OK(nwr_grid_fill(scm.get(), &grid, times, 3));
+  EXPECT_NEAR(1.3, times[1] * info_of(scm).clock_scale, 1e-15);
+  run(scm);
+  EXPECT_STREQ("uniform", info_of(imported(R"({"_class_name": "SCMScheduler"})", {}, 4)).grid);
+  nwr_schedule* out = nullptr;
+  EXPECT_EQ(NWR_ERROR_INVALID_ARGUMENT,
+            import(R"({"_class_name": "SCMScheduler"})", &out, {{"intermediate_timesteps", 2}}, 2));
+  EXPECT_NE(nullptr, std::strstr(nwr_last_error(), "intermediate_timesteps is 2, not between"))
+      << nwr_last_error();
+  struct One {
+    const char *name, *schedule, *grid, *sampler;
+  };
+  for (const One& one :
+       {One{"IPNDM", "k.v", "sine-squared", "ipndm"},
+        One{"DDPMWuerstchen", "wuerstchen(s=0.008,scaler=1,shift=1)", "uniform",
+            "ddpm(last_step=mean)"},
+        One{"MiniMaxH3", "linear(alpha_min=0,sigma_min=0,time=to-data)", "flow(shift=12)", "euler"},
+        One{"CogVideoXDPM",
+            "ddpm(beta=scaled_linear,beta_start=0.00085,beta_end=0.012,count=1000,snr_shift=3)",
+            "leading(offset=0)", "dpmpp-2m-sde(lower_order_final=last)"}}) {
+    const Schedule schedule = imported(of_class(one.name), {}, 5);
+    EXPECT_STREQ(one.grid, info_of(schedule).grid);
+    EXPECT_STREQ(one.sampler, info_of(schedule).sampler);
+    auto info = sized<nwr_schedule_info>();
+    NWR_EXPECT_OK(nwr_schedule_get_info(schedule.get(), &info));
+    EXPECT_STREQ(one.schedule, info.spec);
+    run(schedule);
+  }
+}
+
+TEST(Import, UncorrectedStepsAreBits) {
+  const auto sampler = [](const char* list) {
+    return std::string(
+        info_of(imported(R"({"_class_name": "UniPCMultistepScheduler", "disable_corrector": )" +
+                         std::string(list) + "}"))
+            .sampler);
+  };
+  EXPECT_NE(std::string::npos, sampler("[0, 3, 3]").find("corrector_skip=9,"));
+  EXPECT_EQ(std::string::npos, sampler("[]").find("corrector_skip"));
+  const auto warnings = warnings_of(
+      imported(R"({"_class_name": "UniPCMultistepScheduler", "disable_corrector": [1, 60]})"));
+  ASSERT_EQ(1u, warnings.size());
+  EXPECT_EQ(0u, warnings[0].find("disable_corrector=[1,60]: steps from 0 to 52"));
 }
 
 TEST(Import, TrainedBetasAreATable) {
@@ -146,7 +233,7 @@ TEST(Import, RefusesHostileTextByName) {
       {euler + "\"trained_betas\": {\"a\": 1}}", "trained_betas={\"a\":1} is not a list"},
       {euler + "\"trained_betas\": [0.1, \"b\"]}", "is not a list of numbers"},
       {euler + "\"trained_betas\": [0.1, 2]}", "options.table[1]"},
-      {R"({"_class_name": "SCMScheduler"})", "SCMScheduler cannot be imported"},
+      {R"({"_class_name": "RePaintScheduler"})", "RePaintScheduler cannot be imported"},
       {R"({"_class_name": "Made\u0000Up"})", "is no class that is known"},
       {R"({"beta_start": 0.1})", "_class_name is missing"},
       {"{\"_class_name\": \"" + std::string(2 << 20, 'a') + "\"}", "bytes, more than"},

@@ -188,6 +188,8 @@ TEST(Order, IsWhatTheSamplerClaims) {
                {"res-2s", 2},
                {"res-2s(space=flow)", 2},
                {"unipc(corrector=no)", 2},
+               {"unipc(order=1,corrector=no)", 1},
+               {"unipc(order=1)", 2},
                {"diffusers.sa-solver(tau=0)", 2},
                {"er-sde(order=2,power=1)", 2},
                {"zab", 2},
@@ -268,6 +270,60 @@ TEST(Order, IsWhatTheSamplerClaims) {
 struct Pair {
   const char *ours, *theirs;
 };
+
+// Zhao et al. 2302.04867, order 2 with B(h) = e^h - 1 for the data, with steps that are not
+// corrected and a predictor of its own, on x = data + sigma noise.
+std::vector<double> unipc(const std::vector<double>& sigmas, int skip, int predictor) {
+  std::vector<double> out;
+  nwr_coeffs c{};
+  c.alpha = 1, c.sigma = sigmas[0];
+  for (double x : begin_of(c)) {
+    double before = 0, gap = 0;  // the value before, and its growth of lambda
+    c.sigma = sigmas[0];
+    double value = Mixture::data(c, x);
+    for (size_t i = 0; i + 1 < sigmas.size(); ++i) {
+      const double h = std::log(sigmas[i] / sigmas[i + 1]), b = std::expm1(-h);
+      const double base = sigmas[i + 1] / sigmas[i] * x - b * value, r = -gap / h;
+      const double lean = i > 0 ? (before - value) / r : 0;
+      const double predicted = base - (predictor == 2 && i > 0 ? b / 2 * lean : 0);
+      if (i + 2 == sigmas.size()) {
+        out.push_back(predicted);
+        break;
+      }
+      c.sigma = sigmas[i + 1];
+      const double next = Mixture::data(c, predicted), difference = next - value;
+      x = predicted;
+      if ((skip >> i & 1) == 0) {
+        // Two equations: of the sum of the weights, and of the sum of each times its place.
+        const double psi1 = b / -h - 1, psi2 = psi1 / -h - 0.5;
+        const double sum = psi1 / b, moment = 2 * psi2 / b;
+        const double old = i > 0 ? (moment - sum) / (r - 1) : 0;
+        x = base - b * (old * lean + (i > 0 ? sum - old : 0.5) * difference);
+      }
+      before = value, value = next, gap = h;
+    }
+  }
+  return out;
+}
+
+TEST(UniPc, LeavesOutCorrectionsAndTakesAnotherPredictor) {
+  const Context context = make_context();
+  const Schedule schedule = make_schedule("edm");
+  const std::vector<double> times = times_of(schedule, {"edm", "karras", 4, 0.2}, 6);
+  struct One {
+    const char* sampler;
+    int skip, predictor;
+  };
+  for (const One& one :
+       {One{"unipc", 0, 2}, One{"unipc(corrector_skip=10)", 10, 2},
+        One{"unipc(corrector_skip=63)", 63, 2}, One{"unipc(predictor_order=1)", 0, 1},
+        One{"unipc(predictor_order=1,corrector_skip=5)", 5, 1}}) {
+    const std::vector<double> want = unipc(times, one.skip, one.predictor);
+    EXPECT_LT(distance(want, sample(context, schedule, one.sampler, NWR_DATA, times)), 1e-13)
+        << one.sampler;
+  }
+  EXPECT_GT(distance(unipc(times, 0, 2), unipc(times, 10, 2)), 1e-4);
+}
 
 TEST(PlainNames, AreMoreExactThanThePeersAtEqualEvaluations) {
   const Context context = make_context();

@@ -38,13 +38,6 @@ size_t run_length(const Recording& recording) {
   return recording.step_count();
 }
 
-// What makes the peer's numbers others than the configuration's.
-void refuse_arguments(const Recording& recording) {
-  if (recording.has_any("per_token_base")) {
-    throw Unsupported{"per_token_timesteps is not in this version"};
-  }
-}
-
 bool runs_to_noise(const Recording& recording) {
   return recording.sampler_class().find("Inverse") != std::string::npos;
 }
@@ -52,10 +45,9 @@ bool runs_to_noise(const Recording& recording) {
 // Warnings of what a caller does: the boundary condition of consistency models, steps that do not
 // end where the next begins, noise after the last step, levels of one's own.
 constexpr const char* kDone[] = {"sigma_data", "timestep_spacing", "variance_type=\"fixed_large",
-                                 "interpolation_type"};
+                                 "interpolation_type", "_class_name"};
 
 Imported import_recorded(const Recording& recording) {
-  refuse_arguments(recording);
   std::vector<std::pair<std::string, double>> given;
   for (const Json* list : {&recording.settings(), &arguments(recording)}) {
     for (const auto& [key, value] : list->items()) {
@@ -76,7 +68,8 @@ Imported import_recorded(const Recording& recording) {
   Imported imported = import_config(config.dump(), run_length(recording), given);
   for (const std::string& warning : imported.warnings) {
     // What these warn of is done below.
-    const bool asked = recording.model_kind() != "cm" && warning.rfind("sigma_data", 0) == 0;
+    const std::string kind = recording.model_kind();
+    const bool asked = kind != "cm" && kind != "trig" && warning.rfind("sigma_data", 0) == 0;
     // The recordings have none but 1.
     if (asked) throw LibraryError(warning);
     const bool done = std::any_of(std::begin(kDone), std::end(kDone),
@@ -185,7 +178,9 @@ std::vector<Numbers> runs_of(const Recording& recording, const Imported& ours) {
     times.push_back(ends_of(ours.schedule).data);
     return {times};
   }
-  return {grid(ours.schedule, ours.grid, run_length(recording) + 1)};
+  // One class counts levels.
+  const bool counts_levels = recording.model_kind() == "mmh3";
+  return {grid(ours.schedule, ours.grid, run_length(recording) + (counts_levels ? 0 : 1))};
 }
 
 // ---- the model -------------------------------------------------------------------------------
@@ -194,6 +189,7 @@ Form form_of(const Recording& recording) {
   const std::string type = text_or(recording.file(), "prediction_type", "");
   const std::string kind = recording.model_kind();
   if (kind == "edm" || kind == "cm") return Form::preconditioned;
+  if (kind == "mmh3") return Form::velocity;
   if (type == "epsilon") return Form::noise;
   if (type == "v_prediction") return Form::angular;
   if (type == "sample") return Form::denoised;
@@ -214,6 +210,12 @@ void place_model(const Recording& recording, const Imported& ours, const Schedul
     const double own = kind == "edmlog" ? std::exp(4 * timestep) : level;
     at.alpha = 1 / std::hypot(1, own);
     at.sigma = own * at.alpha;
+  } else if (kind == "ipndm" || kind == "wuer" || kind == "mmh3") {
+    const nwr_coeffs c = coefficients(ours.schedule, at.request.time);
+    at.alpha = c.alpha, at.dalpha = c.dalpha;
+    at.sigma = c.sigma, at.dsigma = c.dsigma;
+    // Where alpha is 0 the peer takes the data for 0.
+    if (kind == "ipndm" && c.alpha == 0) at.request.feed_output = 0;
   } else if (kind == "edm" || kind == "cm") {
     const double data = number_or(recording.config(), "sigma_data", 0.5);
     const double norm = std::hypot(level, data);
@@ -263,7 +265,8 @@ Plan plan_pndm(Check& check, const Recording& recording, const Imported& ours,
                const Numbers& times) {
   const bool linspace = text_or(recording.config(), "timestep_spacing", "") == "linspace";
   if (linspace && flag_or(recording.config(), "skip_prk_steps", false)) {
-    throw Unsupported{"values of steps that end where none begins are not in this version"};
+    throw Unsupported{
+        "defect: the first step's predictor and corrector begin and end at other indices"};
   }
   Plan plan;
   const bool prk = ours.sampler.find("runge-kutta") != std::string::npos;
@@ -306,6 +309,8 @@ void place_inner(const Recording& recording, Plan& plan, const Schedule& schedul
   }
 }
 
+bool is_churned(const Imported& ours) { return ours.sampler.find("s_churn") != std::string::npos; }
+
 // Which of the recorded noises are seen: those of steps that end at another level, but none.
 void place_draws(const Recording& recording, Plan& plan, const Imported& ours) {
   const size_t count = recording.has_any("noises") ? recording.at("noises").size() : 0;
@@ -316,12 +321,32 @@ void place_draws(const Recording& recording, Plan& plan, const Imported& ours) {
   const bool sa = recording.sampler_class() == "SASolverScheduler";
   const Numbers timesteps = recording.numbers("timesteps");
   const auto is = [&](const char* name) { return ours.sampler.rfind(name, 0) == 0; };
-  const bool ends_clean = is("lcm") || is("tcd") || is("consistency");
+  const bool ends_clean = is("lcm") || is("tcd") || is("consistency") || is("ddpm(last_step=mean");
   plan.draws.emplace();
+  if (is_churned(ours)) {
+    // The peer draws in steps whose level grows.
+    const double least = setting_of(ours.sampler, "s_min"),
+                 most = setting_of(ours.sampler, "s_max");
+    size_t made = 0;
+    for (size_t i = 0; i < steps; ++i) {
+      const nwr_coeffs c = coefficients(plan.schedule, times[i]);
+      const double level = is_flow(recording) ? c.sigma : c.sigma / c.alpha;
+      if (level < least || (most > 0 && level > most)) continue;
+      plan.draws->push_back(made);
+      made += is("diffusers.heun") ? 2 : 1;
+    }
+    return;
+  }
+  const bool cogvideox = recording.sampler_class() == "CogVideoXDPMScheduler";
   for (size_t i = 0; i < steps; ++i) {
     if (times[i + 1] == times[i] || coefficients(plan.schedule, times[i + 1]).sigma == 0) continue;
     if (ends_clean && i + 1 == steps) continue;
     if (sa && !(timesteps[i] >= 200 && timesteps[i] <= 800)) continue;
+    if (cogvideox) {
+      // Two from the second step on, of which the second is used; one in the last.
+      plan.draws->push_back(i + 1 == steps && i > 0 ? 2 * i - 1 : 2 * i);
+      continue;
+    }
     for (size_t k = 0; k < (twice ? 2 : 1); ++k) plan.draws->push_back(twice ? 2 * i + k : i);
   }
 }
@@ -336,8 +361,18 @@ void set_tolerance(Check& check, const Recording& recording) {
 }
 
 // What was asked for against what was made of it.
-void check_question(Check& check, const Recording& recording, const Imported& ours) {
+void check_question(Check& check, const Recording& recording, const Imported& ours,
+                    const Numbers& times) {
   const Json& own = arguments(recording);
+  if (recording.has_own("alphas")) {
+    // The peer cuts alpha at 1e-8.
+    const double tolerance = recording.single() ? 1e-6 : 1e-9;
+    for (size_t i = 0; i < times.size(); ++i) {
+      const nwr_coeffs c = coefficients(ours.schedule, times[i]);
+      check.near(indexed("alphas", i), {c.alpha}, recording.at("alphas").at(i), tolerance, 1);
+      check.near(indexed("betas", i), {c.sigma}, recording.at("betas").at(i), tolerance, 1);
+    }
+  }
   if (has(own, "sigmas") && !is_flow(recording)) {
     check.level("sigmas", to_numbers(own["sigmas"]), recording.at("sigmas"));
   }
@@ -352,10 +387,10 @@ void check_question(Check& check, const Recording& recording, const Imported& ou
   }
   const bool ddim = recording.sampler_class().find("DDIM") != std::string::npos;
   if (ddim && !recording.native_part()) {
-    Numbers times = grid(ours.schedule, ours.grid, run_length(recording) + 1);
-    times.pop_back();
-    if (runs_to_noise(recording)) std::reverse(times.begin(), times.end());
-    check.state("timesteps", times, recording.at("timesteps"));
+    Numbers own_grid = grid(ours.schedule, ours.grid, run_length(recording) + 1);
+    own_grid.pop_back();
+    if (runs_to_noise(recording)) std::reverse(own_grid.begin(), own_grid.end());
+    check.state("timesteps", own_grid, recording.at("timesteps"));
   }
 }
 
@@ -414,6 +449,10 @@ Plan plan_trigflow(Check& check, const Recording& recording) {
     c.log_alpha = std::log(c.alpha);
   };
   const Numbers times = recording.numbers("timesteps");
+  const Imported ours = import_recorded(recording);
+  check.near("timesteps",
+             scaled(ours.clock_scale, grid(ours.schedule, ours.grid, run_length(recording) + 1)),
+             recording.at("timesteps"), 1e-5, 1);
   plan.schedule = make_custom(times.front(), 0, path);
   plan.form = Form::preconditioned;
   plan.prediction = NWR_DATA;
@@ -455,9 +494,12 @@ Plan plan_import(Check& check, const Recording& recording) {
     if (two) place_inner(recording, plan, ours.schedule);
   }
   plan.sampler = ours.sampler;
+  // Of the state without noise, where the peer's preview has it.
+  plan.compares_denoised = !is_churned(ours);
+  if (recording.model_kind() == "mmh3") plan.count = times.size();
   plan.prediction = ours.prediction;
   plan.form = form_of(recording);
-  check_question(check, recording, ours);
+  check_question(check, recording, ours, times);
   check_levels(check, recording, ours, times, two);
   // With the large variance the peer adds noise to the result itself unless it ends at index 0.
   if (ours.sampler.find("variance=large") != std::string::npos && times[times.size() - 2] > 0) {

@@ -31,6 +31,7 @@ Planner plan_of_azula(const Json& file);
 void replay_grids(const Json& file, Cases& cases);
 void replay_table(const Json& file, Cases& cases);
 void replay_schedule_probes(const Json& file, Cases& cases);
+void replay_tokens(const Json& file, Cases& cases);
 void replay_guidance(const Json& file, Cases& cases);
 void replay_helpers(const Json& file, Cases& cases);
 void replay_training(const Json& file, Cases& cases);

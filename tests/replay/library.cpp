@@ -509,6 +509,29 @@ Walked walk(const Walk& walk) {
   return out;
 }
 
+Numbers step_of_rows(const Schedule& schedule, const std::string& sampler, nwr_quantity prediction,
+                     const std::vector<Numbers>& rows, const Array& x, const Numbers& output) {
+  Numbers times;
+  for (const Numbers& row : rows) times.insert(times.end(), row.begin(), row.end());
+  auto how = options<nwr_sampler_options>();
+  how.name = sampler.c_str();
+  how.prediction = prediction;
+  how.times = times.data();
+  how.time_count = static_cast<uint32_t>(rows.at(0).size());
+  how.time_rows = static_cast<uint32_t>(rows.size());
+  nwr_sampler* made = nullptr;
+  expect(nwr_sampler_create(context(), schedule.get(), &how, &made), "nwr_sampler_create");
+  const std::unique_ptr<nwr_sampler, void (*)(nwr_sampler*)> run{made, nwr_sampler_destroy};
+  Tensor state(NWR_F64, x), answer(NWR_F64, x.shape);
+  answer.write(output);
+  const nwr_tensor state_view = state.view(), answer_view = answer.view();
+  auto eval = options<nwr_eval>();
+  expect(nwr_sampler_start(made, &state_view, NWR_START_STATE), "nwr_sampler_start");
+  expect(nwr_sampler_next(made, &eval), "nwr_sampler_next");
+  expect(nwr_sampler_step(made, &state_view, &answer_view, 1), "nwr_sampler_step");
+  return state.read();
+}
+
 std::vector<Numbers> estimates(const std::string& sampler, const std::vector<int64_t>& shape,
                                const std::vector<std::vector<Numbers>>& outputs) {
   const Schedule schedule = make_schedule("edm");

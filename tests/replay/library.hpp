@@ -167,6 +167,10 @@ struct Walked {
 };
 Walked walk(const Walk& walk);
 
+// x after one step, each sample in its own row of times.
+Numbers step_of_rows(const Schedule& schedule, const std::string& sampler, nwr_quantity prediction,
+                     const std::vector<Numbers>& rows, const Array& x, const Numbers& output);
+
 // The estimates of data at evaluations whose model, which predicts data, gives these outputs.
 std::vector<Numbers> estimates(const std::string& sampler, const std::vector<int64_t>& shape,
                                const std::vector<std::vector<Numbers>>& outputs);

@@ -172,7 +172,9 @@ void replay_seeds(const Json& file, Printer& cases) {
 bool replay_file(const Json& file, Printer& cases) {
   if (!file.is_object()) return false;
   const auto is = [&](const char* name) { return file.contains(name); };
-  if (is("class") && is("model_doc") && is("steps")) {
+  if (is("per_token_base")) {
+    replay_tokens(file, cases);
+  } else if (is("class") && is("model_doc") && is("steps")) {
     cases.run(text_or(file, "class", ""),
               [&](Check& check) { replay_trajectory(check, file, find_planner(file)); });
   } else if (is("source") && is("outputs") && file["outputs"].is_object()) {

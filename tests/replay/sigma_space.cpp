@@ -323,7 +323,8 @@ Plan plan_sigmas(Check& check, const Recording& recording, const std::string& na
 }
 
 // stable-diffusion.cpp's TCD: on the table's indices nearest to the levels, the last one 0; its
-// states are ours divided by alpha.
+// states are ours divided by alpha. Without noise a step ends at that index, and the next one takes
+// its state for one of the level: each is a run of its own.
 Plan plan_tcd(Check& check, const Recording& recording) {
   if (recording.flow_denoiser()) {
     throw Unsupported{
@@ -333,9 +334,6 @@ Plan plan_tcd(Check& check, const Recording& recording) {
       make_schedule("ddpm(beta=scaled_linear,beta_start=0.00085,beta_end=0.012)");
   const Numbers sigmas = recording.numbers("sigmas");
   const double gamma = number_or(recording.settings(), "eta", 0);
-  if (gamma == 0) {
-    throw Unsupported{"defect: without noise the state stays at the level of the nearest index"};
-  }
   Plan plan = plan_on(recording, sigmas, spec("tcd", {{"gamma", text(gamma)}}));
   plan.schedule = table;
   Numbers times;
@@ -343,7 +341,19 @@ Plan plan_tcd(Check& check, const Recording& recording) {
     times.push_back(s == 0 ? 0
                            : std::min(time_of_ratio(table, std::min(s, ratio(table, 999))), 999.0));
   }
-  set_calls(plan, recording, {times}, [&](const Json& call) {
+  std::vector<Numbers> runs;
+  for (size_t i = 0; gamma == 0 && i + 1 < times.size(); ++i) {
+    double nearest = 999;
+    for (double index = 999; index >= 0; --index) {
+      if (std::fabs(ratio(table, index) - sigmas[i + 1]) <
+          std::fabs(ratio(table, nearest) - sigmas[i + 1])) {
+        nearest = index;
+      }
+    }
+    runs.push_back({times[i], nearest});
+  }
+  if (gamma > 0) runs = {times};
+  set_calls(plan, recording, runs, [&](const Json& call) {
     const double s = to_number(member(call, "sigma"));
     return time_of_ratio(table, std::min(s, ratio(table, 999)));
   });
@@ -359,7 +369,7 @@ Plan plan_tcd(Check& check, const Recording& recording) {
               member(recording.config(), "n"));
   check_step_numbers(check, recording, plan);
   // The last draw's amount is the root of a difference that is nothing but rounding.
-  plan.single_scale = 1e4;
+  if (gamma > 0) plan.single_scale = 1e4;
   return plan;
 }
 

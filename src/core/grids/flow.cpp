@@ -2,7 +2,6 @@
 // Owns the grids of a flow's noise level s = sigma/(alpha+sigma): even ones, shifted and stretched.
 // Must not know which schedule turns them into times.
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "core/grid.hpp"
@@ -42,10 +41,7 @@ double mu_of(const GridRequest& r) {
 
 void fill_flow(const GridRequest& r) {
   const Settings& s = r.settings;
-  if (!(s["base_tokens"] < s["max_tokens"])) {
-    fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": max_tokens is ", s["max_tokens"],
-         ", not above base_tokens, ", s["base_tokens"]);
-  }
+  require_order(s, "base_tokens", "max_tokens");
   const double mu = mu_of(r), given = s["shift"], first = s["first"];
   const double shift = (given == 0 ? 1 : given) * std::exp(mu);
   const auto shifted = [&](double level) {
@@ -84,58 +80,22 @@ void fill_logit_normal(const GridRequest& r) {
   write_levels(r, levels);
 }
 
-struct Defaults {
-  double shift = 0, tokens = 0, base_mu = 0.5, max_mu = 1.15, base_tokens = 256;
-  double terminal = 0, first = 1, last = 0, closed = 0, twice = 0, most = 1, fit = 0;
-};
-constexpr std::array<Param, 15> flow_params(const Defaults& d) {
-  return {
-      {{"shift", "k of k s/(1 + (k-1) s); 0 is the schedule's own", d.shift, 0, 1e6},
-       {"mu", "shift is exp(mu) times more", 0, -50, 50},
-       {"power", "exponent of 1/s - 1", 1, 1e-3, 1e3},
-       {"tokens", "length of the sequence, from which more mu; 0: none", d.tokens, 0, 1e9},
-       {"base_mu", "mu at base_tokens", d.base_mu, -50, 50},
-       {"max_mu", "mu at max_tokens", d.max_mu, -50, 50},
-       {"base_tokens", "a length", d.base_tokens, 0, 1e9},
-       {"max_tokens", "a greater length", 4096, 1, 1e9},
-       {"fit", "mu is linear in tokens, or FLUX.2's", d.fit, 0, 1, "linear,flux2"},
-       {"terminal", "the last level, to which the others are stretched; 0: none", d.terminal, 0,
-        0.99},
-       {"first", "first level before the shift", d.first, 1e-6, 1},
-       {"last", "last level before the shift", d.last, 0, 0.999999},
-       {"closed", "whether the last level is one of the n", d.closed, 0, 1, "no,yes"},
-       {"twice", "whether the last level is shifted twice, as peers do", d.twice, 0, 1, "no,yes"},
-       {"most", "levels above are this one", d.most, 1e-6, 1}}};
-}
-constexpr Defaults with_tokens(double base_mu, double max_mu, double base_tokens, double terminal) {
-  Defaults d;
-  d.tokens = 4096, d.base_mu = base_mu, d.max_mu = max_mu, d.base_tokens = base_tokens;
-  d.terminal = terminal;
-  return d;
-}
-constexpr Defaults with_shift(double shift) {
-  Defaults d;
-  d.shift = shift;
-  return d;
-}
-constexpr Defaults with_ends(double first, double last, bool closed, bool twice, double most) {
-  Defaults d;
-  d.first = first, d.last = last, d.closed = closed, d.twice = twice, d.most = most;
-  return d;
-}
-constexpr Defaults flux2_defaults() {
-  Defaults d;
-  d.tokens = 4096, d.fit = 1;
-  return d;
-}
-constexpr auto kPlain = flow_params({}), kSd3 = flow_params(with_shift(3)),
-               kFlux1 = flow_params(with_tokens(0.5, 1.15, 256, 0)),
-               kFlux2Params = flow_params(flux2_defaults()),
-               kLtx2 = flow_params(with_tokens(0.95, 2.05, 1024, 0.1)),
-               kFlowMatch = flow_params(with_ends(1, 0.001, true, true, 1)),
-               kComfySgm = flow_params(with_ends(1, 0.001, false, true, 1)),
-               kMultistep = flow_params(with_ends(0.999, 0, false, false, 1)),
-               kUniPc = flow_params(with_ends(1, 0.001, false, false, 1 - 1e-6));
+constexpr Param kFlowParams[] = {
+    {"shift", "k of k s/(1 + (k-1) s); 0 is the schedule's own", 0, 0, 1e6},
+    {"mu", "shift is exp(mu) times more", 0, -50, 50},
+    {"power", "exponent of 1/s - 1", 1, 1e-3, 1e3},
+    {"tokens", "length of the sequence, from which more mu; 0: none", 0, 0, 1e9},
+    {"base_mu", "mu at base_tokens", 0.5, -50, 50},
+    {"max_mu", "mu at max_tokens", 1.15, -50, 50},
+    {"base_tokens", "a length", 256, 0, 1e9},
+    {"max_tokens", "a greater length", 4096, 1, 1e9},
+    choice("fit", "mu is linear in tokens, or FLUX.2's", "linear,flux2"),
+    {"terminal", "the last level, to which the others are stretched; 0: none", 0, 0, 0.99},
+    {"first", "first level before the shift", 1, 1e-6, 1},
+    {"last", "last level before the shift", 0, 0, 0.999999},
+    choice("closed", "whether the last level is one of the n", "no,yes"),
+    choice("twice", "whether the last level is shifted twice, as peers do", "no,yes"),
+    {"most", "levels above are this one", 1, 1e-6, 1}};
 constexpr Param kLogitNormalParams[] = {
     {"mean", "of the normal", 0, -1e3, 1e3},
     {"std", "of the normal", 1.75, 1e-6, 1e3},
@@ -143,36 +103,13 @@ constexpr Param kLogitNormalParams[] = {
     {"logsnr_max", "2 log(alpha/sigma) at least noise", 15, -700, 700},
     {"tokens", "length of the sequence: mean grows by log(tokens/1024)/2; 0: not", 0, 0, 1e9}};
 
-constexpr GridKind kind(int32_t value, const char* name, const char* aliases, const char* summary,
-                        const std::array<Param, 15>& params) {
-  return grid_kind(value, name, aliases, summary, fill_flow, {params.data(), params.size()},
-                   kTailParams);
-}
-
 }  // namespace
 
-extern const GridKind kFlowGrid, kSd3Grid, kFluxGrid, kFlux2Grid, kLtx2Grid, kFlowMatchGrid,
-    kComfyFlowSgm, kFlowMultistep, kFlowUniPc, kLogitNormalGrid;
-const GridKind kFlowGrid = kind(1026, "flow", "diffusers.flow-map",
-                                "even in s = sigma/(alpha+sigma), then shifted", kPlain);
-const GridKind kSd3Grid = kind(1027, "sd3", "", "flow with shift 3", kSd3);
-const GridKind kFluxGrid = kind(1028, "flux", "sdcpp.flux,diffusers.flux",
-                                "flow with the mu of 4096 tokens, or of others", kFlux1);
-const GridKind kFlux2Grid =
-    kind(1029, "flux2", "sdcpp.flux2", "flow with FLUX.2's mu of tokens and steps", kFlux2Params);
-const GridKind kLtx2Grid =
-    kind(1030, "ltx2", "sdcpp.ltx2", "flow with LTX-2's mu of tokens, stretched to 0.1", kLtx2);
-const GridKind kFlowMatchGrid = kind(1031, "diffusers.flow-match", "comfy.flow-normal",
-                                     "flow down to 0.001, which is shifted twice", kFlowMatch);
-const GridKind kComfyFlowSgm =
-    kind(1032, "comfy.flow-sgm", "", "comfy.flow-normal without its last level", kComfySgm);
-const GridKind kFlowMultistep =
-    kind(1033, "diffusers.flow-multistep", "", "flow from 0.999 down", kMultistep);
-const GridKind kFlowUniPc = kind(1034, "diffusers.flow-unipc", "",
-                                 "flow down to 0.001, and no level above 0.999999", kUniPc);
-const GridKind kLogitNormalGrid =
-    grid_kind(1035, "logit-normal", "logit_normal,sdcpp.logit_normal,ideogram4",
-              "s as quantiles of a logit-normal distribution", fill_logit_normal,
-              kLogitNormalParams, kTailParams);
+extern const GridKind kFlowGrid =
+    grid_kind(1026, "flow", "diffusers.flow-map", "even in s = sigma/(alpha+sigma), then shifted",
+              fill_flow, kFlowParams);
+extern const GridKind kLogitNormalGrid = grid_kind(
+    1035, "logit-normal", "logit_normal,sdcpp.logit_normal,ideogram4",
+    "s as quantiles of a logit-normal distribution", fill_logit_normal, kLogitNormalParams);
 
 }  // namespace noisewright

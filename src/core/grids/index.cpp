@@ -144,24 +144,26 @@ double smoothstep(const Places& p, int64_t i) {
   return of_curve(p, u * u * (3 - 2 * u));
 }
 
-constexpr Param kOffset = {"offset", "added to each index (Stable Diffusion has 1)", 0, 0, 1e6};
-constexpr Param kLeadingParams[] = {kOffset};
+constexpr Param kLeadingParams[] = {
+    {"offset", "added to each index (Stable Diffusion has 1)", 0, 0, 1e6}};
 constexpr Param kLcmParams[] = {
     {"original", "steps of the distilled model; 0 is 50, or n if more", 0, 0, 1e6, nullptr, true},
     {"strength", "share of those steps that is used", 1, 1e-6, 1}};
-constexpr Param round_param(double by_default) {
-  return {"round", "to whole indices", by_default, 0, 1, "no,yes"};
-}
-constexpr Param kAlpha = {"alpha", "first exponent", 0.6, 0.01, 1e3};
-constexpr Param kBeta = {"beta", "second exponent", 0.6, 0.01, 1e3};
-constexpr Param kBetaParams[] = {kAlpha, kBeta, round_param(0)};
-constexpr Param kRoundedBetaParams[] = {kAlpha, kBeta, round_param(1)};
-constexpr Param kCurveParams[] = {round_param(0)};
-constexpr Param kRoundedCurveParams[] = {round_param(1)};
+constexpr Param kRound = choice("round", "to whole indices", "no,yes");
+constexpr Param kBetaParams[] = {{"alpha", "first exponent", 0.6, 0.01, 1e3},
+                                 {"beta", "second exponent", 0.6, 0.01, 1e3},
+                                 kRound};
+constexpr Param kCurveParams[] = {kRound};
 constexpr Param kPlaceParams[] = {
     kTail,
     {"lambda_min", "indices whose log(alpha/sigma) is below are left out", kNoLambdaMin,
      kNoLambdaMin, 700}};
+
+template <double (*kPlace)(const Places&, int64_t)>
+constexpr GridKind places(int32_t value, const char* name, const char* aliases, const char* summary,
+                          Params params = {}) {
+  return grid_kind(value, name, aliases, summary, fill_places<kPlace>, params, kPlaceParams);
+}
 
 }  // namespace
 
@@ -172,55 +174,40 @@ Span spaced_ends(const GridRequest& r, Spaced how) {
   return {r.schedule.table_time(place(p, 0)), r.schedule.table_time(place(p, p.steps - 1))};
 }
 
-extern const GridKind kLeading, kTrailing, kLinspace, kMultistepLeading, kMultistepLinspace,
-    kNormal, kSgmUniform, kSimple, kFromTop, kDdimUniform, kLcm, kBetaGrid, kRoundedBeta,
-    kSmoothstep, kRoundedSmoothstep;
-const GridKind kLeading = grid_kind(NWR_GRID_LEADING, "leading", "diffusers.leading",
-                                    "discrete: every (T/n)-th index from 0 up",
-                                    fill_places<leading>, kLeadingParams, kPlaceParams);
-const GridKind kTrailing = grid_kind(NWR_GRID_TRAILING, "trailing", "diffusers.trailing",
-                                     "discrete: every (T/n)-th index from T-1 down",
-                                     fill_places<trailing>, {}, kPlaceParams);
-const GridKind kLinspace =
-    grid_kind(NWR_GRID_LINSPACE, "linspace", "diffusers.linspace,diffusers.unclip",
-              "discrete: n indices from T-1 to 0", fill_places<linspace>, {}, kPlaceParams);
-const GridKind kMultistepLeading =
-    grid_kind(1000, "multistep-leading", "diffusers.multistep-leading",
-              "discrete: every (T/(n+1))-th index but the one at 0", fill_places<multistep_leading>,
-              kLeadingParams, kPlaceParams);
-const GridKind kMultistepLinspace =
-    grid_kind(1001, "multistep-linspace", "diffusers.multistep-linspace",
-              "discrete: n+1 indices from T-1 to 0 but the one at 0",
-              fill_places<multistep_linspace>, {}, kPlaceParams);
-const GridKind kNormal =
-    grid_kind(1002, "normal", "comfy.normal,k.discrete,sdcpp.discrete", "linspace without rounding",
-              fill_places<normal>, {}, kPlaceParams);
-const GridKind kSgmUniform =
-    grid_kind(1003, "sgm-uniform", "sgm_uniform,comfy.sgm_uniform,sdcpp.sgm_uniform",
-              "multistep-linspace without rounding", fill_places<sgm_uniform>, {}, kPlaceParams);
-const GridKind kSimple =
-    grid_kind(1004, "simple", "comfy.simple,sdcpp.simple",
-              "discrete: T-1 less the whole part of iT/n", fill_places<simple>, {}, kPlaceParams);
-const GridKind kFromTop =
-    grid_kind(1005, "from-top", "diffusers.cm,openai.cm",
-              "discrete: every (T/n)-th index from T-1 down, T/n cut to an integer",
-              fill_places<from_top>, {}, kPlaceParams);
-const GridKind kDdimUniform = grid_kind(1006, "ddim-uniform", "ddim_uniform,comfy.ddim_uniform",
-                                        "leading with offset 1 where there is room for it",
-                                        fill_places<ddim_uniform>, {}, kPlaceParams);
-const GridKind kLcm = grid_kind(1007, "lcm", "diffusers.lcm,diffusers.tcd,sdcpp.lcm",
-                                "n of the indices that a distilled model has seen",
-                                fill_places<lcm>, kLcmParams, kPlaceParams);
-const GridKind kBetaGrid =
-    grid_kind(1008, "beta", "", "places in the table as quantiles of a Beta distribution",
-              fill_places<beta>, kBetaParams, kPlaceParams);
-const GridKind kRoundedBeta = grid_kind(1009, "comfy.beta", "sdcpp.beta", "beta with round=yes",
-                                        fill_places<beta>, kRoundedBetaParams, kPlaceParams);
-const GridKind kSmoothstep =
-    grid_kind(1010, "smoothstep", "", "places in the table along 3u^2 - 2u^3",
-              fill_places<smoothstep>, kCurveParams, kPlaceParams);
-const GridKind kRoundedSmoothstep =
-    grid_kind(1011, "sdcpp.smoothstep", "", "smoothstep with round=yes", fill_places<smoothstep>,
-              kRoundedCurveParams, kPlaceParams);
+extern const GridKind kLeading =
+    places<leading>(NWR_GRID_LEADING, "leading", "diffusers.leading",
+                    "discrete: every (T/n)-th index from 0 up", kLeadingParams);
+extern const GridKind kTrailing =
+    places<trailing>(NWR_GRID_TRAILING, "trailing", "diffusers.trailing",
+                     "discrete: every (T/n)-th index from T-1 down");
+extern const GridKind kLinspace =
+    places<linspace>(NWR_GRID_LINSPACE, "linspace", "diffusers.linspace,diffusers.unclip",
+                     "discrete: n indices from T-1 to 0");
+extern const GridKind kMultistepLeading = places<multistep_leading>(
+    1000, "multistep-leading", "diffusers.multistep-leading",
+    "discrete: every (T/(n+1))-th index but the one at 0", kLeadingParams);
+extern const GridKind kMultistepLinspace =
+    places<multistep_linspace>(1001, "multistep-linspace", "diffusers.multistep-linspace",
+                               "discrete: n+1 indices from T-1 to 0 but the one at 0");
+extern const GridKind kNormal = places<normal>(
+    1002, "normal", "comfy.normal,k.discrete,sdcpp.discrete", "linspace without rounding");
+extern const GridKind kSgmUniform =
+    places<sgm_uniform>(1003, "sgm-uniform", "sgm_uniform,comfy.sgm_uniform,sdcpp.sgm_uniform",
+                        "multistep-linspace without rounding");
+extern const GridKind kSimple = places<simple>(1004, "simple", "comfy.simple,sdcpp.simple",
+                                               "discrete: T-1 less the whole part of iT/n");
+extern const GridKind kFromTop =
+    places<from_top>(1005, "from-top", "diffusers.cm,openai.cm",
+                     "discrete: every (T/n)-th index from T-1 down, T/n cut to an integer");
+extern const GridKind kDdimUniform =
+    places<ddim_uniform>(1006, "ddim-uniform", "ddim_uniform,comfy.ddim_uniform",
+                         "leading with offset 1 where there is room for it");
+extern const GridKind kLcm =
+    places<lcm>(1007, "lcm", "diffusers.lcm,diffusers.tcd,sdcpp.lcm",
+                "n of the indices that a distilled model has seen", kLcmParams);
+extern const GridKind kBetaGrid = places<beta>(
+    1008, "beta", "", "places in the table as quantiles of a Beta distribution", kBetaParams);
+extern const GridKind kSmoothstep = places<smoothstep>(
+    1010, "smoothstep", "", "places in the table along 3u^2 - 2u^3", kCurveParams);
 
 }  // namespace noisewright

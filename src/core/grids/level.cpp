@@ -255,8 +255,8 @@ constexpr Param kPeerMin = {"sigma_min", "last noise level, on a flow of sigma; 
                             0, 1e12};
 constexpr Param kPeerMax = {"sigma_max", "first noise level, on a flow of sigma; 0 is the ends'", 0,
                             0, 1e12};
-constexpr Param kEnds = {
-    "ends", "of the table, or of leading or trailing indices", 0, 0, 2, "table,leading,trailing"};
+constexpr Param kEnds =
+    choice("ends", "of the table, or of leading or trailing indices", "table,leading,trailing");
 constexpr Param kOffset = {"offset", "of leading indices", 0, 0, 1e6, nullptr, true};
 constexpr Param kPeerParams[] = {kPeerMin, kPeerMax, kEnds, kOffset};
 constexpr Param kPeerKarras[] = {kPeerMin, kPeerMax, kEnds, kOffset, rho_param(7)};
@@ -275,56 +275,53 @@ constexpr Param kQuadraticParams[] = {
     kPeerMin,
     kPeerMax,
     {"threshold", "share of the noise that the first half of the steps removes", 0.025, 1e-6, 0.5}};
-constexpr Param kAysParams[] = {{"model", "whose table", 0, 0, 2, "sd15,sdxl,svd"}};
+constexpr Param kAysParams[] = {choice("model", "whose table", "sd15,sdxl,svd")};
 
 }  // namespace
 
-extern const GridKind kLogsnr, kKarras, kExponential, kPeerKarrasGrid, kPeerExponential,
-    kPolyexponential, kBetaSigma, kKlOptimal, kLaplaceGrid, kLinearQuadratic, kBongTangent, kAys,
-    kGits;
-const GridKind kLogsnr =
-    grid_kind(NWR_GRID_LOGSNR, "logsnr", "dpm-solver.logSNR", "even in log(alpha/sigma)",
-              fill_logsnr, kLogsnrParams, kTailParams);
-const GridKind kKarras = grid_kind(NWR_GRID_KARRAS, "karras", "", "even in (sigma/alpha)^(1/rho)",
-                                   fill_curve<ratio_levels, karras>, kLevelParams, kTailParams);
-const GridKind kExponential = grid_kind(
+extern const GridKind kLogsnr = grid_kind(NWR_GRID_LOGSNR, "logsnr", "dpm-solver.logSNR",
+                                          "even in log(alpha/sigma)", fill_logsnr, kLogsnrParams);
+extern const GridKind kKarras =
+    grid_kind(NWR_GRID_KARRAS, "karras", "", "even in (sigma/alpha)^(1/rho)",
+              fill_curve<ratio_levels, karras>, kLevelParams);
+extern const GridKind kExponential = grid_kind(
     NWR_GRID_EXPONENTIAL, "exponential", "", "even in log(sigma/alpha) between two noise levels",
-    fill_curve<ratio_levels, geometric>, {kLevelParams, 2}, kTailParams);
-const GridKind kPeerKarrasGrid =
+    fill_curve<ratio_levels, geometric>, {kLevelParams, 2});
+extern const GridKind kPeerKarrasGrid =
     grid_kind(1012, "k.karras", "diffusers.karras,comfy.karras,sdcpp.karras",
               "karras between the levels of a table, on a flow in sigma",
-              fill_curve<peer_levels, karras>, kPeerKarras, kTailParams);
-const GridKind kPeerExponential = grid_kind(
+              fill_curve<peer_levels, karras>, kPeerKarras);
+extern const GridKind kPeerExponential = grid_kind(
     1013, "k.exponential", "diffusers.exponential,diffusers.lu,comfy.exponential,sdcpp.exponential",
     "exponential between the levels of a table, on a flow in sigma",
-    fill_curve<peer_levels, geometric>, kPeerParams, kTailParams);
-const GridKind kPolyexponential =
+    fill_curve<peer_levels, geometric>, kPeerParams);
+extern const GridKind kPolyexponential =
     grid_kind(1014, "polyexponential", "k.polyexponential,comfy.polyexponential",
               "log(noise level) along a power of the place",
-              fill_curve<peer_levels, polyexponential>, kPolyParams, kTailParams);
-const GridKind kBetaSigma = grid_kind(1015, "beta-sigma", "diffusers.beta",
-                                      "noise levels as quantiles of a Beta distribution",
-                                      fill_curve<peer_levels, beta>, kBetaSigmaParams, kTailParams);
-const GridKind kKlOptimal =
+              fill_curve<peer_levels, polyexponential>, kPolyParams);
+extern const GridKind kBetaSigma = grid_kind(1015, "beta-sigma", "diffusers.beta",
+                                             "noise levels as quantiles of a Beta distribution",
+                                             fill_curve<peer_levels, beta>, kBetaSigmaParams);
+extern const GridKind kKlOptimal =
     grid_kind(1016, "kl-optimal", "kl_optimal,comfy.kl_optimal,sdcpp.kl_optimal",
               "even in the arc tangent of the noise level", fill_curve<peer_levels, kl_optimal>,
-              {kPeerParams, 2}, kTailParams);
-const GridKind kLaplaceGrid = grid_kind(
+              {kPeerParams, 2});
+extern const GridKind kLaplaceGrid = grid_kind(
     1017, "laplace", "comfy.laplace", "log(noise level) as quantiles of a Laplace distribution",
-    fill_curve<ratio_levels, laplace>, kLaplaceParams, kTailParams);
-const GridKind kLinearQuadratic =
+    fill_curve<ratio_levels, laplace>, kLaplaceParams);
+extern const GridKind kLinearQuadratic =
     grid_kind(1018, "linear-quadratic", "linear_quadratic,comfy.linear_quadratic,mochi",
               "half of the steps linear at high noise, half along a parabola",
-              fill_open_curve<linear_quadratic>, kQuadraticParams, kTailParams);
-const GridKind kBongTangent =
+              fill_open_curve<linear_quadratic>, kQuadraticParams);
+extern const GridKind kBongTangent =
     grid_kind(1019, "bong-tangent", "bong_tangent,sdcpp.bong_tangent,res4lyf.bong_tangent",
               "two arcs of a tangent that meet in the middle", fill_open_curve<bong_tangent>,
-              {kPeerParams, 2}, kTailParams);
-const GridKind kAys = grid_kind(1020, "ays", "align-your-steps,diffusers.ays,sdcpp.ays",
-                                "a model's optimised levels for ten steps, or between them",
-                                fill_ays, kAysParams, kTailParams);
-const GridKind kGits = grid_kind(1021, "gits", "sdcpp.gits",
-                                 "Stable Diffusion's levels by the geometry of its trajectories",
-                                 fill_gits, {}, kTailParams);
+              {kPeerParams, 2});
+extern const GridKind kAys =
+    grid_kind(1020, "ays", "align-your-steps,diffusers.ays,sdcpp.ays",
+              "a model's optimised levels for ten steps, or between them", fill_ays, kAysParams);
+extern const GridKind kGits =
+    grid_kind(1021, "gits", "sdcpp.gits",
+              "Stable Diffusion's levels by the geometry of its trajectories", fill_gits);
 
 }  // namespace noisewright

@@ -43,36 +43,21 @@ void fill_sine_squared(const GridRequest& r) {
   }
 }
 
-constexpr Param kLastParam = {
-    "last", "fraction of the way from data of the last time but one; 0: as even as the rest", 0, 0,
-    0.999999};
-constexpr Param kQuadraticParams[] = {{"power", "of which even times have the root", 2, 1e-3, 1e3},
-                                      kLastParam};
-constexpr Param vp_last(double by_default) {
-  return {kLastParam.name, kLastParam.summary, by_default, 0, 0.999999};
-}
-constexpr Param kVpParams[] = {{"power", "of which even times have the root", 1, 1e-3, 1e3},
-                               vp_last(1e-3)};
-constexpr Param kScoreSdeParams[] = {{"power", "of which even times have the root", 1, 1e-3, 1e3},
-                                     vp_last(1e-5)};
+constexpr Param kPowerParams[] = {
+    {"power", "of which even times have the root", 2, 1e-3, 1e3},
+    {"last", "fraction of the way from data of the last time but one; 0: as even as the rest", 0, 0,
+     0.999999}};
 
 }  // namespace
 
-extern const GridKind kUniform, kTimeQuadratic, kVpGrid, kScoreSdeGrid, kSineSquared;
-const GridKind kUniform =
+extern const GridKind kUniform =
     grid_kind(NWR_GRID_UNIFORM, "uniform", "diffusers.wuerstchen,dpm-solver.time_uniform",
-              "even in t", fill_uniform);
-const GridKind kTimeQuadratic =
+              "even in t", fill_uniform, {}, {});
+extern const GridKind kTimeQuadratic =
     grid_kind(1022, "time-quadratic", "dpm-solver.time_quadratic,time_quadratic",
-              "even in the root of the way from data", fill_power, kQuadraticParams);
-const GridKind kVpGrid =
-    grid_kind(1023, "k.vp", "comfy.vp", "even in t down to 0.001 of the way, then data", fill_power,
-              kVpParams);
-const GridKind kScoreSdeGrid =
-    grid_kind(1024, "score-sde", "diffusers.score-sde",
-              "even in t down to 1e-5 of the way, then data", fill_power, kScoreSdeParams);
-const GridKind kSineSquared =
+              "even in the root of the way from data", fill_power, kPowerParams, {});
+extern const GridKind kSineSquared =
     grid_kind(1025, "sine-squared", "diffusers.ipndm",
-              "even in the arc sine of the root of sin(pi/2 t)", fill_sine_squared);
+              "even in the arc sine of the root of sin(pi/2 t)", fill_sine_squared, {}, {});
 
 }  // namespace noisewright

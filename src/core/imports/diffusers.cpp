@@ -140,8 +140,8 @@ void read_ddim(Reader& r, Import& out) {
   out.sampler = spec_text("ddim", {{"eta", str(r.argument("eta", 0))}});
 }
 
-void read_cogvideox(Reader& r, Import& out) {
-  // The class has these settings and makes no use of them.
+void read_cogvideox_table(Reader& r, Import& out) {
+  // The classes have these settings and make no use of them.
   r.ignore({"clip_sample", "clip_sample_range", "sample_max_value"});
   Betas betas;
   betas.formula = "scaled_linear", betas.start = 0.00085, betas.end = 0.012;
@@ -149,7 +149,19 @@ void read_cogvideox(Reader& r, Import& out) {
   read_betas(r, out, betas);
   read_prediction(r, out, "epsilon");
   read_steps_back(r, out, true);
+}
+
+void read_cogvideox(Reader& r, Import& out) {
+  read_cogvideox_table(r, out);
   out.sampler = spec_text("ddim", {{"eta", str(r.argument("eta", 0))}});
+}
+
+void read_cogvideox_dpm(Reader& r, Import& out) {
+  read_cogvideox_table(r, out);
+  // Taken, and of no use.
+  r.argument("eta", 0);
+  out.sampler = "dpmpp-2m-sde(lower_order_final=last)";
+  r.warn("_class_name", "from the second step on the class draws twice and uses the second");
 }
 
 void read_ddpm_like(Reader& r, Import& out, const Betas& betas, const char* variance_by_default,
@@ -232,6 +244,56 @@ void read_consistency(Reader& r, Import& out) {
   if (r.flag("clip_denoised", true)) out.limits = "clip=1";
 }
 
+// ---- models of an angle ----------------------------------------------------------------------
+
+void on_angle(Import& out, const char* sampler) {
+  out.schedule = "k.v";
+  out.sampler = sampler;
+  out.prediction = NWR_ANGULAR;
+  out.clock = NWR_CLOCK_T;
+  out.start = NWR_START_UNIT;
+}
+
+void read_ipndm(Reader& r, Import& out) {
+  r.ignore({"num_train_timesteps"});
+  if (!r.numbers("trained_betas").empty())
+    r.warn("trained_betas", "the class's own sines are taken");
+  on_angle(out, "ipndm");
+  out.grid = "sine-squared";
+  r.warn("_class_name", "the class takes the data of its first step for 0");
+}
+
+// TrigFlow (Lu and Song 2410.11081) in units of sigma_data: the output is v, the clock the angle.
+void read_scm(Reader& r, Import& out) {
+  r.ignore({"num_train_timesteps"});
+  r.choice("prediction_type", "trigflow", "trigflow");
+  r.number("sigma_data", 0.5);
+  on_angle(out, "lcm");
+  const double quarter = 2 * std::atan(1.0), middle = r.argument("intermediate_timesteps", 1.3);
+  out.clock_scale = quarter;
+  out.grid = "uniform";
+  if (r.steps() == 2) {
+    if (!(middle > 0 && middle < quarter)) {
+      fail(NWR_ERROR_INVALID_ARGUMENT, "options.params: intermediate_timesteps is ", middle,
+           ", not between 0 and ", quarter);
+    }
+    // Half of the way in the root whose power is the time asked for.
+    out.grid = spec_text("time-quadratic", {{"power", str(-std::log2(middle / quarter))}});
+  }
+  r.warn("sigma_data",
+         "states are the class's over sigma_data, as the network reads them; the result is to be "
+         "multiplied by it");
+}
+
+void read_wuerstchen(Reader& r, Import& out) {
+  out.schedule = spec_text(
+      "wuerstchen", {{"s", str(r.number("s", 0.008))}, {"scaler", str(r.number("scaler", 1))}});
+  out.grid = "uniform";
+  out.sampler = "ddpm(last_step=mean)";
+  out.clock = NWR_CLOCK_T;
+  out.start = NWR_START_UNIT;
+}
+
 // ---- Euler and its kin -----------------------------------------------------------------------
 
 // The state is alpha times theirs, so that the model reads it as it is.
@@ -273,8 +335,22 @@ Betas stable_diffusion() {
   return betas;
 }
 
+// The sampler whose noise comes after the model has been asked, where such noise is asked for;
+// share is our number of steps over that by which the class divides.
+std::string read_churn(Reader& r, const char* without, const char* churning, Settings settings,
+                       double share = 1) {
+  const double churn = r.argument("s_churn", 0) * share, least = r.argument("s_tmin", 0);
+  const double most = r.argument("s_tmax", HUGE_VAL), scale = r.argument("s_noise", 1);
+  if (churn == 0) return without;
+  settings.insert(settings.end(), {{"s_churn", str(churn)},
+                                   {"s_min", str(least)},
+                                   {"s_max", std::isinf(most) ? "" : str(most)},
+                                   {"s_noise", str(scale)}});
+  return spec_text(churning, settings);
+}
+
 void read_euler(Reader& r, Import& out) {
-  read_sigma_space(r, out, patched(), "euler(space=sigma)");
+  read_sigma_space(r, out, patched(), read_churn(r, "euler(space=sigma)", "diffusers.euler", {}));
   if (r.choice("interpolation_type", "linear", "linear,log_linear") == "log_linear") {
     r.warn("interpolation_type", "noise levels are linear between indices here");
   }
@@ -465,20 +541,26 @@ void read_deis(Reader& r, Import& out) {
 
 std::string read_unipc_sampler(Reader& r) {
   const int64_t order = r.whole("solver_order", 2, 1, 6);
-  if (r.has("solver_p")) r.warn("solver_p", "the predictor is UniPC's own");
+  if (r.has("solver_p")) {
+    r.warn("solver_p", "the predictor is UniPC's own; predictor_order=1 is DDIM, 2 DPM-Solver++");
+  }
   r.ignore({"solver_p"});
-  const std::vector<double> disabled = r.numbers("disable_corrector");
-  for (size_t i = 0; i < disabled.size(); ++i) {
-    if (disabled[i] == static_cast<double>(i)) continue;
-    r.warn("disable_corrector", "only the first steps can go uncorrected");
-    break;
+  // Steps by their bits, of which a number holds so many.
+  double uncorrected = 0;
+  for (const double step : r.numbers("disable_corrector")) {
+    if (!(step >= 0 && step < 53 && step == std::floor(step))) {
+      r.warn("disable_corrector", "steps from 0 to 52 can go uncorrected");
+      continue;
+    }
+    const double bit = std::exp2(step);
+    if (std::fmod(std::floor(uncorrected / bit), 2) == 0) uncorrected += bit;
   }
   const std::string variant = r.choice("solver_type", "bh2", "bh1,bh2,midpoint,heun,logrho");
   return spec_text("diffusers.unipc",
                    {{"order", str(static_cast<double>(order))},
                     {"variant", variant == "bh1" ? "bh1" : "bh2"},
                     {"predict", r.flag("predict_x0", true) ? "data" : "noise"},
-                    {"corrector_begin", str(static_cast<double>(disabled.size()))},
+                    {"corrector_skip", uncorrected == 0 ? "" : str(uncorrected)},
                     {"lower_order_final", yes(r.flag("lower_order_final", true))}});
 }
 
@@ -550,7 +632,9 @@ void read_edm(Reader& r, Import& out, const std::string& sampler) {
                     : sampler.substr(0, sampler.size() - 1) + ",unit_input=yes)";
 }
 
-void read_edm_euler(Reader& r, Import& out) { read_edm(r, out, "euler"); }
+void read_edm_euler(Reader& r, Import& out) {
+  read_edm(r, out, read_churn(r, "euler", "diffusers.euler", {{"read", "noisier"}}));
+}
 void read_edm_multistep(Reader& r, Import& out) { read_edm(r, out, read_multistep_sampler(r)); }
 
 // Preconditioning with sigma_data = 1 is the v of a variance preserving schedule, whose time
@@ -607,10 +691,17 @@ void read_flow_match(Reader& r, Import& out, const std::string& sampler) {
 
 void read_flow_euler(Reader& r, Import& out) {
   const bool stochastic = r.flag("stochastic_sampling", false);
+  // Taken, and of no use.
+  for (const char* name : {"s_churn", "s_tmin", "s_tmax", "s_noise"}) r.argument(name, 0);
   read_flow_match(r, out, stochastic ? "lcm" : "euler");
 }
 
-void read_flow_heun(Reader& r, Import& out) { read_flow_match(r, out, "heun"); }
+void read_flow_heun(Reader& r, Import& out) {
+  // The class counts evaluations.
+  const double n = static_cast<double>(r.steps());
+  read_flow_match(r, out,
+                  read_churn(r, "heun", "diffusers.heun", {{"space", "flow"}}, n / (2 * n - 1)));
+}
 
 void read_flow_lcm(Reader& r, Import& out) {
   if (r.has("scale_factors")) r.warn("scale_factors", "states keep their size");
@@ -622,6 +713,16 @@ void read_flow_map(Reader& r, Import& out) {
   on_flow(out, train_count(r));
   out.grid = spec_text("flow", {{"shift", str(r.number("shift", 1))}});
   out.sampler = "euler";
+}
+
+void read_minimax(Reader& r, Import& out) {
+  out.schedule = "linear";
+  out.grid = spec_text("flow", {{"shift", str(r.number("shift", 12))}});
+  out.sampler = "euler";
+  out.prediction = NWR_VELOCITY;
+  out.clock = NWR_CLOCK_T;
+  out.start = NWR_START_UNIT;
+  r.warn("_class_name", "the class counts levels: it takes one step less than it is asked for");
 }
 
 void read_ltx(Reader& r, Import& out) {
@@ -662,6 +763,7 @@ struct Class {
 constexpr Class kClasses[] = {{"DDIMScheduler", read_ddim},
                               {"DDIMParallelScheduler", read_ddim},
                               {"CogVideoXDDIMScheduler", read_cogvideox},
+                              {"CogVideoXDPMScheduler", read_cogvideox_dpm},
                               {"DDPMScheduler", read_ddpm},
                               {"DDPMParallelScheduler", read_ddpm},
                               {"UnCLIPScheduler", read_unclip},
@@ -669,6 +771,9 @@ constexpr Class kClasses[] = {{"DDIMScheduler", read_ddim},
                               {"LCMScheduler", read_lcm},
                               {"TCDScheduler", read_tcd},
                               {"CMStochasticIterativeScheduler", read_consistency},
+                              {"SCMScheduler", read_scm},
+                              {"IPNDMScheduler", read_ipndm},
+                              {"DDPMWuerstchenScheduler", read_wuerstchen},
                               {"EulerDiscreteScheduler", read_euler},
                               {"EulerAncestralDiscreteScheduler", read_euler_ancestral},
                               {"HeunDiscreteScheduler", read_heun},
@@ -688,6 +793,7 @@ constexpr Class kClasses[] = {{"DDIMScheduler", read_ddim},
                               {"FlowMatchHeunDiscreteScheduler", read_flow_heun},
                               {"FlowMatchLCMScheduler", read_flow_lcm},
                               {"FlowMapEulerDiscreteScheduler", read_flow_map},
+                              {"MiniMaxH3Scheduler", read_minimax},
                               {"LTXEulerAncestralRFScheduler", read_ltx},
                               {"HeliosScheduler", read_helios}};
 
@@ -699,11 +805,6 @@ constexpr Other kOthers[] = {
     {"DDIMInverseScheduler", "it runs to noise: import DDIMScheduler and turn the times round"},
     {"DPMSolverMultistepInverseScheduler",
      "it runs to noise: import DPMSolverMultistepScheduler and turn the times round"},
-    {"SCMScheduler", "its first time lies beyond pi/2: lcm(s_noise=0.5) on k.v is the method"},
-    {"CogVideoXDPMScheduler", "it draws twice a step and keeps states of the caller's"},
-    {"IPNDMScheduler", "ipndm on trigonometric with the grid sine-squared is the method"},
-    {"DDPMWuerstchenScheduler", "ddpm on wuerstchen with the grid uniform is the method"},
-    {"MiniMaxH3Scheduler", "euler on minimax-h3 with the grid flow is the method"},
     {"ScoreSdeVeScheduler", "its corrector is Langevin's"},
     {"RePaintScheduler", "it goes through stretches of time again"},
     {"ConsistencyDecoderScheduler", "its table is its decoder's own"},

@@ -8,16 +8,9 @@ namespace noisewright {
 namespace {
 
 Multistep method(const Stage& s, double space, Form form, int final = 0) {
-  return {{Line(space), form},
-          static_cast<int>(s.setting("order")),
-          Multistep::Spacing::exact,
-          Split::sde,
-          0,
-          1,
-          0,
-          HUGE_VAL,
-          false,
-          final};
+  Multistep m{{Line(space), form}, static_cast<int>(s.setting("order"))};
+  m.final = final;
+  return m;
 }
 
 template <int kSpace, Form kForm>
@@ -25,9 +18,11 @@ void plan_as(Stage& s) {
   multistep(s, method(s, kSpace, kForm));
 }
 
-void plan_lms(Stage& s) {
-  Multistep m =
-      method(s, s.setting("space"), Form::level, static_cast<int>(s.setting("lower_order_final")));
+// A start of order 1 can be corrected with the value at its end.
+template <Form kForm>
+void plan_started(Stage& s) {
+  Multistep m = method(s, kForm == Form::level ? s.setting("space") : 0, kForm,
+                       static_cast<int>(s.setting("lower_order_final")));
   m.only_start = true, m.corrector = s.setting("start") == 1;
   multistep(s, m);
 }
@@ -79,56 +74,44 @@ void plan_pndm(Stage& s) {
   multistep(s, m);
 }
 
-void plan_deis(Stage& s) {
-  Multistep m = method(s, 0, Form::slope, static_cast<int>(s.setting("lower_order_final")));
-  m.only_start = true, m.corrector = s.setting("start") == 1;
-  multistep(s, m);
-}
-
 constexpr Param kParams[] = {order_param(2, kMostNodes)};
 constexpr Param kLmsParams[] = {order_param(3, kMostNodes - 1), kStartParam, kFinalParam,
                                 kLineParam};
 constexpr Param kFixedParams[] = {order_param(4, 4), kFinalParam, kLineParam};
 constexpr Param kPndmParams[] = {
     order_param(4, 4),
-    {"start", "one step of Heun, or three of the classical Runge-Kutta method", 0, 0, 1,
-     "heun,runge-kutta"},
-    {"average", "what is averaged: the noise, or the model's output whatever it predicts", 0, 0, 1,
-     "noise,output"}};
+    choice("start", "one step of Heun, or three of the classical Runge-Kutta method",
+           "heun,runge-kutta"),
+    choice("average", "what is averaged: the noise, or the model's output whatever it predicts",
+           "noise,output")};
 constexpr Param kDeisParams[] = {order_param(3, kMostNodes - 1), kStartParam, kFinalParam};
 
 }  // namespace
 
-extern const SamplerKind kZab, kVab, kZeab, kXeab, kLms, kIpndm, kPndm, kDeis;
-const SamplerKind kZab = {
-    {NWR_SAMPLER_ZAB, "zab", "azula.zab", "Adams-Bashforth for the noise in sigma/alpha", 0, 2, 1,
-     kParams, kSamplerParams},
-    plan_as<0, Form::level>};
-const SamplerKind kVab = {{NWR_SAMPLER_VAB, "vab", "azula.vab",
-                           "Adams-Bashforth for noise minus data in sigma/(alpha+sigma)", 0, 2, 1,
-                           kParams, kSamplerParams},
-                          plan_as<1, Form::level>};
-const SamplerKind kZeab = {
-    {NWR_SAMPLER_ZEAB, "zeab", "azula.zeab", "exponential Adams-Bashforth for the noise in log-SNR",
-     0, 2, 1, kParams, kSamplerParams},
-    plan_as<0, Form::slope>};
-const SamplerKind kXeab = {
-    {NWR_SAMPLER_XEAB, "xeab", "azula.xeab", "exponential Adams-Bashforth for the data in log-SNR",
-     0, 2, 1, kParams, kSamplerParams},
-    plan_as<0, Form::data>};
-const SamplerKind kLms = {{NWR_SAMPLER_LMS, "lms", "ipndm-v", "linear multistep, exact weights", 0,
-                           3, 1, kLmsParams, kSamplerParams},
-                          plan_lms};
-const SamplerKind kIpndm = {{NWR_SAMPLER_IPNDM, "ipndm", "", "Adams-Bashforth, fixed weights", 0, 2,
-                             1, kFixedParams, kSamplerParams},
-                            plan_ipndm};
-const SamplerKind kPndm = {
-    {NWR_SAMPLER_PNDM, "pndm", "plms", "Adams-Bashforth, fixed weights, after a step of Heun", 0, 2,
-     1, kPndmParams, kSamplerParams},
-    plan_pndm};
-const SamplerKind kDeis = {
-    {NWR_SAMPLER_DEIS, "deis", "", "the noise a polynomial in log-SNR, exact integrals", 0, 3, 1,
-     kDeisParams, kSamplerParams},
-    plan_deis};
+extern const SamplerKind kZab = sampler_kind(NWR_SAMPLER_ZAB, "zab", "azula.zab",
+                                             "Adams-Bashforth for the noise in sigma/alpha", 0, 2,
+                                             1, kParams, plan_as<0, Form::level>);
+extern const SamplerKind kVab =
+    sampler_kind(NWR_SAMPLER_VAB, "vab", "azula.vab",
+                 "Adams-Bashforth for noise minus data in sigma/(alpha+sigma)", 0, 2, 1, kParams,
+                 plan_as<1, Form::level>);
+extern const SamplerKind kZeab = sampler_kind(
+    NWR_SAMPLER_ZEAB, "zeab", "azula.zeab", "exponential Adams-Bashforth for the noise in log-SNR",
+    0, 2, 1, kParams, plan_as<0, Form::slope>);
+extern const SamplerKind kXeab = sampler_kind(NWR_SAMPLER_XEAB, "xeab", "azula.xeab",
+                                              "exponential Adams-Bashforth for the data in log-SNR",
+                                              0, 2, 1, kParams, plan_as<0, Form::data>);
+extern const SamplerKind kLms =
+    sampler_kind(NWR_SAMPLER_LMS, "lms", "ipndm-v", "linear multistep, exact weights", 0, 3, 1,
+                 kLmsParams, plan_started<Form::level>);
+extern const SamplerKind kIpndm =
+    sampler_kind(NWR_SAMPLER_IPNDM, "ipndm", "", "Adams-Bashforth, fixed weights", 0, 2, 1,
+                 kFixedParams, plan_ipndm);
+extern const SamplerKind kPndm = sampler_kind(
+    NWR_SAMPLER_PNDM, "pndm", "plms", "Adams-Bashforth, fixed weights, after a step of Heun", 0, 2,
+    1, kPndmParams, plan_pndm);
+extern const SamplerKind kDeis =
+    sampler_kind(NWR_SAMPLER_DEIS, "deis", "", "the noise a polynomial in log-SNR, exact integrals",
+                 0, 3, 1, kDeisParams, plan_started<Form::slope>);
 
 }  // namespace noisewright

@@ -32,15 +32,12 @@ constexpr Param kGradientParams[] = {{"gamma", "weight of the present slope; 1 i
 
 }  // namespace
 
-extern const SamplerKind kEulerAncestral, kGradientEstimation;
-const SamplerKind kEulerAncestral = {
-    {NWR_SAMPLER_EULER_ANCESTRAL, "euler-ancestral", "euler-a,k.euler-ancestral",
-     "first-order with fresh noise", NWR_ENTRY_STOCHASTIC, 1, 1, kEulerParams, kSamplerParams},
-    plan_euler};
-const SamplerKind kGradientEstimation = {
-    {NWR_SAMPLER_GRADIENT_ESTIMATION, "gradient-estimation", "euler-ge,ge",
-     "first-order, small error at few steps", NWR_ENTRY_STOCHASTIC, 1, 1, kGradientParams,
-     kSamplerParams},
-    plan_gradient};
+extern const SamplerKind kEulerAncestral = sampler_kind(
+    NWR_SAMPLER_EULER_ANCESTRAL, "euler-ancestral", "euler-a,k.euler-ancestral",
+    "first-order with fresh noise", NWR_ENTRY_STOCHASTIC, 1, 1, kEulerParams, plan_euler);
+extern const SamplerKind kGradientEstimation =
+    sampler_kind(NWR_SAMPLER_GRADIENT_ESTIMATION, "gradient-estimation", "euler-ge,ge",
+                 "first-order, small error at few steps", NWR_ENTRY_STOCHASTIC, 1, 1,
+                 kGradientParams, plan_gradient);
 
 }  // namespace noisewright

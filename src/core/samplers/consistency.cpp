@@ -43,17 +43,14 @@ constexpr Param kTcdParams[] = {
 
 }  // namespace
 
-extern const SamplerKind kLcmSampler, kConsistencySampler, kTcd;
-const SamplerKind kLcmSampler = {
-    {NWR_SAMPLER_LCM, "lcm", "trigflow,scm", "to clean data and noised again", NWR_ENTRY_STOCHASTIC,
-     1, 1, kLcmParams, kSamplerParams},
-    plan_lcm};
-const SamplerKind kConsistencySampler = {
-    {NWR_SAMPLER_CONSISTENCY, "consistency", "cm", "lcm above a level that the model leaves",
-     NWR_ENTRY_STOCHASTIC, 1, 1, kConsistencyParams, kSamplerParams},
-    plan_consistency};
-const SamplerKind kTcd = {{NWR_SAMPLER_TCD, "tcd", "", "ddim beyond the next time, noised again",
-                           NWR_ENTRY_STOCHASTIC, 1, 1, kTcdParams, kSamplerParams},
-                          plan_tcd};
+extern const SamplerKind kLcmSampler =
+    sampler_kind(NWR_SAMPLER_LCM, "lcm", "trigflow,scm", "to clean data and noised again",
+                 NWR_ENTRY_STOCHASTIC, 1, 1, kLcmParams, plan_lcm);
+extern const SamplerKind kConsistencySampler = sampler_kind(
+    NWR_SAMPLER_CONSISTENCY, "consistency", "cm", "lcm above a level that the model leaves",
+    NWR_ENTRY_STOCHASTIC, 1, 1, kConsistencyParams, plan_consistency);
+extern const SamplerKind kTcd =
+    sampler_kind(NWR_SAMPLER_TCD, "tcd", "", "ddim beyond the next time, noised again",
+                 NWR_ENTRY_STOCHASTIC, 1, 1, kTcdParams, plan_tcd);
 
 }  // namespace noisewright

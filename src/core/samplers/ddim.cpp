@@ -30,11 +30,12 @@ constexpr Param kAzulaDdimParams[] = {
 void plan_azula_ddim(Stage& s) { next(s, std::fmin(s.setting("eta") * posterior_share(s), 1)); }
 
 constexpr Param kDdpmParams[] = {
-    {"variance",
-     "of the fresh noise: the posterior's; the forward step's; or between the two as a further "
-     "output of the model says, from -1 to 1",
-     0, 0, 2, "small,large,learned_range"},
-    {"last_step", "plain as any other, or the mean without noise", 0, 0, 1, "plain,mean"}};
+    choice(
+        "variance",
+        "of the fresh noise: the posterior's; the forward step's; or between the two as a further "
+        "output of the model says, from -1 to 1",
+        "small,large,learned_range"),
+    choice("last_step", "plain as any other, or the mean without noise", "plain,mean")};
 
 void plan_ddpm(Stage& s) {
   const double kappa = posterior_share(s);
@@ -51,23 +52,16 @@ void plan_ddpm(Stage& s) {
 
 }  // namespace
 
-extern const SamplerKind kDdim;
-const SamplerKind kDdim = {{NWR_SAMPLER_DDIM, "ddim", "azula.euler,diffusionlab.ddm,ddim-inverse",
-                            "exact for a constant data prediction; eta adds fresh noise",
-                            NWR_ENTRY_STOCHASTIC, 1, 1, kDdimParams, kSamplerParams},
-                           plan_ddim};
-
+extern const SamplerKind kDdim =
+    sampler_kind(NWR_SAMPLER_DDIM, "ddim", "azula.euler,diffusionlab.ddm,ddim-inverse",
+                 "exact for a constant data prediction; eta adds fresh noise", NWR_ENTRY_STOCHASTIC,
+                 1, 1, kDdimParams, plan_ddim);
 // Its eta is the square of Song's.
-extern const SamplerKind kAzulaDdim;
-const SamplerKind kAzulaDdim = {
-    {1000, "azula.ddim", "", "ddim whose eta scales the variance of the fresh noise",
-     NWR_ENTRY_STOCHASTIC, 1, 1, kAzulaDdimParams, kSamplerParams},
-    plan_azula_ddim};
-
-extern const SamplerKind kDdpmSampler;
-const SamplerKind kDdpmSampler = {
-    {NWR_SAMPLER_DDPM, "ddpm", "ancestral,azula.ddpm", "ancestral sampling", NWR_ENTRY_STOCHASTIC,
-     1, 1, kDdpmParams, kSamplerParams},
-    plan_ddpm};
+extern const SamplerKind kAzulaDdim =
+    sampler_kind(1000, "azula.ddim", "", "ddim whose eta scales the variance of the fresh noise",
+                 NWR_ENTRY_STOCHASTIC, 1, 1, kAzulaDdimParams, plan_azula_ddim);
+extern const SamplerKind kDdpmSampler =
+    sampler_kind(NWR_SAMPLER_DDPM, "ddpm", "ancestral,azula.ddpm", "ancestral sampling",
+                 NWR_ENTRY_STOCHASTIC, 1, 1, kDdpmParams, plan_ddpm);
 
 }  // namespace noisewright

@@ -7,7 +7,7 @@
 namespace noisewright {
 namespace {
 
-constexpr Param kParams[] = {{"solver", "the step after the noise", 1, 0, 1, "euler,heun"},
+constexpr Param kParams[] = {choice("solver", "the step after the noise", "euler,heun", 1),
                              kChurnParam,
                              kChurnMinParam,
                              kChurnMaxParam,
@@ -20,12 +20,9 @@ void plan(Stage& s) { s.setting("solver") == 0 || s.to_data() ? step_euler(s) : 
 
 }  // namespace
 
-extern const SamplerKind kEdmSampler;
-const SamplerKind kEdmSampler = {
-    {NWR_SAMPLER_EDM, "edm", "gensbi.edm", "heun or euler after fresh noise in each step",
-     NWR_ENTRY_STOCHASTIC, 2, 2, kParams, kSamplerParams},
-    plan,
-    churn,
-    [](const Settings& settings) { return Space::in_sigma(settings["space"]); }};
+extern const SamplerKind kEdmSampler = sampler_kind(
+    NWR_SAMPLER_EDM, "edm", "gensbi.edm", "heun or euler after fresh noise in each step",
+    NWR_ENTRY_STOCHASTIC, 2, 2, kParams, plan, churn,
+    [](const Settings& settings) { return Space::in_sigma(settings["space"]); });
 
 }  // namespace noisewright

@@ -70,17 +70,15 @@ constexpr Param kParams[] = {
     order_param(3, 3),
     {"power", "phi is this power of sigma/alpha; 0 is the paper's x (exp(x^0.3) + 10)", 0, 0, 10},
     {"points", "of a left Riemann sum for the integrals; 0 is exact", 0, 0, 1e5, nullptr, true},
-    {"slope", "at the step's begin, or the last difference as peers have it", 0, 0, 1,
-     "exact,backward"},
+    choice("slope", "at the step's begin, or the last difference as peers have it",
+           "exact,backward"),
     {"least_variance", "of the fresh noise; below it there is none", 0, 0, 1},
     kNoiseScaleParam};
 
 }  // namespace
 
-extern const SamplerKind kErSde;
-const SamplerKind kErSde = {
-    {NWR_SAMPLER_ER_SDE, "er-sde", "", "multistep for the SDE with little noise at low levels",
-     NWR_ENTRY_STOCHASTIC, 2, 1, kParams, kSamplerParams},
-    plan};
+extern const SamplerKind kErSde = sampler_kind(
+    NWR_SAMPLER_ER_SDE, "er-sde", "", "multistep for the SDE with little noise at low levels",
+    NWR_ENTRY_STOCHASTIC, 2, 1, kParams, plan);
 
 }  // namespace noisewright

@@ -16,9 +16,7 @@ constexpr Param kParams[] = {kSpaceParam, kLastStepParam};
 
 }  // namespace
 
-extern const SamplerKind kEuler;
-const SamplerKind kEuler = {
-    {NWR_SAMPLER_EULER, "euler", "flow-map", "first-order ODE", 0, 1, 1, kParams, kSamplerParams},
-    step_euler};
+extern const SamplerKind kEuler = sampler_kind(NWR_SAMPLER_EULER, "euler", "flow-map",
+                                               "first-order ODE", 0, 1, 1, kParams, step_euler);
 
 }  // namespace noisewright

@@ -19,12 +19,8 @@ constexpr Param kParams[] = {kDiffusionParam, kNormParam, kSdeLastStepParam};
 
 }  // namespace
 
-extern const SamplerKind kEulerMaruyama;
-const SamplerKind kEulerMaruyama = {
-    {NWR_SAMPLER_EULER_MARUYAMA, "euler-maruyama", "em", "first-order SDE", NWR_ENTRY_STOCHASTIC, 1,
-     1, kParams, kSamplerParams},
-    plan,
-    nullptr,
-    sde_needs_alpha};
+extern const SamplerKind kEulerMaruyama =
+    sampler_kind(NWR_SAMPLER_EULER_MARUYAMA, "euler-maruyama", "em", "first-order SDE",
+                 NWR_ENTRY_STOCHASTIC, 1, 1, kParams, plan, nullptr, sde_needs_alpha);
 
 }  // namespace noisewright

@@ -29,12 +29,8 @@ constexpr Param kParams[] = {kSpaceParam, kLastStepParam, kPartParam};
 
 }  // namespace
 
-extern const SamplerKind kHeun;
-const SamplerKind kHeun = {
-    {NWR_SAMPLER_HEUN, "heun", "", "second-order ODE, two evaluations a step", 0, 2, 2, kParams,
-     kSamplerParams},
-    step_heun,
-    nullptr,
-    steps_sigma};
+extern const SamplerKind kHeun =
+    sampler_kind(NWR_SAMPLER_HEUN, "heun", "", "second-order ODE, two evaluations a step", 0, 2, 2,
+                 kParams, step_heun, nullptr, steps_sigma);
 
 }  // namespace noisewright

@@ -40,9 +40,7 @@ constexpr Param kParams[] = {kLineParam};
 
 }  // namespace
 
-extern const SamplerKind kHeunpp2;
-const SamplerKind kHeunpp2 = {{NWR_SAMPLER_HEUNPP2, "heunpp2", "", "first-order, looks ahead", 0, 1,
-                               3, kParams, kSamplerParams},
-                              plan};
+extern const SamplerKind kHeunpp2 = sampler_kind(
+    NWR_SAMPLER_HEUNPP2, "heunpp2", "", "first-order, looks ahead", 0, 1, 3, kParams, plan);
 
 }  // namespace noisewright

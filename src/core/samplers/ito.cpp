@@ -24,12 +24,8 @@ constexpr Param kParams[] = {{"eta", "scale of the fresh noise; 0 is determinist
 
 }  // namespace
 
-extern const SamplerKind kIto;
-const SamplerKind kIto = {
-    {NWR_SAMPLER_ITO, "ito", "azula.ito", "first-order SDE of x/alpha in sigma/alpha",
-     NWR_ENTRY_STOCHASTIC, 1, 1, kParams, kSamplerParams},
-    plan,
-    nullptr,
-    [](const Settings&) { return true; }};
+extern const SamplerKind kIto = sampler_kind(
+    NWR_SAMPLER_ITO, "ito", "azula.ito", "first-order SDE of x/alpha in sigma/alpha",
+    NWR_ENTRY_STOCHASTIC, 1, 1, kParams, plan, nullptr, [](const Settings&) { return true; });
 
 }  // namespace noisewright

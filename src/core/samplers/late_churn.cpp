@@ -45,9 +45,10 @@ void plan(Stage& s) {
 }
 
 constexpr Param kParams[] = {
-    {"solver", "the step after the noise", 0, 0, 1, "euler,heun"},
-    {"read", "whether an output is read by the level at which it was asked, or by the noisier one",
-     0, 0, 1, "asked,noisier"},
+    choice("solver", "the step after the noise", "euler,heun"),
+    choice("read",
+           "whether an output is read by the level at which it was asked, or by the noisier one",
+           "asked,noisier"),
     kChurnParam,
     kChurnMinParam,
     kChurnMaxParam,
@@ -56,12 +57,9 @@ constexpr Param kParams[] = {
 
 }  // namespace
 
-extern const SamplerKind kLateChurn;
-const SamplerKind kLateChurn = {
-    {1040, "diffusers.euler", "diffusers.edm-euler", "edm whose noise comes after the model",
-     NWR_ENTRY_STOCHASTIC, 1, 1, kParams, kSamplerParams},
-    plan,
-    nullptr,
-    [](const Settings& settings) { return settings["space"] == 0; }};
+extern const SamplerKind kLateChurn =
+    sampler_kind(1040, "diffusers.euler", "diffusers.edm-euler",
+                 "edm whose noise comes after the model", NWR_ENTRY_STOCHASTIC, 1, 1, kParams, plan,
+                 nullptr, [](const Settings& settings) { return settings["space"] == 0; });
 
 }  // namespace noisewright

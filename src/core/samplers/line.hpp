@@ -9,10 +9,9 @@
 
 namespace noisewright {
 
-inline constexpr Param kLineParam = {
+inline constexpr Param kLineParam = choice(
     "space", "what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma)",
-    0,       0,
-    1,       "sigma,flow"};
+    "sigma,flow");
 
 // What a solver needs of a point; it need not lie on the schedule.
 struct Place {

@@ -48,8 +48,9 @@ struct Run {
   // Whether the step some steps back is corrected at its end.
   bool corrects(int back) const {
     const int step = s.step() - back;
-    return m.corrector > 0 && step >= m.corrector_begin && !(m.only_start && step > 0) &&
-           m.solver.open(at(back), target(back).down);
+    const bool skipped = std::fmod(std::floor(m.corrector_skip / std::exp2(step)), 2) == 1;
+    return m.corrector > 0 && step >= m.corrector_begin && !skipped &&
+           !(m.only_start && step > 0) && m.solver.open(at(back), target(back).down);
   }
 };
 
@@ -84,7 +85,8 @@ void multistep(Stage& s, const Multistep& m) {
   }
   Target target = run.target(0);
   Nodes nodes;
-  if (m.solver.open(base.at, target.down)) run.add_history(nodes, 0, run.order(0));
+  if (m.solver.open(base.at, target.down))
+    run.add_history(nodes, 0, std::min(run.order(0), m.predictor));
   const Combo fresh = m.s_noise * target.up * s.fresh_noise();
   const Combo constant = m.solver.constant(base, target.down);
   const bool moved = m.older == Multistep::Older::moved && nodes.count > 1;

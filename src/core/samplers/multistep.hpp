@@ -7,13 +7,10 @@
 
 namespace noisewright {
 
-inline constexpr Param kFinalParam = {
-    "lower_order_final",
-    "no step's order exceeds the number of steps left; or the last step alone is of order 1",
-    0,
-    0,
-    2,
-    "no,yes,last"};
+inline constexpr Param kFinalParam =
+    choice("lower_order_final",
+           "no step's order exceeds the number of steps left; or the last step alone is of order 1",
+           "no,yes,last");
 constexpr Param order_param(double by_default, double most) {
   return {"order",    "how many values the polynomial goes through; fewer at the start",
           by_default, 1,
@@ -25,19 +22,18 @@ constexpr Param eta_param(double by_default) {
 }
 inline constexpr Param kNoiseScaleParam = {"s_noise", "scale of the fresh noise", 1, 0, 1e6};
 
-inline constexpr Param kAncestralParam = {
-    "noise",        "the posterior's, or linear in sigma/(alpha+sigma) as for flows", 0, 0, 1,
-    "variance,flow"};
+inline constexpr Param kAncestralParam = choice(
+    "noise", "the posterior's, or linear in sigma/(alpha+sigma) as for flows", "variance,flow");
 inline Split ancestral_split(const Stage& s) {
   return s.setting("noise") == 0 ? Split::variance : Split::flow;
 }
-inline constexpr Param kPredictParam = {"predict", "what is extrapolated", 0, 0, 1, "data,noise"};
+inline constexpr Param kPredictParam = choice("predict", "what is extrapolated", "data,noise");
 inline Form predicted_form(const Stage& s) {
   return s.setting("predict") == 0 ? Form::data : Form::slope;
 }
-inline constexpr Param kStartParam = {
-    "start",          "the first step: of order 1, or corrected with the value at its end", 1, 0, 1,
-    "euler,corrected"};
+inline constexpr Param kStartParam =
+    choice("start", "the first step: of order 1, or corrected with the value at its end",
+           "euler,corrected", 1);
 
 struct Multistep {
   Solver solver;
@@ -55,7 +51,9 @@ struct Multistep {
   // the first step it repairs the start: a multistep method then reaches its order.
   int corrector = 0;
   bool only_start = false;
-  int corrector_begin = 0;  // the first step that is corrected
+  int corrector_begin = 0;     // the first step that is corrected
+  double corrector_skip = 0;   // the sum of 2^step of those that are not
+  int predictor = kMostNodes;  // the most values of the predictor, where the corrector has more
   Pair corrector_pair = Pair::exact;
   // Whether the corrected point is evaluated again.
   bool evaluates_again = false;

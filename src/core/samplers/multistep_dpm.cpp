@@ -8,18 +8,15 @@ namespace noisewright {
 namespace {
 
 constexpr Param solver_param(double by_default) {
-  return {"solver",   "weight of the slope: at the step's midpoint, or its exact integral",
-          by_default, 0,
-          1,          "midpoint,heun"};
+  return choice("solver", "weight of the slope: at the step's midpoint, or its exact integral",
+                "midpoint,heun", by_default);
 }
-constexpr Param kCurvatureParam = {
+constexpr Param kCurvatureParam = choice(
     "curvature", "weight of the second derivative: its exact integral, or half of it as peers have",
-    0,           0,
-    1,           "exact,half"};
-constexpr Param kSplitParam = {
-    "noise", "the SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows",
-    0,       0,
-    2,       "sde,variance,flow"};
+    "exact,half");
+constexpr Param kSplitParam =
+    choice("noise", "the SDE's, the posterior's, or linear in sigma/(alpha+sigma) as for flows",
+           "sde,variance,flow");
 
 Multistep method(const Stage& s, Form form, int order) {
   Multistep m{{Line(s.setting("space")), form}, order};
@@ -68,16 +65,11 @@ void plan_3m(Stage& s) {
   multistep(s, m);
 }
 
-void plan_2m_sde(Stage& s) {
-  Multistep m = method(s, Form::data, 2);
+template <int kOrder>
+void plan_sde(Stage& s) {
+  Multistep m = method(s, Form::data, kOrder);
   add_noise(m, s);
-  multistep(s, m);
-}
-
-void plan_3m_sde(Stage& s) {
-  Multistep m = method(s, Form::data, 3);
-  add_noise(m, s);
-  curve(m, s);
+  if (kOrder == 3) curve(m, s);
   multistep(s, m);
 }
 
@@ -116,35 +108,26 @@ constexpr Param kResParams[] = {eta_param(0), kNoiseScaleParam, kSplitParam, kLi
 
 }  // namespace
 
-extern const SamplerKind kDpmpp2m, kDpmpp2mV2, kDpmpp3m, kDpmpp2mSde, kDpmpp3mSde, kDpmSolver,
-    kResMultistep;
-const SamplerKind kDpmpp2m = {
-    {NWR_SAMPLER_DPMPP_2M, "dpmpp-2m", "dpm++2m,dpmsolver++,nami.dpmpp,k.dpmpp-2m",
-     "second-order multistep in log-SNR", 0, 2, 1, k2mParams, kSamplerParams},
-    plan_2m};
-const SamplerKind kDpmpp2mV2 = {
-    {1041, "sdcpp.dpmpp-2m-v2", "dpmpp2mv2,dpm++2mv2",
-     "dpmpp-2m with stable-diffusion.cpp's weights", 0, 1, 1, k2mV2Params, kSamplerParams},
-    plan_2m_v2};
-const SamplerKind kDpmpp3m = {
-    {NWR_SAMPLER_DPMPP_3M, "dpmpp-3m", "dpm++3m", "third-order multistep in log-SNR", 0, 3, 1,
-     k3mParams, kSamplerParams},
-    plan_3m};
-const SamplerKind kDpmpp2mSde = {
-    {NWR_SAMPLER_DPMPP_2M_SDE, "dpmpp-2m-sde", "dpm++2m-sde,k.dpmpp-2m-sde",
-     "dpmpp-2m with fresh noise", NWR_ENTRY_STOCHASTIC, 2, 1, k2mSdeParams, kSamplerParams},
-    plan_2m_sde};
-const SamplerKind kDpmpp3mSde = {
-    {NWR_SAMPLER_DPMPP_3M_SDE, "dpmpp-3m-sde", "dpm++3m-sde", "dpmpp-3m with fresh noise",
-     NWR_ENTRY_STOCHASTIC, 3, 1, k3mSdeParams, kSamplerParams},
-    plan_3m_sde};
-const SamplerKind kDpmSolver = {
-    {NWR_SAMPLER_DPM_SOLVER, "dpm-solver", "dpmsolver", "multistep for the noise in log-SNR",
-     NWR_ENTRY_STOCHASTIC, 2, 1, kDpmSolverParams, kSamplerParams},
-    plan_dpm_solver};
-const SamplerKind kResMultistep = {
-    {NWR_SAMPLER_RES_MULTISTEP, "res-multistep", "res", "second-order multistep, exact weights",
-     NWR_ENTRY_STOCHASTIC, 2, 1, kResParams, kSamplerParams},
-    plan_res};
+extern const SamplerKind kDpmpp2m =
+    sampler_kind(NWR_SAMPLER_DPMPP_2M, "dpmpp-2m", "dpm++2m,dpmsolver++,nami.dpmpp,k.dpmpp-2m",
+                 "second-order multistep in log-SNR", 0, 2, 1, k2mParams, plan_2m);
+extern const SamplerKind kDpmpp2mV2 =
+    sampler_kind(1041, "sdcpp.dpmpp-2m-v2", "dpmpp2mv2,dpm++2mv2",
+                 "dpmpp-2m with stable-diffusion.cpp's weights", 0, 1, 1, k2mV2Params, plan_2m_v2);
+extern const SamplerKind kDpmpp3m =
+    sampler_kind(NWR_SAMPLER_DPMPP_3M, "dpmpp-3m", "dpm++3m", "third-order multistep in log-SNR", 0,
+                 3, 1, k3mParams, plan_3m);
+extern const SamplerKind kDpmpp2mSde = sampler_kind(
+    NWR_SAMPLER_DPMPP_2M_SDE, "dpmpp-2m-sde", "dpm++2m-sde,k.dpmpp-2m-sde",
+    "dpmpp-2m with fresh noise", NWR_ENTRY_STOCHASTIC, 2, 1, k2mSdeParams, plan_sde<2>);
+extern const SamplerKind kDpmpp3mSde = sampler_kind(
+    NWR_SAMPLER_DPMPP_3M_SDE, "dpmpp-3m-sde", "dpm++3m-sde", "dpmpp-3m with fresh noise",
+    NWR_ENTRY_STOCHASTIC, 3, 1, k3mSdeParams, plan_sde<3>);
+extern const SamplerKind kDpmSolver = sampler_kind(
+    NWR_SAMPLER_DPM_SOLVER, "dpm-solver", "dpmsolver", "multistep for the noise in log-SNR",
+    NWR_ENTRY_STOCHASTIC, 2, 1, kDpmSolverParams, plan_dpm_solver);
+extern const SamplerKind kResMultistep = sampler_kind(
+    NWR_SAMPLER_RES_MULTISTEP, "res-multistep", "res", "second-order multistep, exact weights",
+    NWR_ENTRY_STOCHASTIC, 2, 1, kResParams, plan_res);
 
 }  // namespace noisewright

@@ -23,9 +23,7 @@ constexpr Param kParams[] = {
 
 }  // namespace
 
-extern const SamplerKind kPc;
-const SamplerKind kPc = {{NWR_SAMPLER_PC, "pc", "azula.pc", "predictor-corrector",
-                          NWR_ENTRY_STOCHASTIC, 1, 2, kParams, kSamplerParams},
-                         plan};
+extern const SamplerKind kPc = sampler_kind(NWR_SAMPLER_PC, "pc", "azula.pc", "predictor-corrector",
+                                            NWR_ENTRY_STOCHASTIC, 1, 2, kParams, plan);
 
 }  // namespace noisewright

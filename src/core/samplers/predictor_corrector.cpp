@@ -16,6 +16,9 @@ void plan_unipc(Stage& s) {
   m.corrector = s.setting("corrector") == 1 ? m.order : 0;
   m.corrector_pair = pair;
   m.corrector_begin = static_cast<int>(s.setting("corrector_begin"));
+  m.corrector_skip = s.setting("corrector_skip");
+  if (s.setting("predictor_order") > 0)
+    m.predictor = static_cast<int>(s.setting("predictor_order"));
   multistep(s, m);
 }
 
@@ -36,10 +39,14 @@ void plan_sa(Stage& s) {
 
 constexpr Param kUnipcParams[] = {
     order_param(2, 4),
-    {"variant", "weights where two values meet: bh1, bh2, or exact integrals", 1, 0, 2,
-     "bh1,bh2,exact"},
-    {"corrector", "whether the next evaluation corrects a step", 1, 0, 1, "no,yes"},
+    choice("variant", "weights where two values meet: bh1, bh2, or exact integrals",
+           "bh1,bh2,exact", 1),
+    choice("corrector", "whether the next evaluation corrects a step", "no,yes", 1),
     {"corrector_begin", "the first step that is corrected", 0, 0, 1e6, nullptr, true},
+    {"corrector_skip", "steps that are not corrected, as a sum: 1 for step 0, 2 for 1, 4 for 2", 0,
+     0, 9007199254740991, nullptr, true},
+    {"predictor_order", "values of the predictor: 1 is ddim, 2 dpmpp-2m; 0 is as order", 0, 0, 4,
+     nullptr, true},
     kPredictParam,
     kFinalParam,
     kLineParam};
@@ -50,9 +57,9 @@ constexpr Param kSaParams[] = {
     {"tau", "scale of the fresh noise; 0 is deterministic", 1, 0, 1e3},
     {"s_min", "sigma/alpha below which none is added", 0, 0, 1e300},
     {"s_max", "sigma/alpha above which none is added", 1e300, 0, 1e300},
-    {"tau_at", "which end of a step s_min and s_max mean", 0, 0, 1, "begin,end"},
-    {"mode", "whether a corrected point is evaluated again", 0, 0, 1, "pec,pece"},
-    {"simple", "two values weighed as in the paper's appendix", 0, 0, 1, "no,yes"},
+    choice("tau_at", "which end of a step s_min and s_max mean", "begin,end"),
+    choice("mode", "whether a corrected point is evaluated again", "pec,pece"),
+    choice("simple", "two values weighed as in the paper's appendix", "no,yes"),
     kPredictParam,
     {kFinalParam.name, "as steps are left; or one fewer, the corrector's too", 0, 0, 3,
      "no,yes,last,early"},
@@ -60,14 +67,11 @@ constexpr Param kSaParams[] = {
 
 }  // namespace
 
-extern const SamplerKind kUnipc, kSaSolver;
-const SamplerKind kUnipc = {
-    {NWR_SAMPLER_UNIPC, "unipc", "uni-pc", "multistep predictor and free corrector", 0, 3, 1,
-     kUnipcParams, kSamplerParams},
-    plan_unipc};
-const SamplerKind kSaSolver = {
-    {NWR_SAMPLER_SA_SOLVER, "sa-solver", "sa", "multistep for the SDE with a free corrector",
-     NWR_ENTRY_STOCHASTIC, 3, 1, kSaParams, kSamplerParams},
-    plan_sa};
+extern const SamplerKind kUnipc =
+    sampler_kind(NWR_SAMPLER_UNIPC, "unipc", "uni-pc", "multistep predictor and free corrector", 0,
+                 3, 1, kUnipcParams, plan_unipc);
+extern const SamplerKind kSaSolver = sampler_kind(NWR_SAMPLER_SA_SOLVER, "sa-solver", "sa",
+                                                  "multistep for the SDE with a free corrector",
+                                                  NWR_ENTRY_STOCHASTIC, 3, 1, kSaParams, plan_sa);
 
 }  // namespace noisewright

@@ -82,7 +82,8 @@ constexpr SamplerKind kPresets[] = {
 
 }  // namespace
 
-size_t sampler_preset_count() { return std::size(kPresets); }
-const SamplerKind& sampler_preset(size_t index) { return kPresets[index]; }
+Presets sampler_presets() {
+  return {[](size_t index) -> const Entry& { return kPresets[index]; }, std::size(kPresets)};
+}
 
 }  // namespace noisewright

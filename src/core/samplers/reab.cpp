@@ -40,21 +40,16 @@ void plan(Stage& s) {
   s.next(x);
 }
 
-constexpr Param kScale = {"scale",
-                          "of the integral, sqrt(alpha^2+sigma^2): at the next time, or with "
-                          "sigma left at this one",
-                          0,
-                          0,
-                          1,
-                          "next,mixed"};
+constexpr Param kScale = choice("scale",
+                                "of the integral, sqrt(alpha^2+sigma^2): at the next time, or with "
+                                "sigma left at this one",
+                                "next,mixed");
 constexpr Param kParams[] = {order_param(2, kMostNodes), kScale};
 
 }  // namespace
 
-extern const SamplerKind kReab;
-const SamplerKind kReab = {{NWR_SAMPLER_REAB, "reab", "",
-                            "exponential Adams-Bashforth for the angular prediction in log-SNR", 0,
-                            2, 1, kParams, kSamplerParams},
-                           plan};
+extern const SamplerKind kReab = sampler_kind(
+    NWR_SAMPLER_REAB, "reab", "",
+    "exponential Adams-Bashforth for the angular prediction in log-SNR", 0, 2, 1, kParams, plan);
 
 }  // namespace noisewright

@@ -74,12 +74,8 @@ constexpr Param kParams[] = {
 
 }  // namespace
 
-extern const SamplerKind kRestart;
-const SamplerKind kRestart = {
-    {NWR_SAMPLER_RESTART, "restart", "", "heun, with a stretch of levels gone through again",
-     NWR_ENTRY_STOCHASTIC, 2, 2, kParams, kSamplerParams},
-    plan,
-    nullptr,
-    [](const Settings&) { return true; }};
+extern const SamplerKind kRestart = sampler_kind(
+    NWR_SAMPLER_RESTART, "restart", "", "heun, with a stretch of levels gone through again",
+    NWR_ENTRY_STOCHASTIC, 2, 2, kParams, plan, nullptr, [](const Settings&) { return true; });
 
 }  // namespace noisewright

@@ -137,55 +137,32 @@ bool steps_sigma(const Settings& settings) { return Space::in_sigma(settings["sp
 
 }  // namespace
 
-extern const SamplerKind kRk4, kMidpoint, kHeun3, kKutta38, kBogackiShampine, kDormandPrince;
-const SamplerKind kRk4 = {{NWR_SAMPLER_RK4, "rk4", "", "fourth-order ODE, four evaluations a step",
-                           0, 4, 4, kParams, kSamplerParams},
-                          plan_as<kRk4Rule>,
-                          nullptr,
-                          steps_sigma};
-const SamplerKind kMidpoint = {
-    {NWR_SAMPLER_MIDPOINT, "midpoint", "", "second-order ODE by the slope in the middle", 0, 2, 2,
-     kParams, kSamplerParams},
-    plan_as<kMidpointRule>,
-    nullptr,
-    steps_sigma};
-const SamplerKind kHeun3 = {
-    {NWR_SAMPLER_HEUN_3, "heun-3", "", "Heun's third-order ODE", 0, 3, 3, kParams, kSamplerParams},
-    plan_as<kHeun3Rule>,
-    nullptr,
-    steps_sigma};
-const SamplerKind kKutta38 = {{NWR_SAMPLER_KUTTA_38, "kutta-38", "torchdiffeq.rk4",
-                               "fourth-order ODE, the 3/8 rule", 0, 4, 4, kParams, kSamplerParams},
-                              plan_as<kKutta38Rule>,
-                              nullptr,
-                              steps_sigma};
-const SamplerKind kBogackiShampine = {
-    {NWR_SAMPLER_BOGACKI_SHAMPINE, "bogacki-shampine", "bosh3", "third-order ODE, fixed steps", 0,
-     3, 3, kParams, kSamplerParams},
-    plan_as<kBogackiShampineRule>,
-    nullptr,
-    steps_sigma};
-const SamplerKind kDormandPrince = {
-    {NWR_SAMPLER_DORMAND_PRINCE, "dormand-prince", "dopri5", "fifth-order ODE, fixed steps", 0, 5,
-     6, kParams, kSamplerParams},
-    plan_as<kDormandPrinceRule>,
-    nullptr,
-    steps_sigma};
+extern const SamplerKind kRk4 =
+    sampler_kind(NWR_SAMPLER_RK4, "rk4", "", "fourth-order ODE, four evaluations a step", 0, 4, 4,
+                 kParams, plan_as<kRk4Rule>, nullptr, steps_sigma);
+extern const SamplerKind kMidpoint = sampler_kind(
+    NWR_SAMPLER_MIDPOINT, "midpoint", "", "second-order ODE by the slope in the middle", 0, 2, 2,
+    kParams, plan_as<kMidpointRule>, nullptr, steps_sigma);
+extern const SamplerKind kHeun3 =
+    sampler_kind(NWR_SAMPLER_HEUN_3, "heun-3", "", "Heun's third-order ODE", 0, 3, 3, kParams,
+                 plan_as<kHeun3Rule>, nullptr, steps_sigma);
+extern const SamplerKind kKutta38 = sampler_kind(
+    NWR_SAMPLER_KUTTA_38, "kutta-38", "torchdiffeq.rk4", "fourth-order ODE, the 3/8 rule", 0, 4, 4,
+    kParams, plan_as<kKutta38Rule>, nullptr, steps_sigma);
+extern const SamplerKind kBogackiShampine = sampler_kind(
+    NWR_SAMPLER_BOGACKI_SHAMPINE, "bogacki-shampine", "bosh3", "third-order ODE, fixed steps", 0, 3,
+    3, kParams, plan_as<kBogackiShampineRule>, nullptr, steps_sigma);
+extern const SamplerKind kDormandPrince = sampler_kind(
+    NWR_SAMPLER_DORMAND_PRINCE, "dormand-prince", "dopri5", "fifth-order ODE, fixed steps", 0, 5, 6,
+    kParams, plan_as<kDormandPrinceRule>, nullptr, steps_sigma);
 
-extern const SamplerKind kBosh3, kDopri5;
-const SamplerKind kBosh3 = {{NWR_SAMPLER_BOGACKI_SHAMPINE_ADAPTIVE, "bogacki-shampine-adaptive",
-                             "bosh3-adaptive", "third-order ODE, steps chosen by their errors",
-                             NWR_ENTRY_ADAPTIVE, 3, 3, kPairParams, kSamplerParams},
-                            [](Stage& s) { plan_pair(s, kBosh3Rule); },
-                            nullptr,
-                            steps_sigma,
-                            &kAdaptive3};
-const SamplerKind kDopri5 = {{NWR_SAMPLER_DORMAND_PRINCE_ADAPTIVE, "dormand-prince-adaptive",
-                              "dopri5-adaptive", "fifth-order ODE, steps chosen by their errors",
-                              NWR_ENTRY_ADAPTIVE, 5, 6, kPairParams, kSamplerParams},
-                             [](Stage& s) { plan_pair(s, kDopri5Rule); },
-                             nullptr,
-                             steps_sigma,
-                             &kAdaptive5};
+extern const SamplerKind kBosh3 = sampler_kind(
+    NWR_SAMPLER_BOGACKI_SHAMPINE_ADAPTIVE, "bogacki-shampine-adaptive", "bosh3-adaptive",
+    "third-order ODE, steps chosen by their errors", NWR_ENTRY_ADAPTIVE, 3, 3, kPairParams,
+    [](Stage& s) { plan_pair(s, kBosh3Rule); }, nullptr, steps_sigma, &kAdaptive3);
+extern const SamplerKind kDopri5 = sampler_kind(
+    NWR_SAMPLER_DORMAND_PRINCE_ADAPTIVE, "dormand-prince-adaptive", "dopri5-adaptive",
+    "fifth-order ODE, steps chosen by their errors", NWR_ENTRY_ADAPTIVE, 5, 6, kPairParams,
+    [](Stage& s) { plan_pair(s, kDopri5Rule); }, nullptr, steps_sigma, &kAdaptive5);
 
 }  // namespace noisewright

@@ -15,14 +15,11 @@ inline constexpr Param kDiffusionParam = {"diffusion",
                                           kLastDiffusion,
                                           kDiffusionForms};
 inline constexpr Param kNormParam = {"norm", "scale of the diffusion", 1, 0, 1e6};
-inline constexpr Param kSdeLastStepParam = {
+inline constexpr Param kSdeLastStepParam = choice(
     "last_step",
     "plain as any other, mean without noise, euler along dx/dt, tweedie on the data prediction; "
     "auto: tweedie to clean data where it is known, else plain",
-    0,
-    0,
-    4,
-    "auto,plain,mean,euler,tweedie"};
+    "auto,plain,mean,euler,tweedie");
 
 // Where alpha is 0 the forward SDE's own diffusion is infinite.
 inline bool sde_needs_alpha(const Settings& settings) {

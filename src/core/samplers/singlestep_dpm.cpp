@@ -110,10 +110,9 @@ void plan_dpm2(Stage& s) {
   singlestep(s, m);
 }
 
-constexpr Param kSolverParam = {
+constexpr Param kSolverParam = choice(
     "solver", "weight of the slope: at the inner point, or its exact integral with all values",
-    0,        0,
-    1,        "midpoint,heun"};
+    "midpoint,heun");
 constexpr Param k2sParams[] = {
     order_param(2, 3),
     kPredictParam,
@@ -131,7 +130,7 @@ constexpr Param kBlockParams[] = {
     eta_param(0),
     kNoiseScaleParam,
     kFinalParam,
-    {"inner", "weights within a block: as the solver's, or exact", 1, 0, 1, "solver,exact"},
+    choice("inner", "weights within a block: as the solver's, or exact", "solver,exact", 1),
     kLineParam};
 constexpr Param kFastParams[] = {
     {"rest", "evaluations of the last step: 1, 2, or 0 for a step of 2 and one of 1", 0, 0, 2,
@@ -157,15 +156,14 @@ constexpr Param kAdaptiveParams[] = {
     kLineParam};
 constexpr Param kSdeParams[] = {
     {"r", "the inner point, as a part of the step", 0.5, 0.01, 1},
-    {"draws", "both of one Brownian path, or independent", 0, 0, 1, "path,independent"},
+    choice("draws", "both of one Brownian path, or independent", "path,independent"),
     eta_param(1),
     kNoiseScaleParam,
     kLineParam};
 constexpr Param kSeedsParams[] = {eta_param(1), kNoiseScaleParam, kLineParam};
 constexpr Param kResParams[] = {eta_param(0), kNoiseScaleParam, kAncestralParam, kLineParam};
 constexpr Param kDpm2Params[] = {
-    {"middle", "of the levels: in their logarithm, or in their cube roots", 0, 0, 1,
-     "log,cube-root"},
+    choice("middle", "of the levels: in their logarithm, or in their cube roots", "log,cube-root"),
     eta_param(0),
     kAncestralParam,
     kChurnParam,
@@ -176,47 +174,34 @@ constexpr Param kDpm2Params[] = {
 
 }  // namespace
 
-extern const SamplerKind kDpmAdaptive;
-const SamplerKind kDpmAdaptive = {
-    {NWR_SAMPLER_DPM_ADAPTIVE, "dpm-adaptive", "k.dpm-adaptive,comfy.dpm-adaptive",
-     "steps in log-SNR chosen by their errors", NWR_ENTRY_STOCHASTIC | NWR_ENTRY_ADAPTIVE, 3, 3,
-     kAdaptiveParams, kSamplerParams},
-    plan_adaptive,
-    nullptr,
-    [](const Settings&) { return true; },
-    &kAdaptiveRule};
-
-extern const SamplerKind kDpmpp2s, kDpmSinglestep, kDpmFast, kDpmppSde, kSeeds2, kSeeds3, kRes2s,
-    kDpm2;
-const SamplerKind kDpmpp2s = {
-    {NWR_SAMPLER_DPMPP_2S, "dpmpp-2s", "dpm++2s", "second-order in log-SNR with an inner point",
-     NWR_ENTRY_STOCHASTIC, 2, 2, k2sParams, kSamplerParams},
-    plan_2s};
-const SamplerKind kDpmSinglestep = {{NWR_SAMPLER_DPM_SINGLESTEP, "dpm-singlestep", "",
-                                     "dpmpp-2s, its inner points those of the grid",
-                                     NWR_ENTRY_STOCHASTIC, 2, 1, kBlockParams, kSamplerParams},
-                                    plan_blocks};
-const SamplerKind kDpmFast = {
-    {NWR_SAMPLER_DPM_FAST, "dpm-fast", "k.dpm-fast", "third-order for the noise, lower at the end",
-     NWR_ENTRY_STOCHASTIC, 2, 3, kFastParams, kSamplerParams},
-    plan_fast};
-const SamplerKind kDpmppSde = {
-    {NWR_SAMPLER_DPMPP_SDE, "dpmpp-sde", "dpm++sde", "an SDE step with an inner point",
-     NWR_ENTRY_STOCHASTIC, 2, 2, kSdeParams, kSamplerParams},
-    plan_sde};
-const SamplerKind kSeeds2 = {{NWR_SAMPLER_SEEDS_2, "seeds-2", "", "exponential SDE, two stages",
-                              NWR_ENTRY_STOCHASTIC, 2, 2, kSeedsParams, kSamplerParams},
-                             [](Stage& s) { plan_seeds(s, 2); }};
-const SamplerKind kSeeds3 = {{NWR_SAMPLER_SEEDS_3, "seeds-3", "", "exponential SDE, three stages",
-                              NWR_ENTRY_STOCHASTIC, 3, 3, kSeedsParams, kSamplerParams},
-                             [](Stage& s) { plan_seeds(s, 3); }};
-const SamplerKind kRes2s = {{NWR_SAMPLER_RES_2S, "res-2s", "", "second-order, exact weights",
-                             NWR_ENTRY_STOCHASTIC, 2, 2, kResParams, kSamplerParams},
-                            plan_res_2s};
-const SamplerKind kDpm2 = {
-    {NWR_SAMPLER_DPM_2, "dpm-2", "dpm2,kdpm2,k.dpm-2", "midpoint rule in log-SNR",
-     NWR_ENTRY_STOCHASTIC, 2, 2, kDpm2Params, kSamplerParams},
-    plan_dpm2,
-    churn};
+extern const SamplerKind kDpmAdaptive = sampler_kind(
+    NWR_SAMPLER_DPM_ADAPTIVE, "dpm-adaptive", "k.dpm-adaptive,comfy.dpm-adaptive",
+    "steps in log-SNR chosen by their errors", NWR_ENTRY_STOCHASTIC | NWR_ENTRY_ADAPTIVE, 3, 3,
+    kAdaptiveParams, plan_adaptive, nullptr, [](const Settings&) { return true; }, &kAdaptiveRule);
+extern const SamplerKind kDpmpp2s = sampler_kind(NWR_SAMPLER_DPMPP_2S, "dpmpp-2s", "dpm++2s",
+                                                 "second-order in log-SNR with an inner point",
+                                                 NWR_ENTRY_STOCHASTIC, 2, 2, k2sParams, plan_2s);
+extern const SamplerKind kDpmSinglestep =
+    sampler_kind(NWR_SAMPLER_DPM_SINGLESTEP, "dpm-singlestep", "",
+                 "dpmpp-2s, its inner points those of the grid", NWR_ENTRY_STOCHASTIC, 2, 1,
+                 kBlockParams, plan_blocks);
+extern const SamplerKind kDpmFast = sampler_kind(
+    NWR_SAMPLER_DPM_FAST, "dpm-fast", "k.dpm-fast", "third-order for the noise, lower at the end",
+    NWR_ENTRY_STOCHASTIC, 2, 3, kFastParams, plan_fast);
+extern const SamplerKind kDpmppSde =
+    sampler_kind(NWR_SAMPLER_DPMPP_SDE, "dpmpp-sde", "dpm++sde", "an SDE step with an inner point",
+                 NWR_ENTRY_STOCHASTIC, 2, 2, kSdeParams, plan_sde);
+extern const SamplerKind kSeeds2 =
+    sampler_kind(NWR_SAMPLER_SEEDS_2, "seeds-2", "", "exponential SDE, two stages",
+                 NWR_ENTRY_STOCHASTIC, 2, 2, kSeedsParams, [](Stage& s) { plan_seeds(s, 2); });
+extern const SamplerKind kSeeds3 =
+    sampler_kind(NWR_SAMPLER_SEEDS_3, "seeds-3", "", "exponential SDE, three stages",
+                 NWR_ENTRY_STOCHASTIC, 3, 3, kSeedsParams, [](Stage& s) { plan_seeds(s, 3); });
+extern const SamplerKind kRes2s =
+    sampler_kind(NWR_SAMPLER_RES_2S, "res-2s", "", "second-order, exact weights",
+                 NWR_ENTRY_STOCHASTIC, 2, 2, kResParams, plan_res_2s);
+extern const SamplerKind kDpm2 =
+    sampler_kind(NWR_SAMPLER_DPM_2, "dpm-2", "dpm2,kdpm2,k.dpm-2", "midpoint rule in log-SNR",
+                 NWR_ENTRY_STOCHASTIC, 2, 2, kDpm2Params, plan_dpm2, churn);
 
 }  // namespace noisewright

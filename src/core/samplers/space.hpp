@@ -7,15 +7,12 @@
 
 namespace noisewright {
 
-inline constexpr Param kSpaceParam = {
-    "space", "what is stepped: x in t, or x/alpha in sigma/alpha", 0, 0, 1, "t,sigma"};
-inline constexpr Param kLastStepParam = {
-    "last_step",
-    "a step to clean data: on the data prediction where there is one, or as any other step",
-    0,
-    0,
-    1,
-    "data,plain"};
+inline constexpr Param kSpaceParam =
+    choice("space", "what is stepped: x in t, or x/alpha in sigma/alpha", "t,sigma");
+inline constexpr Param kLastStepParam =
+    choice("last_step",
+           "a step to clean data: on the data prediction where there is one, or as any other step",
+           "data,plain");
 
 inline constexpr Param kPartParam = {
     "part", "of the step, where heun's second evaluation stands: 2/3 is Ralston's rule", 1, 1e-3,

@@ -33,20 +33,14 @@ void plan(Stage& s) {
 }
 
 constexpr Param kParams[] = {
-    kDiffusionParam,
-    kNormParam,
-    kSdeLastStepParam,
-    {"noise", "added after the step, before it, or before it with both drifts at its end", 0, 0, 2,
-     "after,before,ahead"}};
+    kDiffusionParam, kNormParam, kSdeLastStepParam,
+    choice("noise", "added after the step, before it, or before it with both drifts at its end",
+           "after,before,ahead")};
 
 }  // namespace
 
-extern const SamplerKind kStochasticHeun;
-const SamplerKind kStochasticHeun = {
-    {NWR_SAMPLER_STOCHASTIC_HEUN, "stochastic-heun", "", "SDE with a second-order drift",
-     NWR_ENTRY_STOCHASTIC, 1, 2, kParams, kSamplerParams},
-    plan,
-    open,
-    sde_needs_alpha};
+extern const SamplerKind kStochasticHeun = sampler_kind(
+    NWR_SAMPLER_STOCHASTIC_HEUN, "stochastic-heun", "", "SDE with a second-order drift",
+    NWR_ENTRY_STOCHASTIC, 1, 2, kParams, plan, open, sde_needs_alpha);
 
 }  // namespace noisewright

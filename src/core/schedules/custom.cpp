@@ -101,16 +101,9 @@ Schedule* make_custom(const Settings& settings, const nwr_schedule_options& opti
 
 }  // namespace
 
-extern const ScheduleKind kCustom;
-const ScheduleKind kCustom = {{NWR_SCHEDULE_CUSTOM,
-                               "custom",
-                               "",
-                               "coefficients from options.coeffs; t runs from t_noise to t_data",
-                               0,
-                               0,
-                               0,
-                               {},
-                               kOwnTimeParams},
-                              make_custom};
+extern const ScheduleKind kCustom =
+    schedule_kind(NWR_SCHEDULE_CUSTOM, "custom", "",
+                  "coefficients from options.coeffs; t runs from t_noise to t_data", {},
+                  make_custom, kOwnTimeParams);
 
 }  // namespace noisewright

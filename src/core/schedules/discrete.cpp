@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the discrete schedules: a table of alpha_bar, given or made from a formula for beta, and its
-// presets. Must not know how the table is used.
+// Owns the discrete schedules: a table of alpha_bar, given or made from a formula for beta. Must
+// not know how the table is used.
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "core/schedule.hpp"
@@ -62,14 +61,6 @@ class Discrete : public Schedule {
   bool even_levels_;
 };
 
-std::vector<double> accumulate_betas(const std::vector<double>& betas) {
-  std::vector<double> table;
-  table.reserve(betas.size());
-  double sum = 0;
-  for (const double beta : betas) table.push_back(sum += std::log1p(-beta));
-  return table;
-}
-
 enum Formula { kLinearBeta, kScaledLinear, kSquaredCosine, kLaplaceBeta, kExpBeta, kSigmoidBeta };
 
 // Nichol and Dhariwal 2102.09672, eq. 17 (squaredcos_cap_v2); Hang and Gu 2407.03297 as diffusers
@@ -124,31 +115,22 @@ void rescale(const Settings& s, std::vector<double>& table) {
   }
 }
 
-constexpr std::array<Param, 4> beta_params(Formula formula, double start, double end,
-                                           double count = 1000) {
-  return {
-      {{"beta", "formula of beta", static_cast<double>(formula), 0, 5,
-        "linear,scaled_linear,squaredcos_cap_v2,laplace,exp,sigmoid"},
-       {"beta_start", "beta of index 0 (linear, scaled_linear, sigmoid)", start, 1e-12, 0.999999},
-       {"beta_end", "beta of the last index (linear, scaled_linear, sigmoid)", end, 1e-12,
-        0.999999},
-       {"count", "number of indices", count, 2, 1e6}}};
-}
+constexpr Param kDdpmParams[] = {
+    choice("beta", "formula of beta", "linear,scaled_linear,squaredcos_cap_v2,laplace,exp,sigmoid",
+           kLinearBeta),
+    {"beta_start", "beta of index 0 (linear, scaled_linear, sigmoid)", 1e-4, 1e-12, 0.999999},
+    {"beta_end", "beta of the last index (linear, scaled_linear, sigmoid)", 0.02, 1e-12, 0.999999},
+    {"count", "number of indices", 1000, 2, 1e6}};
 // Settings of every table, written out only where they differ.
-constexpr std::array<Param, 5> table_params(double snr_shift, double zero_snr, double terminal) {
-  return {{{"snr_shift", "divides (alpha/sigma)^2", snr_shift, 1e-6, 1e6},
-           {"zero_snr", "whether the last index is made pure noise", zero_snr, 0, 1, "no,yes"},
-           {"terminal", "with zero_snr=yes: alpha_bar of the last index in place of 0", terminal, 0,
-            0.01},
-           {"between", "what is linear between two indices", 0, 0, 1, "log-sigma,sigma"},
-           kSigmaData}};
-}
-constexpr auto kPlain = table_params(1, 0, 0), kZeroSnr = table_params(1, 1, 0);
-constexpr auto kDdpmParams = beta_params(kLinearBeta, 1e-4, 0.02);
-constexpr Params kShared = {kPlain.data(), kPlain.size()};
+constexpr Param kShared[] = {
+    {"snr_shift", "divides (alpha/sigma)^2", 1, 1e-6, 1e6},
+    choice("zero_snr", "whether the last index is made pure noise", "no,yes"),
+    {"terminal", "with zero_snr=yes: alpha_bar of the last index in place of 0", 0, 0, 0.01},
+    choice("between", "what is linear between two indices", "log-sigma,sigma"),
+    kSigmaData};
 
 constexpr Param kTableParams[] = {
-    {"betas", "whether options.table holds betas in place of alpha_bar", 0, 0, 1, "no,yes"}};
+    choice("betas", "whether options.table holds betas in place of alpha_bar", "no,yes")};
 
 Schedule* make_ddpm(const Settings& settings, const nwr_schedule_options&) {
   const double count = settings["count"];
@@ -190,83 +172,23 @@ Schedule* make_table(const Settings& settings, const nwr_schedule_options& optio
     before = values[i];
   }
   std::vector<double> table;
-  if (betas) {
-    table = accumulate_betas(values);
-  } else {
-    for (const double value : values) table.push_back(std::log(value));
+  double sum = 0;
+  for (const double value : values) {
+    table.push_back(betas ? sum += std::log1p(-value) : std::log(value));
   }
   rescale(settings, table);
   return new Discrete(settings, std::move(table));
 }
 
-// A table under a peer's name.
-constexpr ScheduleKind preset(int32_t value, const char* name, const char* aliases,
-                              const char* summary, const std::array<Param, 4>& own,
-                              const std::array<Param, 5>& shared) {
-  return {{value,
-           name,
-           aliases,
-           summary,
-           0,
-           0,
-           0,
-           {own.data(), own.size()},
-           {shared.data(), shared.size()}},
-          make_ddpm};
-}
-
-constexpr auto kSdBetas = beta_params(kScaledLinear, 0.00085, 0.012);
-constexpr auto kCosineBetas = beta_params(kSquaredCosine, 1e-4, 0.02);
-constexpr auto kKandinskyBetas = beta_params(kLinearBeta, 0.00085, 0.012);
-constexpr auto kShapEBetas = beta_params(kExpBeta, 1e-4, 0.02, 1024);
-constexpr auto kComfyZeroSnr = table_params(1, 1, 4.8973451890853435e-08);
-constexpr auto kCogVideoX2b = table_params(3, 1, 0);
-
 }  // namespace
 
-extern const ScheduleKind kDdpm;
-const ScheduleKind kDdpm = {
-    {NWR_SCHEDULE_DDPM,
-     "ddpm",
-     "diffusers.ddpm,dit,pixart",
-     "discrete, from a formula for beta; t is the index, from count-1, noise, to -1, data",
-     0,
-     0,
-     0,
-     {kDdpmParams.data(), kDdpmParams.size()},
-     kShared},
-    make_ddpm};
-
-extern const ScheduleKind kSd15, kSdZeroSnr, kComfySdZeroSnr, kCogVideoX, kCogVideoX5b, kIddpm,
-    kKandinsky, kShapE;
-const ScheduleKind kSd15 =
-    preset(1016, "sd15", "sd1,sd2,sdxl,stable-diffusion,comfy.eps,sdcpp.eps",
-           "ddpm with the betas of Stable Diffusion 1, 2 and XL", kSdBetas, kPlain);
-const ScheduleKind kSdZeroSnr =
-    preset(1017, "sd-zero-snr", "sdxl-zero-snr", "sd15 with its last index made pure noise",
-           kSdBetas, kZeroSnr);
-const ScheduleKind kComfySdZeroSnr =
-    preset(1018, "comfy.sd-zero-snr", "comfy.zsnr",
-           "sd-zero-snr whose last index keeps a little data", kSdBetas, kComfyZeroSnr);
-const ScheduleKind kCogVideoX =
-    preset(1019, "cogvideox", "cogvideox-2b", "CogVideoX 2B: sd-zero-snr with a third of the SNR",
-           kSdBetas, kCogVideoX2b);
-const ScheduleKind kCogVideoX5b =
-    preset(1020, "cogvideox-5b", "", "CogVideoX 5B: sd-zero-snr", kSdBetas, kZeroSnr);
-const ScheduleKind kIddpm =
-    preset(1021, "iddpm", "diffusers.squaredcos_cap_v2,deepfloyd-if,unclip",
-           "ddpm with squared cosine alpha_bar, betas capped", kCosineBetas, kPlain);
-const ScheduleKind kKandinsky =
-    preset(1022, "kandinsky", "kandinsky-2", "ddpm with the linear betas of Kandinsky 2",
-           kKandinskyBetas, kPlain);
-const ScheduleKind kShapE = preset(
-    1023, "shap-e", "", "ddpm with alpha_bar = exp(-12 u), 1024 indices", kShapEBetas, kPlain);
-
-extern const ScheduleKind kTable;
-const ScheduleKind kTable = {
-    {NWR_SCHEDULE_TABLE, "table", "",
-     "discrete, from options.table; t is the index, from table_count-1, noise, to -1, data", 0, 0,
-     0, kTableParams, kShared},
-    make_table};
+extern const ScheduleKind kDdpm = schedule_kind(
+    NWR_SCHEDULE_DDPM, "ddpm", "diffusers.ddpm,dit,pixart",
+    "discrete, from a formula for beta; t is the index, from count-1, noise, to -1, data",
+    kDdpmParams, make_ddpm, kShared);
+extern const ScheduleKind kTable = schedule_kind(
+    NWR_SCHEDULE_TABLE, "table", "",
+    "discrete, from options.table; t is the index, from table_count-1, noise, to -1, data",
+    kTableParams, make_table, kShared);
 
 }  // namespace noisewright

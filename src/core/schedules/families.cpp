@@ -7,24 +7,20 @@
 namespace noisewright {
 namespace {
 
+using Options = nwr_schedule_options;
+
 constexpr Param time_param(double by_default) {
-  return {"time", "where t = 1 is", by_default, 0, 1, "to-noise,to-data"};
+  return choice("time", "where t = 1 is", "to-noise,to-data", by_default);
 }
 constexpr Param kAlphaMin = {"alpha_min", "alpha at the noise end", 0, 0, 0.999};
 constexpr Param kSigmaMin = {"sigma_min", "sigma at the clean end", 0, 0, 0.999};
 
-Schedule::Ends ends_of(const Settings& settings) {
-  return settings["time"] == 1 ? kToData : kToNoise;
+template <class Path>
+Schedule* make(const Settings& s, Path path) {
+  return closed_form(s, s["time"] == 1 ? kToData : kToNoise, path);
 }
 
-void require_order(const Settings& s, const char* low, const char* high, bool may_be_equal) {
-  if (s[high] > s[low] || (may_be_equal && s[high] == s[low])) return;
-  fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": ", high, " is ", s[high],
-       may_be_equal ? ", below " : ", not above ", low, ", ", s[low]);
-}
-
-constexpr Param kLinearParams[] = {kAlphaMin, kSigmaMin, time_param(1)};
-constexpr Param kTrigonometricParams[] = {kAlphaMin, kSigmaMin, time_param(1)};
+constexpr Param kStraightParams[] = {kAlphaMin, kSigmaMin, time_param(1)};
 constexpr Param kCosineParams[] = {
     {"s", "offset that keeps the slope finite at the clean end", 0.008, 0, 1}, time_param(0)};
 constexpr Param kVpParams[] = {{"beta_min", "beta at the clean end", 0.1, 0, 1e6},
@@ -54,122 +50,79 @@ constexpr Param kPolynomialParams[] = {{"n", "exponent", 1, 1e-3, 1e3}, time_par
 
 }  // namespace
 
-extern const ScheduleKind kLinear;
-const ScheduleKind kLinear = {
-    {NWR_SCHEDULE_LINEAR, "linear",
-     "rectified-flow,flow-matching,condot,sit.linear,gensbi.fm_condot,nami.linear,albergo.linear,"
-     "albergo.one-sided-linear",
-     "alpha from 1 to alpha_min, sigma from sigma_min to 1, straight: the rectified flow", 0, 0, 0,
-     kLinearParams, kUnitTimeParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      return new ClosedForm<path::Linear>(s, ends_of(s), {s["alpha_min"], s["sigma_min"]});
-    }};
-
-extern const ScheduleKind kTrigonometric;
-const ScheduleKind kTrigonometric = {
-    {NWR_SCHEDULE_TRIGONOMETRIC, "trigonometric",
-     "gvp,sit.gvp,gensbi.fm_cosine,nami.cosine,albergo.one-sided-trig",
-     "alpha a cosine down to alpha_min, sigma a sine above sigma_min", 0, 0, 0,
-     kTrigonometricParams, kUnitTimeParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      return new ClosedForm<path::Trigonometric>(s, ends_of(s), {s["alpha_min"], s["sigma_min"]});
-    }};
-
-extern const ScheduleKind kCosine;
-const ScheduleKind kCosine = {
-    {NWR_SCHEDULE_COSINE, "cosine", "squared-cosine",
-     "variance preserving, alpha^2 a squared cosine", 0, 0, 0, kCosineParams, kUnitTimeParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      return new ClosedForm<path::Cosine>(s, ends_of(s), {s["s"]});
-    }};
-
-extern const ScheduleKind kVp;
-const ScheduleKind kVp = {
-    {NWR_SCHEDULE_VP, "vp", "nami.vp,gensbi.edm_vp",
-     "variance preserving above sigma_min, beta linear in t", 0, 0, 0, kVpParams, kUnitTimeParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      require_order(s, "beta_min", "beta_max", true);
-      return new ClosedForm<path::Vp>(s, ends_of(s),
-                                      {s["beta_min"], s["beta_max"], s["sigma_min"]});
-    }};
-
-extern const ScheduleKind kVe;
-const ScheduleKind kVe = {
-    {NWR_SCHEDULE_VE, "ve", "nami.ve", "variance exploding, sigma geometric in t", 0, 0, 0,
-     kVeParams, kUnitTimeParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      require_order(s, "sigma_min", "sigma_max", false);
-      return new ClosedForm<path::Ve>(s, ends_of(s), {s["sigma_min"], s["sigma_max"]});
-    }};
-
-extern const ScheduleKind kPower;
-const ScheduleKind kPower = {
-    {NWR_SCHEDULE_POWER, "power", "vepow",
-     "variance exploding, sigma = t^power; t runs from t_max, noise, to 0, data", 0, 0, 0,
-     kPowerParams, kOwnTimeParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      return new ClosedForm<path::Power>(s, {s["t_max"], 0, 0, 1e12}, {s["power"]});
-    }};
-
-extern const ScheduleKind kEdm;
-const ScheduleKind kEdm = {
-    {NWR_SCHEDULE_EDM, "edm", "karras,gensbi.edm",
-     "variance exploding, sigma = t; t runs from sigma_max, noise, to 0, data", 0, 0, 0, kEdmParams,
-     kOwnTimeParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      return new ClosedForm<path::Power>(s, {s["sigma_max"], 0, 0, 1e12}, {1},
-                                         Schedule::Spacing::noise_level);
-    }};
-
-extern const ScheduleKind kEdmRho;
-const ScheduleKind kEdmRho = {
-    {NWR_SCHEDULE_EDM_RHO, "edm-rho", "edmrho,nami.edm",
-     "variance exploding, sigma along Karras's grid", 0, 0, 0, kEdmRhoParams, kUnitTimeParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      require_order(s, "sigma_min", "sigma_max", false);
-      return new ClosedForm<path::EdmRho>(s, ends_of(s),
-                                          {s["sigma_min"], s["sigma_max"], s["rho"]});
-    }};
-
-extern const ScheduleKind kDecay;
-const ScheduleKind kDecay = {
-    {NWR_SCHEDULE_DECAY, "decay", "azula.decay", "linear in a decaying exponential of t", 0, 0, 0,
-     kDecayParams, kUnitTimeParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      return new ClosedForm<path::Decay>(s, ends_of(s),
-                                         {s["alpha_min"], s["sigma_min"], s["gamma"]});
-    }};
-
-extern const ScheduleKind kPolar;
-const ScheduleKind kPolar = {
-    {NWR_SCHEDULE_POLAR, "polar", "diffusionlab.ornstein_uhlenbeck",
-     "variance preserving, sigma = t", 0, 0, 0, kTimeToNoise, kUnitTimeParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      return new ClosedForm<path::Polar>(s, ends_of(s), {});
-    }};
-
-extern const ScheduleKind kPolarSwap;
-const ScheduleKind kPolarSwap = {
-    {NWR_SCHEDULE_POLAR_SWAP, "polar-swap", "polarswap,gensbi.fm_linear_vp",
-     "variance preserving, alpha = t", 0, 0, 0, kTimeToData, kUnitTimeParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      return new ClosedForm<path::PolarSwap>(s, ends_of(s), {});
-    }};
-
-extern const ScheduleKind kPolynomial;
-const ScheduleKind kPolynomial = {
-    {NWR_SCHEDULE_POLYNOMIAL, "polynomial", "poly,gensbi.fm_poly", "alpha = t^n, sigma = 1 - t^n",
-     0, 0, 0, kPolynomialParams, kUnitTimeParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      return new ClosedForm<path::Polynomial>(s, ends_of(s), {s["n"]});
-    }};
-
-extern const ScheduleKind kMirror;
-const ScheduleKind kMirror = {
-    {NWR_SCHEDULE_MIRROR, "mirror", "albergo.mirror", "alpha = 1, sigma = 0: data and latent alone",
-     0, 0, 0, kMirrorParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      return new ClosedForm<path::Mirror>(s, ends_of(s), {});
-    }};
+extern const ScheduleKind kLinear = schedule_kind(
+    NWR_SCHEDULE_LINEAR, "linear",
+    "rectified-flow,flow-matching,condot,sit.linear,gensbi.fm_condot,nami.linear,albergo.linear,"
+    "albergo.one-sided-linear",
+    "alpha from 1 to alpha_min, sigma from sigma_min to 1, straight: the rectified flow",
+    kStraightParams, [](const Settings& s, const Options&) {
+      return make(s, path::Linear{s["alpha_min"], s["sigma_min"]});
+    });
+extern const ScheduleKind kTrigonometric =
+    schedule_kind(NWR_SCHEDULE_TRIGONOMETRIC, "trigonometric",
+                  "gvp,sit.gvp,gensbi.fm_cosine,nami.cosine,albergo.one-sided-trig",
+                  "alpha a cosine down to alpha_min, sigma a sine above sigma_min", kStraightParams,
+                  [](const Settings& s, const Options&) {
+                    return make(s, path::Trigonometric{s["alpha_min"], s["sigma_min"]});
+                  });
+extern const ScheduleKind kCosine =
+    schedule_kind(NWR_SCHEDULE_COSINE, "cosine", "squared-cosine",
+                  "variance preserving, alpha^2 a squared cosine", kCosineParams,
+                  [](const Settings& s, const Options&) { return make(s, path::Cosine{s["s"]}); });
+extern const ScheduleKind kVp =
+    schedule_kind(NWR_SCHEDULE_VP, "vp", "nami.vp,gensbi.edm_vp",
+                  "variance preserving above sigma_min, beta linear in t", kVpParams,
+                  [](const Settings& s, const Options&) {
+                    require_order(s, "beta_min", "beta_max", true);
+                    return make(s, path::Vp{s["beta_min"], s["beta_max"], s["sigma_min"]});
+                  });
+extern const ScheduleKind kVe =
+    schedule_kind(NWR_SCHEDULE_VE, "ve", "nami.ve", "variance exploding, sigma geometric in t",
+                  kVeParams, [](const Settings& s, const Options&) {
+                    require_order(s, "sigma_min", "sigma_max");
+                    return make(s, path::Ve{s["sigma_min"], s["sigma_max"]});
+                  });
+extern const ScheduleKind kPower = schedule_kind(
+    NWR_SCHEDULE_POWER, "power", "vepow",
+    "variance exploding, sigma = t^power; t runs from t_max, noise, to 0, data", kPowerParams,
+    [](const Settings& s, const Options&) {
+      return closed_form(s, {s["t_max"], 0, 0, 1e12}, path::Power{s["power"]});
+    },
+    kOwnTimeParams);
+extern const ScheduleKind kEdm = schedule_kind(
+    NWR_SCHEDULE_EDM, "edm", "karras,gensbi.edm",
+    "variance exploding, sigma = t; t runs from sigma_max, noise, to 0, data", kEdmParams,
+    [](const Settings& s, const Options&) {
+      return closed_form(s, {s["sigma_max"], 0, 0, 1e12}, path::Power{1},
+                         Schedule::Spacing::noise_level);
+    },
+    kOwnTimeParams);
+extern const ScheduleKind kEdmRho =
+    schedule_kind(NWR_SCHEDULE_EDM_RHO, "edm-rho", "edmrho,nami.edm",
+                  "variance exploding, sigma along Karras's grid", kEdmRhoParams,
+                  [](const Settings& s, const Options&) {
+                    require_order(s, "sigma_min", "sigma_max");
+                    return make(s, path::EdmRho{s["sigma_min"], s["sigma_max"], s["rho"]});
+                  });
+extern const ScheduleKind kDecay = schedule_kind(
+    NWR_SCHEDULE_DECAY, "decay", "azula.decay", "linear in a decaying exponential of t",
+    kDecayParams, [](const Settings& s, const Options&) {
+      return make(s, path::Decay{s["alpha_min"], s["sigma_min"], s["gamma"]});
+    });
+extern const ScheduleKind kPolar =
+    schedule_kind(NWR_SCHEDULE_POLAR, "polar", "diffusionlab.ornstein_uhlenbeck",
+                  "variance preserving, sigma = t", kTimeToNoise,
+                  [](const Settings& s, const Options&) { return make(s, path::Polar{}); });
+extern const ScheduleKind kPolarSwap =
+    schedule_kind(NWR_SCHEDULE_POLAR_SWAP, "polar-swap", "polarswap,gensbi.fm_linear_vp",
+                  "variance preserving, alpha = t", kTimeToData,
+                  [](const Settings& s, const Options&) { return make(s, path::PolarSwap{}); });
+extern const ScheduleKind kPolynomial = schedule_kind(
+    NWR_SCHEDULE_POLYNOMIAL, "polynomial", "poly,gensbi.fm_poly", "alpha = t^n, sigma = 1 - t^n",
+    kPolynomialParams,
+    [](const Settings& s, const Options&) { return make(s, path::Polynomial{s["n"]}); });
+extern const ScheduleKind kMirror = schedule_kind(
+    NWR_SCHEDULE_MIRROR, "mirror", "albergo.mirror", "alpha = 1, sigma = 0: data and latent alone",
+    kMirrorParams, [](const Settings& s, const Options&) { return make(s, path::Mirror{}); }, {});
 
 }  // namespace noisewright

@@ -9,6 +9,8 @@
 namespace noisewright {
 namespace {
 
+using Options = nwr_schedule_options;
+
 enum class Form { linear, cosine, vp };
 enum class Compat { no, yes, base };
 
@@ -33,41 +35,33 @@ class Clamped : public Schedule {
     const size_t score = place_of(NWR_SCORE), noise = place_of(NWR_NOISE);
     const nwr_coeffs c = coeffs(t);
     std::fill(factors, factors + count, 0.0);
+    const auto set = [&](size_t place, double factor, double of_state) {
+      factors[place] = factor;
+      if (state < count) factors[state] = of_state;
+      return true;
+    };
     if (output == NWR_SCORE && state < count && velocity < count) {
       const double q = std::max(c.alpha, 1e-8) / c.dalpha;
       const double spread = std::max(c.sigma * c.sigma - q * c.dsigma * c.sigma, 1e-12);
-      factors[velocity] = q / spread;
-      factors[state] = -1 / spread;
-      return true;
+      return set(velocity, q / spread, -1 / spread);
     }
     if (output == NWR_NOISE && state < count && velocity < count) {
       const double slope = std::fabs(c.dalpha) < 1e-8 ? 1e-8 : c.dalpha;
       const double q = c.alpha / slope;
       double spread = c.sigma - q * c.dsigma;
       if (std::fabs(spread) < 1e-12) spread = spread < 0 ? -1e-12 : 1e-12;
-      factors[state] = 1 / spread;
-      factors[velocity] = -q / spread;
-      return true;
+      return set(velocity, -q / spread, 1 / spread);
     }
     if (output == NWR_VELOCITY && state < count && score < count) {
-      factors[score] = c.diffusion2 / 2;
-      factors[state] = c.dlog_alpha;
-      return true;
+      return set(score, c.diffusion2 / 2, c.dlog_alpha);
     }
-    if (output == NWR_SCORE && noise < count) {
-      factors[noise] = 1 / (-c.sigma + 1e-8);
-      return true;
-    }
+    if (output == NWR_SCORE && noise < count) return set(noise, 1 / (-c.sigma + 1e-8), 0);
     if (output == NWR_VELOCITY && state < count && noise < count) {
-      factors[noise] = c.diffusion2 / 2 / (-c.sigma + 1e-8);
-      factors[state] = c.dlog_alpha;
-      return true;
+      return set(noise, c.diffusion2 / 2 / (-c.sigma + 1e-8), c.dlog_alpha);
     }
     // Tweedie's formula with that score.
     if (output == NWR_DATA && state < count && noise < count && c.alpha > 0) {
-      factors[noise] = c.sigma * c.sigma / c.alpha / (-c.sigma + 1e-8);
-      factors[state] = 1 / c.alpha;
-      return true;
+      return set(noise, c.sigma * c.sigma / c.alpha / (-c.sigma + 1e-8), 1 / c.alpha);
     }
     return false;
   }
@@ -114,53 +108,36 @@ class Clamped : public Schedule {
   double beta_min_, beta_max_;
 };
 
-constexpr Param kCompat = {
-    "compat", "torchebm's own clamps, or those of its base class", 0, 0, 2, "no,yes,base"};
+constexpr Param kCompat =
+    choice("compat", "torchebm's own clamps, or those of its base class", "no,yes,base");
 constexpr Param kPlainParams[] = {kCompat};
 // The names say sigma, the values are betas.
 constexpr Param kVpParams[] = {{"sigma_min", "beta at t = 1, data", 0.1, 0, 1e6},
                                {"sigma_max", "beta at t = 0, noise", 20, 1e-6, 1e6},
                                kCompat};
 
-Compat compat_of(const Settings& s) { return static_cast<Compat>(static_cast<int>(s["compat"])); }
-
-Schedule* make_linear(const Settings& s, const nwr_schedule_options&) {
-  const Compat compat = compat_of(s);
-  if (compat == Compat::no) return new ClosedForm<path::Linear>(s, kToData, {});
-  return new Clamped(s, Form::linear, compat == Compat::base, 0, 0);
-}
-
-Schedule* make_cosine(const Settings& s, const nwr_schedule_options&) {
-  const Compat compat = compat_of(s);
-  if (compat == Compat::no) return new ClosedForm<path::Trigonometric>(s, kToData, {});
-  return new Clamped(s, Form::cosine, compat == Compat::base, 0, 0);
-}
-
-Schedule* make_vp(const Settings& s, const nwr_schedule_options&) {
-  const double low = s["sigma_min"], high = s["sigma_max"];
-  if (!(high >= low)) {
-    fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": sigma_max is ", high, ", below sigma_min, ",
-         low);
-  }
-  const Compat compat = compat_of(s);
-  if (compat == Compat::no) return new ClosedForm<path::Vp>(s, kToData, {low, high});
-  return new Clamped(s, Form::vp, compat == Compat::base, low, high);
+// Exact, or with the clamps.
+template <class Path>
+Schedule* make(const Settings& s, Form form, Path path, double low = 0, double high = 0) {
+  const auto compat = static_cast<Compat>(static_cast<int>(s["compat"]));
+  if (compat == Compat::no) return closed_form(s, kToData, path);
+  return new Clamped(s, form, compat == Compat::base, low, high);
 }
 
 }  // namespace
 
-extern const ScheduleKind kTorchEbmLinear, kTorchEbmCosine, kTorchEbmVp;
-const ScheduleKind kTorchEbmLinear = {
-    {1010, "torchebm.linear", "", "LinearInterpolant; t = 1 is data", 0, 0, 0, kPlainParams,
-     kUnitTimeParams},
-    make_linear};
-const ScheduleKind kTorchEbmCosine = {
-    {1011, "torchebm.cosine", "", "CosineInterpolant; t = 1 is data", 0, 0, 0, kPlainParams,
-     kUnitTimeParams},
-    make_cosine};
-const ScheduleKind kTorchEbmVp = {
-    {1012, "torchebm.vp", "sit.vp", "VariancePreservingInterpolant; t = 1 is data", 0, 0, 0,
-     kVpParams, kUnitTimeParams},
-    make_vp};
+extern const ScheduleKind kTorchEbmLinear = schedule_kind(
+    1010, "torchebm.linear", "", "LinearInterpolant; t = 1 is data", kPlainParams,
+    [](const Settings& s, const Options&) { return make(s, Form::linear, path::Linear{}); });
+extern const ScheduleKind kTorchEbmCosine = schedule_kind(
+    1011, "torchebm.cosine", "", "CosineInterpolant; t = 1 is data", kPlainParams,
+    [](const Settings& s, const Options&) { return make(s, Form::cosine, path::Trigonometric{}); });
+extern const ScheduleKind kTorchEbmVp =
+    schedule_kind(1012, "torchebm.vp", "sit.vp", "VariancePreservingInterpolant; t = 1 is data",
+                  kVpParams, [](const Settings& s, const Options&) {
+                    require_order(s, "sigma_min", "sigma_max", true);
+                    const double low = s["sigma_min"], high = s["sigma_max"];
+                    return make(s, Form::vp, path::Vp{low, high}, low, high);
+                  });
 
 }  // namespace noisewright

@@ -10,6 +10,8 @@
 namespace noisewright {
 namespace {
 
+using Options = nwr_schedule_options;
+
 // alpha and sigma of norm sqrt(1 - gamma^2) along a quarter circle, so that the squares of all
 // three add to 1; gamma is the shared setting. Their table 8, "trig".
 class NormedCircle : public ClosedForm<path::Trigonometric> {
@@ -78,25 +80,22 @@ constexpr Param kNamiParams[] = {{"eps", "least gamma^2", 1e-12, 0, 1},
 
 }  // namespace
 
-extern const ScheduleKind kAlbergoTrig, kAlbergoEncodeDecode, kNamiSeed;
-const ScheduleKind kAlbergoTrig = {
-    {1013, "albergo.trig", "", "trigonometric times sqrt(1 - gamma^2)", 0, 0, 0, kTrigParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      if (s["latent_scale"] > 1) {
-        fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": latent_scale is ", s["latent_scale"],
-             ", above 1");
-      }
-      return new NormedCircle(s);
-    }};
-const ScheduleKind kAlbergoEncodeDecode = {
-    {1014, "albergo.encoding-decoding", "", "noise, then latent, then data", 0, 0, 0,
-     kEncodeDecodeParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* {
-      return new ClosedForm<path::EncodeDecode>(s, kToData, {});
-    }};
-const ScheduleKind kNamiSeed = {
-    {1015, "nami.seed", "", "linear, t = 1 is noise, with the floors of nami before 0.1.0", 0, 0, 0,
-     kNamiParams, kUnitTimeParams},
-    [](const Settings& s, const nwr_schedule_options&) -> Schedule* { return new NamiSeed(s); }};
+extern const ScheduleKind kAlbergoTrig =
+    schedule_kind(1013, "albergo.trig", "", "trigonometric times sqrt(1 - gamma^2)", kTrigParams,
+                  [](const Settings& s, const Options&) -> Schedule* {
+                    if (s["latent_scale"] > 1) {
+                      fail(NWR_ERROR_INVALID_ARGUMENT, s.entry().name, ": latent_scale is ",
+                           s["latent_scale"], ", above 1");
+                    }
+                    return new NormedCircle(s);
+                  },
+                  {});
+extern const ScheduleKind kAlbergoEncodeDecode = schedule_kind(
+    1014, "albergo.encoding-decoding", "", "noise, then latent, then data", kEncodeDecodeParams,
+    [](const Settings& s, const Options&) { return closed_form(s, kToData, path::EncodeDecode{}); },
+    {});
+extern const ScheduleKind kNamiSeed = schedule_kind(
+    1015, "nami.seed", "", "linear, t = 1 is noise, with the floors of nami before 0.1.0",
+    kNamiParams, [](const Settings& s, const Options&) -> Schedule* { return new NamiSeed(s); });
 
 }  // namespace noisewright
