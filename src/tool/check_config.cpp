@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // noisewright check-config: what a configuration of another library becomes, and what of it is not
 // followed.
-#include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <sstream>

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cmath>
 #include <csignal>
-#include <cstdio>
 
 #include "analytic.hpp"
 #include "commands.hpp"
@@ -96,6 +95,7 @@ std::vector<Level> levels_of(const std::string& path, std::size_t steps, bool ra
     for (int k = 1; k <= 12; ++k) lambdas.insert(lambdas.begin() + 1, kFrom + std::ldexp(h, -k));
   }
   std::vector<Level> levels;
+  levels.reserve(lambdas.size() + 1);
   for (const double lambda : lambdas) levels.push_back(on_path(path, lambda));
   if (clean) levels.push_back(on_path(path, INFINITY));
   return levels;
@@ -231,11 +231,11 @@ class Kit {
 
 // Where step i of n should be, counted from the noisy end; steps_offset may move leading by one.
 double place_of(const std::string& spacing, std::size_t n, std::size_t i, std::size_t table) {
-  const auto N = static_cast<double>(n), T = static_cast<double>(table),
-             at = static_cast<double>(i);
-  if (spacing == "trailing") return std::round(T * (N - at) / N) - 1;
-  if (spacing == "leading") return (N - 1 - at) * std::floor(T / N);
-  return n == 1 ? T - 1 : std::round((T - 1) * (N - 1 - at) / (N - 1));
+  const auto count = static_cast<double>(n), total = static_cast<double>(table);
+  const double left = count - static_cast<double>(i);
+  if (spacing == "trailing") return std::round(total * left / count) - 1;
+  if (spacing == "leading") return (left - 1) * std::floor(total / count);
+  return n == 1 ? total - 1 : std::round((total - 1) * (left - 1) / (count - 1));
 }
 
 void check_steps(Kit* kit, const std::string& spacing, std::size_t table, Bar* bar) {
@@ -286,11 +286,7 @@ bool finite(const Numbers& numbers) {
   return std::all_of(numbers.begin(), numbers.end(), [](double v) { return std::isfinite(v); });
 }
 
-std::string six(double v) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g", v);
-  return text;
-}
+std::string short_text(double v) { return rounded(v, 3); }
 
 double largest_gap(const Numbers& a, const Numbers& b) {
   double most = 0;
@@ -344,14 +340,15 @@ void check_order(Kit* kit, const Claims& claims, const Claim& sampler, const std
     return;
   }
   const double most = sampler.random ? 0.05 : 0.02;
-  kit->report(sampler.random ? "variance" : "answer", of, last < most, "off by " + six(last),
-              "below " + six(most));
+  kit->report(sampler.random ? "variance" : "answer", of, last < most, "off by " + short_text(last),
+              "below " + short_text(most));
   // A mean that stays on its path in every step has no error to show.
-  kit->report("mean", of, mean < most, "off by " + six(mean), "below " + six(most));
+  kit->report("mean", of, mean < most, "off by " + short_text(mean), "below " + short_text(most));
   if (std::isnan(order)) {
-    kit->report("order", of, last <= floor, "no error left to measure", six(sampler.order));
+    kit->report("order", of, last <= floor, "no error left to measure", short_text(sampler.order));
   } else {
-    kit->report("order", of, order > sampler.order - 0.3, six(order), six(sampler.order));
+    kit->report("order", of, order > sampler.order - 0.3, short_text(order),
+                short_text(sampler.order));
   }
 }
 
@@ -376,11 +373,11 @@ void check_forms(Kit* kit, const Claims& claims, const Claim& sampler, const std
       const Run part = kit->run(sampler.name, form, path, levels, draws, kPoints / 2);
       const double gap = largest_gap(part.end, r.end);
       kit->report("elements", sampler.name + " on " + path, gap <= most,
-                  "apart by " + six(gap) + " in another batch", "below " + six(most));
+                  "apart by " + short_text(gap) + " in another batch", "below " + short_text(most));
     } else {
       const double gap = largest_gap(r.end, wanted);
       kit->report("prediction", sampler.name + " on " + path + ": " + form, gap <= most,
-                  "apart by " + six(gap) + " from " + first, "below " + six(most));
+                  "apart by " + short_text(gap) + " from " + first, "below " + short_text(most));
     }
   }
 }
@@ -395,7 +392,7 @@ void check_clean_end(Kit* kit, const Claim& sampler, const std::string& form,
                          ? (sampler.random ? variance_error(r, levels) : path_error(r, levels))
                          : INFINITY;
   kit->report("clean end", sampler.name + " on " + path, off < 0.3,
-              std::isfinite(off) ? "off by " + six(off) : "not finite", "below 0.3");
+              std::isfinite(off) ? "off by " + short_text(off) : "not finite", "below 0.3");
 }
 
 std::string form_for(const Claims& claims, const std::string& path) {
@@ -413,7 +410,7 @@ int conform(const Args& args) {
   const double seconds = args.number("--timeout", 20, 0.1, 86400);
   Table report{{"check", "of", "result", "found", "wanted"}, {}};
   // A program that ends early is a failed write, which is told.
-  std::signal(SIGPIPE, SIG_IGN);
+  static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
   Peer peer(args.words(), seconds);
   Kit kit(&peer, &report);
   std::string name = args.words()[0];
@@ -448,10 +445,10 @@ int conform(const Args& args) {
       bar.show(++done);
     }
   }
-  if (!lost) peer.say("bye");
+  attempt("end", name, [&] { peer.say("bye"); });
   print(report, format);
-  std::fprintf(stderr, "noisewright: %s: %zu checks, %zu wrong\n", name.c_str(), report.rows.size(),
-               kit.wrong());
+  tell(name + ": " + std::to_string(report.rows.size()) + " checks, " +
+       std::to_string(kit.wrong()) + " wrong");
   return kit.wrong() == 0 ? kFine : kNo;
 }
 

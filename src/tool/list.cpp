@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // noisewright list: the catalogue.
-#include <cstdio>
 #include <iterator>
 
 #include "commands.hpp"

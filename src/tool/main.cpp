@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program noisewright: finds the command, and turns what it throws into a line and a status.
-#include <cstdio>
 #include <exception>
 #include <new>
 #include <stdexcept>
@@ -75,6 +74,6 @@ int main(int argc, char** argv) {
   } catch (const std::exception& e) {
     why = e.what();
   }
-  if (!why.empty()) std::fprintf(stderr, "noisewright: %s\n", why.c_str());
+  if (!why.empty()) tool::tell(why);
   return demo::interrupted() ? static_cast<int>(tool::kInterrupted) : status;
 }

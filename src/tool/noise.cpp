@@ -80,6 +80,7 @@ int noise(const Args& args) {
   wide.dtype = NWR_F64;
   demo::check(nwr_tensor_copy(context.get(), &few, &wide));
   std::vector<std::string> numbers;
+  numbers.reserve(shown);
   for (const double v : first) numbers.push_back(shortest(v));
   print(Record{{"generator", name},
                {"distribution", what},

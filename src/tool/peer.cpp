@@ -28,6 +28,7 @@ Peer::Peer(const std::vector<std::string>& command, double seconds) : seconds_(s
     throw std::runtime_error("cannot make a pipe");
   }
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   child_ = fork();
@@ -35,7 +36,7 @@ Peer::Peer(const std::vector<std::string>& command, double seconds) : seconds_(s
   if (child_ == 0) {
     dup2(in[0], STDIN_FILENO);
     dup2(out[1], STDOUT_FILENO);
-    signal(SIGPIPE, SIG_DFL);
+    static_cast<void>(signal(SIGPIPE, SIG_DFL));
     execvp(arguments[0], arguments.data());
     // Nothing else can be said from here: the number of the error is.
     const int error = errno;

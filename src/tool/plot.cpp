@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 
@@ -66,8 +67,9 @@ class SvgSurface : public Surface {
 
  private:
   static std::string hex(Color c) {
-    char text[8];
-    std::snprintf(text, sizeof text, "#%02x%02x%02x", c.r, c.g, c.b);
+    constexpr const char* kHex = "0123456789abcdef";
+    std::string text = "#";
+    for (const int v : {c.r, c.g, c.b}) text += {kHex[v >> 4], kHex[v & 15]};
     return text;
   }
   Svg svg_;
@@ -183,7 +185,8 @@ struct Axis {
 };
 
 Axis axis_of(const Plot& plot, bool x) {
-  Axis a{x ? plot.log_x : plot.log_y, INFINITY, -INFINITY, x ? kLeft : kBottom, x ? kRight : kTop};
+  Axis a{x ? plot.log_x : plot.log_y, std::numeric_limits<double>::infinity(),
+         -std::numeric_limits<double>::infinity(), x ? kLeft : kBottom, x ? kRight : kTop};
   for (const Line& line : plot.lines) {
     for (const auto& [px, py] : line.points) {
       const double v = x ? px : py, u = a.log ? std::log10(v) : v;
@@ -204,11 +207,7 @@ Axis axis_of(const Plot& plot, bool x) {
   return a;
 }
 
-std::string tick_text(double v) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g", std::abs(v) < 1e-12 ? 0 : v);
-  return text;
-}
+std::string tick_text(double v) { return rounded(std::abs(v) < 1e-12 ? 0 : v, 3); }
 
 void draw(const Plot& plot, Surface* on) {
   const Axis x = axis_of(plot, true), y = axis_of(plot, false);

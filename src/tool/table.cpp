@@ -18,14 +18,8 @@ std::string joined(const std::vector<std::string>& parts, const char* between) {
   return all;
 }
 
-std::string six_digits(double v) {
-  char text[64];
-  const auto end = std::to_chars(text, text + sizeof text, v, std::chars_format::general, 6).ptr;
-  return {text, end};
-}
-
 std::string plain(const Cell& cell, bool all_digits) {
-  if (const auto* v = std::get_if<double>(&cell)) return all_digits ? shortest(*v) : six_digits(*v);
+  if (const auto* v = std::get_if<double>(&cell)) return all_digits ? shortest(*v) : rounded(*v, 6);
   if (const auto* v = std::get_if<std::int64_t>(&cell)) return std::to_string(*v);
   if (const auto* v = std::get_if<bool>(&cell)) return *v ? "yes" : "no";
   if (const auto* v = std::get_if<std::vector<std::string>>(&cell)) return joined(*v, "; ");
@@ -38,9 +32,8 @@ std::string quoted(const std::string& s) {
     if (c == '"' || c == '\\') {
       json += std::string("\\") + c;
     } else if (static_cast<unsigned char>(c) < 0x20) {
-      char code[8];
-      std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(c));
-      json += code;
+      constexpr const char* kHex = "0123456789abcdef";
+      json += std::string("\\u00") + kHex[c >> 4] + kHex[c & 15];
     } else {
       json += c;
     }
@@ -113,6 +106,15 @@ std::string shortest(double v) {
 }
 
 std::string shortest(std::uint64_t v) { return std::to_string(v); }
+
+std::string rounded(double v, int digits) {
+  char text[64];
+  return {text, std::to_chars(text, text + sizeof text, v, std::chars_format::general, digits).ptr};
+}
+
+void tell(const std::string& line) {
+  static_cast<void>(std::fputs(("noisewright: " + line + "\n").c_str(), stderr));
+}
 
 Format format_of(const Args& args) {
   const std::string name = args.text("--format", "table");

@@ -34,5 +34,8 @@ void write_out(const std::string& bytes);
 // Digits that read back to the same number.
 std::string shortest(double v);
 std::string shortest(std::uint64_t v);
+std::string rounded(double v, int digits);
+// A line on standard error, where nothing is left to do if it cannot be written.
+void tell(const std::string& line);
 
 }  // namespace tool
