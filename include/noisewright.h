@@ -737,6 +737,11 @@ typedef enum nwr_sampler_kind NWR_INT32 {
   NWR_SAMPLER_DORMAND_PRINCE = 49,
   /** EDM's steps, with a stretch of levels that is noised and gone through again. */
   NWR_SAMPLER_RESTART = 50,
+  /** Methods that choose their steps by their errors, and land on every time that is given.
+   *  DPM-Solver of orders 2 and 3, 2206.00927, algorithm 3. */
+  NWR_SAMPLER_DPM_ADAPTIVE = 51,
+  NWR_SAMPLER_BOGACKI_SHAMPINE_ADAPTIVE = 52,
+  NWR_SAMPLER_DORMAND_PRINCE_ADAPTIVE = 53,
   NWR_SAMPLER_KIND_INT32_ = INT32_MIN
 } nwr_sampler_kind;
 
@@ -782,7 +787,7 @@ typedef struct nwr_sampler_options {
   const char* name;
   const nwr_param* params;
   uint32_t param_count;
-  /** With times NULL: a default grid of this many steps; 0 is 50. Trailing indices for a discrete
+  /** With times NULL: a default grid of this many steps; 0 is 50, or 1 for an adaptive sampler. Trailing indices for a discrete
    *  schedule, karras for edm, a flow's own shifted levels, else even in t; noise and score
    * predictions, which say nothing about data where alpha is 0, and samplers that cannot step from
    * there, begin at log(alpha/sigma) = -5.1 instead. */

@@ -247,7 +247,7 @@ def snake(name):
 
 # The entries that a spec string can choose: each becomes a typed constructor.
 CHOSEN = {"schedule": "Schedules", "grid": "Grids", "sampler": "Samplers", "weight": "Weights",
-          "density": "Densities"}
+          "density": "Densities", "generator": "Generators"}
 
 
 def range_of(param):
@@ -408,7 +408,7 @@ def camel(name):
 CSHARP_PUBLIC = {"nwr_status": "Status", "nwr_dtype": "Dtype", "nwr_device": "Device",
                  "nwr_domain": "Domain", "nwr_entry_flags": "EntryFlags",
                  "nwr_distribution": "Distribution", "nwr_quantity": "Quantity",
-                 "nwr_clock": "Clock", "nwr_start": "StartFrom"}
+                 "nwr_clock": "Clock", "nwr_start": "StartFrom", "nwr_strength": "Strength"}
 
 
 def csharp_type(kind, api):

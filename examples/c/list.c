@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Lists what the library has: schedules, grids, samplers, weights and densities, with their
- * settings.
+ * Lists what the library has: schedules, grids, samplers, weights, densities and generators, with
+ * their settings.
  * A menu, a config file's checker or a binding can be made of the same calls. */
 #include <noisewright.h>
 #include <stdio.h>

@@ -109,8 +109,9 @@ std::vector<double> take_times(const nwr_sampler_options& o, const Schedule& sch
   if (o.steps > kMostSteps) {
     fail(NWR_ERROR_INVALID_ARGUMENT, "options.steps is ", o.steps, ", above ", kMostSteps);
   }
-  std::vector<double> times((o.steps == 0 ? kDefaultSteps : o.steps) + size_t{1});
   const auto& kind = static_cast<const SamplerKind&>(settings.entry());
+  const uint32_t by_default = kind.base().adaptive ? 1 : kDefaultSteps;
+  std::vector<double> times((o.steps == 0 ? by_default : o.steps) + size_t{1});
   const bool blind = o.prediction == NWR_NOISE || o.prediction == NWR_SCORE ||
                      (kind.base().needs_alpha && kind.base().needs_alpha(settings));
   fill_default_grid(schedule, blind, times.data(), times.size());
@@ -158,8 +159,8 @@ int outputs_of(const Sampler& s, size_t evaluation) {
 nwr_eval describe(const Sampler& s, size_t evaluation) {
   const RunTable& table = s.table();
   nwr_eval e{};
-  e.index = static_cast<uint32_t>(evaluation);
-  e.count = static_cast<uint32_t>(table.size());
+  e.index = static_cast<uint32_t>(s.evaluations());
+  e.count = s.adapts() ? 0 : static_cast<uint32_t>(table.size());
   e.row_count = static_cast<uint32_t>(table.rows());
   e.t_rows = table.t(evaluation);
   e.clock_rows = table.clock(evaluation);
@@ -168,7 +169,7 @@ nwr_eval describe(const Sampler& s, size_t evaluation) {
   e.clock = e.clock_rows[0];
   e.input_scale = e.input_scale_rows[0];
   e.output_count = static_cast<uint32_t>(outputs_of(s, evaluation));
-  e.noises = evaluation < table.size() && !table.line(evaluation).asks;
+  e.noises = !s.done() && evaluation < table.size() && !table.line(evaluation).asks;
   return e;
 }
 

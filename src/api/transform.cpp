@@ -16,7 +16,9 @@ using namespace noisewright;
 
 namespace {
 
-static_assert(kMaxInputs <= kMaxKnown);
+// As the header has it.
+constexpr int kMostOperands = 8;
+static_assert(kMostOperands <= kMaxInputs && kMostOperands <= kMaxKnown);
 
 void check_count(const char* name, size_t count, int most) {
   if (count == 0 || count > static_cast<size_t>(most)) {
@@ -156,7 +158,7 @@ nwr_status transform(const Request& r) {
   require(r.inputs, "inputs");
   require(r.outputs, "outputs");
   const bool draws = r.drawn >= 0;
-  check_count("input_count", r.input_count, draws ? kMaxInputs - 1 : kMaxInputs);
+  check_count("input_count", r.input_count, draws ? kMostOperands - 1 : kMostOperands);
   check_count("output_count", r.output_count, kMaxOutputs);
   check_operands("inputs", r.inputs, r.input_count);
   check_operands("outputs", r.outputs, r.output_count);
@@ -164,7 +166,7 @@ nwr_status transform(const Request& r) {
   for (size_t i = 0; i < r.output_count; ++i) {
     pass.add_output(r.outputs[i].tensor, {"outputs", static_cast<int64_t>(i), ".tensor"});
   }
-  int32_t known[kMaxInputs];
+  int32_t known[kMostOperands];
   for (size_t i = 0; i < r.input_count; ++i) {
     pass.add_input(r.inputs[i].tensor, {"inputs", static_cast<int64_t>(i), ".tensor"});
     known[i] = r.inputs[i].quantity;
@@ -207,7 +209,7 @@ nwr_status transform(const Request& r) {
     const double w2 = value(diffusions, row);
     check_diffusion(w2, name("diffusion", diffusions, row));
     for (size_t j = 0; j < r.output_count; ++j) {
-      double found[kMaxInputs];
+      double found[kMostOperands];
       express_quantities(*unwrap(r.schedule), value(times, row), name("t", times, row), w2, known,
                          known_count, r.outputs[j].quantity, found);
       factors.insert(factors.end(), found, found + known_count);
@@ -252,15 +254,15 @@ nwr_status nwr_transform_coeffs(const nwr_schedule* schedule, double t, double d
     require(schedule, "schedule");
     require(inputs, "inputs");
     require(out, "out");
-    check_count("input_count", input_count, kMaxInputs);
+    check_count("input_count", input_count, kMostOperands);
     check_diffusion(diffusion, {"diffusion"});
     find_by_value(NWR_DOMAIN_QUANTITY, output, {"output"});
-    int32_t known[kMaxInputs];
+    int32_t known[kMostOperands];
     for (size_t i = 0; i < input_count; ++i) {
       known[i] = inputs[i];
       find_by_value(NWR_DOMAIN_QUANTITY, known[i], {"inputs", static_cast<int64_t>(i)});
     }
-    double factors[kMaxInputs];
+    double factors[kMostOperands];
     express_quantities(*unwrap(schedule), t, {"t"}, diffusion, known, input_count, output, factors);
     std::copy(factors, factors + input_count, out);
     return NWR_OK;
@@ -274,10 +276,10 @@ nwr_status nwr_tensor_combine(const nwr_context* context, const double* factors,
     require(context, "context");
     require(factors, "factors");
     require(inputs, "inputs");
-    check_count("input_count", input_count, kMaxInputs);
+    check_count("input_count", input_count, kMostOperands);
     Pass pass(*unwrap(context));
     pass.add_output(out, {"out"});
-    double row[kMaxInputs + 1] = {};
+    double row[kMostOperands + 1] = {};
     for (size_t i = 0; i < input_count; ++i) {
       const auto index = static_cast<int64_t>(i);
       pass.add_input(inputs[i], {"inputs", index});

@@ -45,7 +45,8 @@ extern const SamplerKind kEuler, kHeun, kDdim, kDdpmSampler, kDpmpp2m, kRk4, kEu
     kIpndm, kPndm, kDeis, kDpmpp3m, kDpmpp2mSde, kDpmpp3mSde, kDpmSolver, kResMultistep, kUnipc,
     kSaSolver, kGradientEstimation, kDpm2, kDpmpp2s, kDpmSinglestep, kDpmFast, kDpmppSde, kSeeds2,
     kSeeds3, kRes2s, kErSde, kHeunpp2, kLcmSampler, kTcd, kConsistencySampler, kMidpoint, kHeun3,
-    kKutta38, kBogackiShampine, kDormandPrince, kRestart, kAzulaDdim, kLateChurn, kDpmpp2mV2;
+    kKutta38, kBogackiShampine, kDormandPrince, kDpmAdaptive, kBosh3, kDopri5, kRestart, kAzulaDdim,
+    kLateChurn, kDpmpp2mV2;
 
 namespace {
 
@@ -196,6 +197,9 @@ const Entry* const kSamplers[] = {&kEuler,
                                   &kKutta38,
                                   &kBogackiShampine,
                                   &kDormandPrince,
+                                  &kDpmAdaptive,
+                                  &kBosh3,
+                                  &kDopri5,
                                   &kRestart,
                                   &kAzulaDdim,
                                   &kLateChurn,

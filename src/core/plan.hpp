@@ -9,7 +9,7 @@
 namespace noisewright {
 
 inline constexpr int kMaxDims = 16;
-inline constexpr int kMaxInputs = 8;
+inline constexpr int kMaxInputs = 9;
 inline constexpr int kMaxOutputs = 8;
 
 enum class Dtype : int32_t {

@@ -179,7 +179,7 @@ RunTable::RunTable(const RunRequest& request) : rows_(request.rows), guidance_(r
   limits_ = reading.limited;
   const size_t rows = static_cast<size_t>(rows_);
   const size_t count = request.times.size() / rows;
-  const int steps = static_cast<int>(count) - 1;
+  const int steps = request.attempt ? 1 : static_cast<int>(count) - 1;
   std::vector<Stage::Point> grid(request.times.size());
   for (size_t i = 0; i < grid.size(); ++i) {
     grid[i].t = request.times[i];
@@ -278,12 +278,16 @@ RunTable::RunTable(const RunRequest& request) : rows_(request.rows), guidance_(r
             out.stretch = stretch_of(from, to, points[0].at, points[length].at);
           }
         }
+        if (request.attempt && !again) {
+          late_noise_ = emissions[0].x.noise;
+          emissions[0].x.noise = 0;
+        }
         add_line(request, emissions, way.begin + step, way.noised,
-                 way.end == steps && step + 1 == length && !again);
+                 way.end == steps && step + 1 == length && !again && !request.attempt);
       }
     }
   }
-  for (size_t row = 0; row < rows; ++row) at[row] = grid[(row + 1) * count - 1];
+  for (size_t row = 0; row < rows; ++row) at[row] = grid[row * count + static_cast<size_t>(steps)];
   add_times(request, at);
 }
 
@@ -487,7 +491,7 @@ void RunTable::add_line(const RunRequest& request, const std::vector<Emission>& 
          " arrays at once, but a step takes ", kMaxInputs);
   }
   slots_ |= line.writes;
-  draws_ = draws_ || line.draws;
+  draws_ = draws_ || line.draws || late_noise_ != 0;
   spreads_ = spreads_ || line.spreads;
   sums_ = sums_ || guided;
   lines_.push_back(line);

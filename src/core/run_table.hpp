@@ -47,6 +47,7 @@ struct RunRequest {
   bool noise_is_input;               // fresh noise comes as an array, not from generators
   const std::vector<double>& times;  // rows of equal length
   int rows;
+  bool attempt = false;  // one step of an adaptive run: times are its begin, its end, the run's end
 };
 
 class RunTable {
@@ -82,6 +83,8 @@ class RunTable {
   bool limits() const { return limits_; }
   bool spreads() const { return spreads_; }
   bool sums() const { return sums_; }
+  // The standard deviation of the fresh noise that an attempt draws once it is accepted.
+  double late_noise() const { return late_noise_; }
   double clip() const { return clip_; }
   double threshold() const { return threshold_; }
   double threshold_max() const { return threshold_max_; }
@@ -142,6 +145,7 @@ class RunTable {
   int rows_ = 1;
   GuidanceSettings guidance_;
   double clip_ = 0, threshold_ = 0, threshold_max_ = 1;
+  double late_noise_ = 0;
   bool limits_ = false, spreads_ = false, sums_ = false;
   uint32_t slots_ = 0;
   bool draws_ = false;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "math/reduce.hpp"
+
 namespace noisewright {
 namespace {
 
@@ -59,13 +61,34 @@ void check_model(const Schedule& schedule, const SamplerSetup& setup) {
   }
 }
 
-RunTable make_table(const Schedule& schedule, const SamplerSetup& setup, bool noise_is_input) {
+const SamplerKind& kind_of(const Settings& settings) {
+  return static_cast<const SamplerKind&>(settings.entry());
+}
+
+Settings checked_settings(const Schedule& schedule, const SamplerSetup& setup) {
   check_model(schedule, setup);
   check_times(setup, schedule.direction());
-  const Settings settings = choose(NWR_DOMAIN_SAMPLER, setup.spec.c_str(), 0, nullptr, 0);
-  return RunTable({static_cast<const SamplerKind&>(settings.entry()), settings, schedule,
-                   setup.prediction, setup.clock, setup.keep_denoised, noise_is_input, setup.times,
-                   setup.rows});
+  return choose(NWR_DOMAIN_SAMPLER, setup.spec.c_str(), 0, nullptr, 0);
+}
+
+std::unique_ptr<StepControl> make_control(const Schedule& schedule, const SamplerSetup& setup,
+                                          const Settings& settings) {
+  if (!kind_of(settings).base().adaptive) return nullptr;
+  if (setup.rows > 1) {
+    fail(NWR_ERROR_UNSUPPORTED, "options.time_rows is ", setup.rows, ", but ",
+         settings.entry().name, " chooses the steps of the whole batch");
+  }
+  for (const char* name : {"guidance_begin", "zero_init", "guidance_momentum"}) {
+    if (settings[name] != 0) {
+      fail(NWR_ERROR_UNSUPPORTED, name, " is ", settings[name], ", but ", settings.entry().name,
+           " has no steps known in advance");
+    }
+  }
+  if (settings["guidance_end"] != 1) {
+    fail(NWR_ERROR_UNSUPPORTED, "guidance_end is ", settings["guidance_end"], ", but ",
+         settings.entry().name, " has no steps known in advance");
+  }
+  return std::make_unique<StepControl>(schedule, settings, setup.times);
 }
 
 }  // namespace
@@ -93,7 +116,9 @@ Sampler::Sampler(Ref<const Context> context, Ref<const Schedule> schedule, Sampl
       setup_(std::move(setup)),
       noise_(std::move(noise)),
       noise_is_array_(noise_ || !is_philox(setup_.generator)),
-      table_(make_table(*schedule_, setup_, has_noise_source())),
+      settings_(checked_settings(*schedule_, setup_)),
+      control_(make_control(*schedule_, setup_, settings_)),
+      table_(next_attempt()),
       rngs_(setup_.rngs) {
   if (table_.draws() && !noise_ && rngs_.empty()) {
     fail(NWR_ERROR_INVALID_ARGUMENT, "options.rngs is NULL, but ", setup_.spec, " draws noise");
@@ -103,6 +128,12 @@ Sampler::Sampler(Ref<const Context> context, Ref<const Schedule> schedule, Sampl
         make_generator(choose_generator(setup_.generator.c_str(), nullptr, 0), table_.levels());
     generator_->check(*context_, setup_.rngs, static_cast<size_t>(table_.rows()));
   }
+}
+
+RunTable Sampler::next_attempt() const {
+  const std::vector<double>& times = control_ ? control_->attempt() : setup_.times;
+  return RunTable({kind_of(settings_), settings_, *schedule_, setup_.prediction, setup_.clock,
+                   setup_.keep_denoised, has_noise_source(), times, setup_.rows, adapts()});
 }
 
 Sampler::Memory Sampler::prepare(const Shape& shape, Dtype dtype) const {
@@ -117,14 +148,16 @@ Sampler::Memory Sampler::prepare(const Shape& shape, Dtype dtype) const {
   }
   const size_t bytes = static_cast<size_t>(shape.count()) * size_of(dtype);
   Memory memory;
+  const Adaptive* const adaptive = kind_of(settings_).base().adaptive;
+  const uint32_t slots = table_.slots() | (adaptive ? adaptive->slots : 0);
   for (int i = 0; i < kSlots; ++i) {
-    if (table_.slots() >> i & 1) memory.slots[i] = Buffer(context_, bytes);
+    if (slots >> i & 1) memory.slots[i] = Buffer(context_, bytes);
   }
   if (table_.limits()) {
     const size_t size = dtype == Dtype::f64 ? 8 : 4;
     memory.limited = Buffer(context_, static_cast<size_t>(shape.count()) * size);
   }
-  if (table_.sums() || table_.threshold() > 0) {
+  if (table_.sums() || table_.threshold() > 0 || adaptive) {
     ReducePlan most;
     most.shape = shape;
     most.what = Reduction::gram;
@@ -214,7 +247,11 @@ void Sampler::start(const Array& x, nwr_start start) {
   shape_ = x.shape;
   dtype_ = dtype;
   started_ = true;
-  evaluation_ = 0;
+  if (control_ && evaluations_ > 0) {
+    control_ = make_control(*schedule_, setup_, settings_);
+    table_ = next_attempt();
+  }
+  evaluation_ = evaluations_ = 0;
   draw_ = 0;
   rngs_ = generator_ ? ahead_ : setup_.rngs;
   cancel_.store(false, std::memory_order_relaxed);
@@ -235,6 +272,10 @@ void Sampler::start(const Array& x, nwr_start start) {
   if (table_.opens()) {
     pass(true, memory_.opening, table_.opening());
     advance_noise([&](size_t row) { return table_.opening_draws(row); });
+  }
+  const Adaptive* const adaptive = kind_of(settings_).base().adaptive;
+  if (adaptive && adaptive->before != adaptive->base) {
+    copy(x.view, own(memory_.slots[adaptive->before]).view);
   }
 }
 
@@ -334,7 +375,97 @@ void Sampler::spread_noise(const RunTable::Line& line, const Array& amount) {
   context_->change(spread);
 }
 
+void Sampler::copy(const View& from, const View& to) const {
+  constexpr double kAsItIs[] = {1, 0};
+  MixPlan plan;
+  plan.shape = shape_;
+  plan.input[plan.input_count++] = from;
+  plan.output[plan.output_count++] = to;
+  plan.factors = kAsItIs;
+  context_->mix(plan);
+}
+
+double Sampler::attempt_error(const Array& x) {
+  const Adaptive& adaptive = *kind_of(settings_).base().adaptive;
+  ReducePlan plan;
+  plan.shape = shape_;
+  plan.what = adaptive.error;
+  plan.per_sample = settings_["error"] == 1;
+  plan.rtol = settings_["rtol"];
+  plan.atol = settings_["atol"];
+  plan.input_count = 0;
+  plan.input[plan.input_count++] = own(memory_.slots[adaptive.low]).view;
+  plan.input[plan.input_count++] = x.view;
+  plan.input[plan.input_count++] = own(memory_.slots[adaptive.before]).view;
+  plan.result = static_cast<double*>(memory_.sums.data());
+  plan.scratch = memory_.scratch.data();
+  context_->reduce(plan);
+  const auto rows = static_cast<size_t>(plan.per_sample ? shape_.batch() : 1);
+  std::vector<double> sums(rows);
+  context_->transfer(sums.data(), plan.result, rows * sizeof(double));
+  double largest = 0;
+  for (const double sum : sums) largest = largest_next(largest, sum);
+  const int64_t count = plan.per_sample ? shape_.inner() : shape_.count();
+  return std::sqrt(largest / static_cast<double>(count));
+}
+
+void Sampler::end_attempt(const Array& x, const Array* outputs) {
+  const Adaptive& adaptive = *kind_of(settings_).base().adaptive;
+  bool taken = true;
+  if (control_->jumps()) {
+    control_->take();
+  } else {
+    const double error = attempt_error(x);
+    const double most = settings_["most_evaluations"];
+    if (!std::isfinite(error) || static_cast<double>(evaluations_) >= most) {
+      started_ = false;
+      fail(NWR_ERROR_INVALID_STATE, setup_.spec, " ends at t = ", control_->attempt()[0], " after ",
+           evaluations_, " evaluations, ",
+           std::isfinite(error) ? "the most that it takes" : "as its error is not finite",
+           ": start it again");
+    }
+    taken = control_->judge(error);
+  }
+  if (!taken) {
+    copy(own(memory_.slots[adaptive.base]).view, x.view);
+  } else {
+    if (adaptive.before != adaptive.base) {
+      std::swap(memory_.slots[adaptive.before], memory_.slots[adaptive.low]);
+    }
+    if (table_.late_noise() != 0) {
+      const double factors[] = {1, table_.late_noise(), 0};
+      MixPlan plan;
+      plan.shape = shape_;
+      plan.input[plan.input_count++] = x.view;
+      plan.output[plan.output_count++] = x.view;
+      plan.factors = factors;
+      if (has_noise_source()) {
+        ahead_ = rngs_;
+        draw(draw_, table_.stretches(table_.size() - 1), ahead_,
+             drawn(memory_.drawn, shape_, dtype_));
+      }
+      add_noise(plan, memory_.drawn);
+      context_->mix(plan);
+      if (generator_) rngs_.swap(ahead_);
+      advance_noise([](size_t) { return true; });
+    }
+  }
+  if (control_->done()) return;
+  table_ = next_attempt();
+  evaluation_ = 0;
+  if (!taken || !adaptive.first_same) return;
+  take_line(x, outputs);
+  // A step to clean data is one evaluation.
+  if (evaluation_ == table_.size()) end_attempt(x, outputs);
+}
+
 void Sampler::step(const Array& x, const Array* outputs) {
+  ++evaluations_;
+  take_line(x, outputs);
+  if (control_ && evaluation_ == table_.size()) end_attempt(x, outputs);
+}
+
+void Sampler::take_line(const Array& x, const Array* outputs) {
   const RunTable::Line& line = table_.line(evaluation_);
   if (line.by_sums) add_sums(line, outputs);
   if (line.limited) limit(line, x, outputs);
@@ -373,7 +504,17 @@ void Sampler::step(const Array& x, const Array* outputs) {
   mix(line, plan, line.guided, differences);
   if (line.draws && generator_) rngs_.swap(ahead_);
   if (line.draws) advance_noise([&](size_t row) { return table_.draws(evaluation_, row); });
+  denoised_slot_ = line.denoised_slot;
   ++evaluation_;
+}
+
+uint32_t Sampler::written() const {
+  const Adaptive* const adaptive = kind_of(settings_).base().adaptive;
+  uint32_t slots = table_.written(evaluation_);
+  if (adaptive && adaptive->before != adaptive->base) slots |= 1u << adaptive->before;
+  // The estimate of an attempt before.
+  if (adaptive && denoised_slot_ >= 0) slots |= 1u << denoised_slot_;
+  return slots;
 }
 
 Array Sampler::denoised() const {
@@ -381,10 +522,10 @@ Array Sampler::denoised() const {
     fail(NWR_ERROR_INVALID_STATE,
          "the sampler was made without NWR_SAMPLER_KEEP_DENOISED and has no estimate");
   }
-  if (!started_ || evaluation_ == 0) {
+  if (!started_ || evaluations_ == 0) {
     fail(NWR_ERROR_INVALID_STATE, "the sampler has taken no evaluation yet");
   }
-  return own(memory_.slots[table_.line(evaluation_ - 1).denoised_slot]);
+  return own(memory_.slots[denoised_slot_]);
 }
 
 Array Sampler::scratch_output(int index) {

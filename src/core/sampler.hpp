@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/adaptive.hpp"
 #include "core/array.hpp"
 #include "core/generator.hpp"
 #include "core/run_table.hpp"
@@ -45,8 +46,11 @@ class Sampler {
   Array denoised() const;
 
   bool started() const { return started_; }
-  bool done() const { return evaluation_ == table_.size(); }
+  bool done() const { return control_ ? control_->done() : evaluation_ == table_.size(); }
+  // The table's line that comes next; of an adaptive run the table is that of the present attempt.
   size_t evaluation() const { return evaluation_; }
+  size_t evaluations() const { return evaluations_; }
+  bool adapts() const { return control_ != nullptr; }
   const RunTable& table() const { return table_; }
   const Context& context() const { return *context_; }
   const Schedule& schedule() const { return *schedule_; }
@@ -85,6 +89,16 @@ class Sampler {
   Dtype wide_dtype() const { return dtype_ == Dtype::f64 ? Dtype::f64 : Dtype::f32; }
   // Sums of products of the outputs, and of the kept differences.
   void add_sums(const RunTable::Line& line, const Array* outputs);
+  // An evaluation: the pass of its line, with the model's outputs or, where one serves twice, those
+  // of the evaluation before.
+  void take_line(const Array& x, const Array* outputs);
+  // Ends an attempt: takes it or goes back, and begins the next.
+  void end_attempt(const Array& x, const Array* outputs);
+  double attempt_error(const Array& x);
+  RunTable next_attempt() const;
+  // The slots that hold something before the next evaluation.
+  uint32_t written() const;
+  void copy(const View& from, const View& to) const;
   // Makes the data and limits them.
   void limit(const RunTable::Line& line, const Array& x, const Array* outputs);
   // Draws noise and scales it by what the model says.
@@ -106,6 +120,8 @@ class Sampler {
   std::shared_ptr<void> held_;
   NoiseSource noise_;
   bool noise_is_array_;
+  Settings settings_;
+  std::unique_ptr<StepControl> control_;  // of an adaptive run
   RunTable table_;
   std::unique_ptr<Generator> generator_;  // unless the noise is the callback's or made in the pass
 
@@ -114,6 +130,8 @@ class Sampler {
   Shape shape_;
   Dtype dtype_ = Dtype::f32;
   size_t evaluation_ = 0;
+  size_t evaluations_ = 0;  // done in all
+  int denoised_slot_ = -1;  // of the last one
   uint64_t draw_ = 0;
   std::vector<Rng> rngs_;   // where the noise goes on
   std::vector<Rng> ahead_;  // where it will, once the pass that reads it is done

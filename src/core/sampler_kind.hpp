@@ -6,14 +6,15 @@
 #include <array>
 #include <cmath>
 
+#include "core/plan.hpp"
 #include "core/schedule.hpp"
 #include "math/rows.hpp"
 
 namespace noisewright {
 
-// Enough for order 6 of a multistep method: the state, two model outputs and five slots are the
-// most inputs that a pass takes (kMaxInputs).
-inline constexpr int kMaxSlots = 5;
+// Enough for the six stages of Dormand and Prince: the state, two model outputs and six slots are
+// the most inputs that a pass takes (kMaxInputs).
+inline constexpr int kMaxSlots = 6;
 
 // A linear combination of the state x handed to the model, the model's output, kept arrays, and
 // fresh unit normals.
@@ -229,6 +230,18 @@ class Stage {
   std::array<double, 2> spread_ = {};
 };
 
+// How a kind whose steps are chosen by their errors compares its two results: the state after the
+// step and what is kept in slot low.
+struct Adaptive {
+  Reduction error;
+  bool in_lambda;   // steps are lengths in log(alpha/sigma), else in t
+  bool first_same;  // the last evaluation of a step is the first of the next
+  double order;     // of the error; where it is a setting, that
+  int base, low;    // slots of the state before the step and of the other result
+  int before;  // slot of the other result of the step before, on whose scale errors are; or base
+  uint32_t slots;
+};
+
 // One entry of the catalogue: pure functions of coefficients.
 struct SamplerKind : Entry {
   void (*plan)(Stage& stage) = nullptr;
@@ -237,6 +250,9 @@ struct SamplerKind : Entry {
   void (*open)(Stage& stage) = nullptr;
   // Whether the first step cannot be taken from where alpha is 0, whatever the model predicts.
   bool (*needs_alpha)(const Settings& settings) = nullptr;
+  // Set if steps are chosen by their errors; plan() then takes one attempt, after(2) is the run's
+  // end, and fresh noise waits until the attempt is accepted.
+  const Adaptive* adaptive = nullptr;
 
   // The kind that does the work: itself, or that of which it is a preset.
   const SamplerKind& base() const {
@@ -247,6 +263,34 @@ struct SamplerKind : Entry {
 // Kinds that are others with settings of their own, after all others in the catalogue.
 size_t sampler_preset_count();
 const SamplerKind& sampler_preset(size_t index);
+
+// Settings of adaptive kinds.
+constexpr Param controller_param(double by_default) {
+  return {"controller",
+          "of steps: a PID controller; a step of 0.9 error^(-1/order); or that, between 0.2 and 10",
+          by_default,
+          0,
+          2,
+          "pid,plain,bounded"};
+}
+constexpr Param rtol_param(double by_default) {
+  return {"rtol", "error of a step, as a share of the state", by_default, 0, 1};
+}
+constexpr Param atol_param(double by_default) {
+  return {"atol", "error of a step beside that", by_default, 1e-300, 1e6};
+}
+constexpr Param first_param(double by_default) {
+  return {"first", "length of the first step, in log(alpha/sigma) or in t", by_default, 1e-12, 1e6};
+}
+inline constexpr Param kPParam = {"p", "the PID controller's proportional part", 0, -10, 10};
+inline constexpr Param kIParam = {"i", "its integral part", 1, -10, 10};
+inline constexpr Param kDParam = {"d", "its differential part", 0, -10, 10};
+inline constexpr Param kAcceptParam = {"accept", "PID: the least growth with which a step is taken",
+                                       0.81, 1e-3, 10};
+inline constexpr Param kErrorNormParam = {
+    "error", "over the whole batch, or the largest of a sample", 0, 0, 1, "batch,sample"};
+inline constexpr Param kMostEvaluationsParam = {
+    "most_evaluations", "after which the run fails", 10000, 1, 1e9, nullptr, true};
 
 // What guidance_high is unless it is set: above all noise levels that are finite.
 inline constexpr double kEveryLevel = 1e300;

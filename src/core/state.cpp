@@ -143,10 +143,16 @@ std::string SavedState::write(const Sampler& s) {
       for (int i = 0; i < s.shape_.ndim; ++i) w.u64(static_cast<uint64_t>(s.shape_.extent[i]));
     });
     w.field("eval", [&] { w.u64(s.evaluation_), w.u64(s.draw_); });
+    if (s.control_) {
+      w.field("ctrl", [&] {
+        w.u64(s.evaluations_), w.u32(static_cast<uint32_t>(s.denoised_slot_ + 1));
+        for (const double number : s.control_->save()) w.f64(number);
+      });
+    }
     w.field("rngs", [&] { write_rngs(w, s.rngs_); });
     s.context_->synchronize();
     for (int i = 0; i < kSlots; ++i) {
-      if (!(s.table_.written(s.evaluation_) >> i & 1)) continue;
+      if (!(s.written() >> i & 1)) continue;
       const Buffer& slot = s.memory_.slots[i];
       w.field("slot", [&] {
         w.u32(static_cast<uint32_t>(i));
@@ -253,9 +259,25 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
   Reader eval(field("eval"));
   sampler->evaluation_ = eval.u64();
   sampler->draw_ = eval.u64();
+  if (sampler->control_) {
+    Reader control(field("ctrl"));
+    sampler->evaluations_ = control.u64();
+    const uint32_t slot = control.u32();
+    if (slot > kSlots) corrupt("a kept array has no place");
+    sampler->denoised_slot_ = static_cast<int>(slot) - 1;
+    std::vector<double> numbers;
+    while (!control.empty()) numbers.push_back(control.f64());
+    if (!sampler->control_->load(numbers)) corrupt("its steps are no steps");
+    sampler->table_ = sampler->next_attempt();
+  } else {
+    sampler->evaluations_ = sampler->evaluation_;
+  }
   if (sampler->evaluation_ > sampler->table_.size()) corrupt("it stands beyond its end");
+  if (!sampler->control_ && sampler->evaluation_ > 0) {
+    sampler->denoised_slot_ = sampler->table_.line(sampler->evaluation_ - 1).denoised_slot;
+  }
   for (int i = 0; i < kSlots; ++i) {
-    const bool kept = sampler->table_.written(sampler->evaluation_) >> i & 1;
+    const bool kept = sampler->written() >> i & 1;
     if (slots[i].size() != (kept ? elements * size_of(dtype) : 0)) {
       corrupt("a kept array has the wrong size");
     }

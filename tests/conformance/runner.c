@@ -13,6 +13,7 @@
 #define MAX_WORDS 64
 #define MAX_TEXT 4096
 #define MAX_RANK 8
+#define MAX_MODELS 4
 
 /* ---- the file ---------------------------------------------------------------------------- */
 
@@ -331,6 +332,45 @@ static int random_times(const Case* c, const World* w, const nwr_tensor* out) {
   return nwr_random_times(w->context, w->schedule, &o, rngs, n, out);
 }
 
+static int generate(const Case* c, const World* w, nwr_rng* rngs, size_t n, const nwr_tensor* out) {
+  const Line* const levels = find(c, "levels", 0);
+  const nwr_random_options o = {
+      .struct_size = sizeof o,
+      .what = choice(c, "distribution", NWR_DOMAIN_DISTRIBUTION, NWR_NORMAL),
+      .name = value(c, "generator"),
+      .from_level = levels ? number(levels, 1) : 0,
+      .to_level = levels ? number(levels, 2) : 0};
+  return nwr_random_generate(w->context, &o, rngs, n, out);
+}
+
+static int import(const Case* c, nwr_schedule** out) {
+  const Line* const text = find(c, "text", 0);
+  char joined[MAX_TEXT] = "";
+  nwr_param params[MAX_LINES];
+  const int n = count(c, "set");
+  for (int i = 1; text && i < text->count; i++) {
+    if (i > 1) strcat(joined, " ");
+    strcat(joined, text->words[i]);
+  }
+  for (int i = 0; i < n; i++) {
+    const Line* const l = find(c, "set", i);
+    params[i] = (nwr_param){word(l, 1), number(l, 2)};
+  }
+  const nwr_import_options o = {.struct_size = sizeof o,
+                                .steps = small(c, "steps"),
+                                .param_count = (uint32_t)n,
+                                .params = params,
+                                .schedule = value(c, "schedule")};
+  return nwr_schedule_import(joined, &o, out);
+}
+
+static int skip(const Case* c, uint32_t* first) {
+  const Line* const strength = find(c, "strength", 0);
+  if (!strength) refuse(c->lines[0].number, "a strength, please", c->lines[0].words[1]);
+  return nwr_grid_skip(choice(c, "rule", NWR_DOMAIN_STRENGTH, NWR_STRENGTH_FLOOR),
+                       small(c, "steps"), number(strength, 1), first);
+}
+
 static int keeps(const Case* c) {
   const char* const keep = value(c, "keep");
   if (keep && strcmp(keep, "yes")) refuse(find(c, "keep", 0)->number, "yes, please", keep);
@@ -353,7 +393,8 @@ static int make_sampler(const Case* c, const World* w, nwr_sampler** out) {
                                  .time_rows = rows,
                                  .rngs = rng_count ? rngs : NULL,
                                  .rng_count = (uint32_t)rng_count,
-                                 .clock = choice(c, "clock", NWR_DOMAIN_CLOCK, NWR_CLOCK_T)};
+                                 .clock = choice(c, "clock", NWR_DOMAIN_CLOCK, NWR_CLOCK_T),
+                                 .generator = value(c, "generator")};
   const int st = nwr_sampler_create(w->context, w->schedule, &o, out);
   free(times);
   return st;
@@ -377,14 +418,21 @@ static int make_sampler(const Case* c, const World* w, nwr_sampler** out) {
 DEFINE_MODEL(float)
 DEFINE_MODEL(double)
 
-/* user is the case: writes the output of `model` and, where there is one, of `model2`. */
+/* The line of a model; the evaluation takes as many as it asks for. */
+static const Line* model_of(const Case* c, uint32_t m) {
+  static const char* const keys[MAX_MODELS] = {"model", "model2", "model3", "model4"};
+  const Line* const l = m < MAX_MODELS ? find(c, keys[m], 0) : NULL;
+  if (!l) refuse(c->lines[0].number, "a model for each output, please", c->lines[0].words[1]);
+  return l;
+}
+
+/* user is the case: writes the outputs of `model`, `model2` and so on. */
 static int32_t evaluate(void* user, const nwr_eval* eval, const nwr_tensor* x,
                         const nwr_tensor* output) {
-  static const char* const keys[] = {"model", "model2"};
-  const Line* l;
   int64_t per = 1;
   for (int i = 1; i < x->ndim; i++) per *= x->shape[i];
-  for (int m = 0; m < 2 && (l = find(user, keys[m], 0)); m++) {
+  for (uint32_t m = 0; m < eval->output_count; m++) {
+    const Line* const l = model_of(user, m);
     for (int64_t i = 0; i < x->shape[0] * per; i++) {
       const int64_t row = eval->row_count == 1 ? 0 : i / per;
       const double clock = eval->clock_rows[row], scale = eval->input_scale_rows[row];
@@ -400,18 +448,19 @@ static int32_t evaluate(void* user, const nwr_eval* eval, const nwr_tensor* x,
 /* The same as a callback, whose tensors are the device's. */
 static int32_t answer(void* user, const nwr_eval* eval, const nwr_tensor* x,
                       const nwr_tensor* output) {
-  Array in, out[2];
-  nwr_tensor views[2];
-  const int outputs = find(user, "model2", 0) ? 2 : 1;
+  Array in, out[MAX_MODELS];
+  nwr_tensor views[MAX_MODELS];
+  const uint32_t outputs = eval->output_count;
   if (!device) return evaluate(user, eval, x, output);
+  model_of(user, outputs - 1);
   make(user, &in);
   must(nwr_tensor_copy(device, x, &in.view));
-  for (int m = 0; m < outputs; m++) {
+  for (uint32_t m = 0; m < outputs; m++) {
     make(user, &out[m]);
     views[m] = out[m].view;
   }
   evaluate(user, eval, &in.view, views);
-  for (int m = 0; m < outputs; m++) {
+  for (uint32_t m = 0; m < outputs; m++) {
     must(nwr_tensor_copy(device, &views[m], &output[m]));
     drop(&out[m]);
   }
@@ -448,22 +497,25 @@ static int start(const Case* c, const World* w, Run* r) {
 
 /* Next, model, step: to the end, or until so many evaluations are done. */
 static int step_until(const Case* c, Run* r, uint32_t until) {
-  Array out[2];
-  make(c, &out[0]);
-  make(c, &out[1]);
-  const nwr_tensor views[] = {out[0].view, out[1].view};
-  const nwr_tensor given[] = {*at(&out[0]), *at(&out[1])};
+  Array out[MAX_MODELS];
+  nwr_tensor views[MAX_MODELS], given[MAX_MODELS];
+  for (int m = 0; m < MAX_MODELS; m++) {
+    make(c, &out[m]);
+    views[m] = out[m].view;
+    given[m] = *at(&out[m]);
+  }
   nwr_eval eval = {.struct_size = sizeof eval};
   int st;
   while (!(st = nwr_sampler_next(r->sampler, &eval)) && eval.index < until) {
-    pull(&r->x);
-    evaluate((void*)c, &eval, &r->x.view, views);
-    push(&out[0]);
-    push(&out[1]);
-    if ((st = nwr_sampler_step(r->sampler, at(&r->x), given, find(c, "model2", 0) ? 2 : 1))) break;
+    const uint32_t outputs = eval.noises ? 0 : eval.output_count;
+    if (outputs) {
+      pull(&r->x);
+      evaluate((void*)c, &eval, &r->x.view, views);
+    }
+    for (uint32_t m = 0; m < outputs; m++) push(&out[m]);
+    if ((st = nwr_sampler_step(r->sampler, at(&r->x), given, outputs))) break;
   }
-  drop(&out[0]);
-  drop(&out[1]);
+  for (int m = 0; m < MAX_MODELS; m++) drop(&out[m]);
   r->evals = eval.index;
   if (st == NWR_DONE && until < UINT32_MAX && eval.index < until) {
     refuse(c->lines[0].number, "the run ends before", c->lines[0].words[1]);
@@ -565,10 +617,16 @@ static int kind_random(const Case* c, const World* w) {
   nwr_rng rngs[MAX_LINES];
   const size_t n = generators(c, rngs);
   make(c, &a);
+  const int named_one = value(c, "generator") != NULL;
   const nwr_distribution what = choice(c, "distribution", NWR_DOMAIN_DISTRIBUTION, NWR_NORMAL);
-  const int st = nwr_random_fill(w->context, what, rngs, n, at(&a));
+  const int st = named_one ? generate(c, w, rngs, n, at(&a))
+                           : nwr_random_fill(w->context, what, rngs, n, at(&a));
   pull(&a);
   if (!st) print_hash(a.view.data, a.bytes);
+  for (size_t i = 0; !st && named_one && i < n; i++) {
+    printf(" %llu %llu %llu", (unsigned long long)rngs[i].seed, (unsigned long long)rngs[i].stream,
+           (unsigned long long)rngs[i].offset);
+  }
   drop(&a);
   return st;
 }
@@ -698,11 +756,60 @@ static int kind_catalog(const Case* c, const World* w) {
   return st;
 }
 
+static int kind_import(const Case* c, const World* w) {
+  nwr_schedule* schedule = NULL;
+  nwr_schedule_info info = {.struct_size = sizeof info};
+  nwr_import got = {.struct_size = sizeof got};
+  char text[1 << 14];
+  (void)w;
+  int st = import(c, &schedule);
+  if (!st) st = nwr_schedule_get_info(schedule, &info);
+  if (!st) st = nwr_schedule_get_import(schedule, &got);
+  if (!st) {
+    int used = snprintf(text, sizeof text, "%s\n%s\n%s\n%s\n%d %d %d %d %u\n", got.source,
+                        info.spec, got.grid, got.sampler, got.prediction, got.clock, got.start,
+                        (int)got.clock_scale, got.steps);
+    for (uint32_t i = 0; i < got.warning_count; i++) {
+      used += snprintf(text + used, sizeof text - used, "%s\n", got.warnings[i]);
+    }
+    print_hash(text, used);
+    printf(" warnings %u", got.warning_count);
+  }
+  nwr_schedule_destroy(schedule);
+  return st;
+}
+
+static int kind_strength(const Case* c, const World* w) {
+  uint32_t first = 0;
+  (void)w;
+  const int st = skip(c, &first);
+  if (!st) printf("%u", first);
+  return st;
+}
+
 static int call(const Case* c, const World* w, const char* what) {
   if (!strcmp(what, "grid")) {
     double* const times = calloc(small(c, "count") + 1, sizeof *times);
     const int st = fill_grid(c, w, times);
     free(times);
+    return st;
+  }
+  if (!strcmp(what, "import")) {
+    nwr_schedule* schedule = NULL;
+    const int st = import(c, &schedule);
+    nwr_schedule_destroy(schedule);
+    return st;
+  }
+  if (!strcmp(what, "strength")) {
+    uint32_t first;
+    return skip(c, &first);
+  }
+  if (!strcmp(what, "random")) {
+    Array a;
+    nwr_rng rngs[MAX_LINES];
+    make(c, &a);
+    const int st = generate(c, w, rngs, generators(c, rngs), at(&a));
+    drop(&a);
     return st;
   }
   if (!strcmp(what, "sampler")) {
@@ -745,15 +852,18 @@ static int kind_error(const Case* c, const World* w) {
 /* ---- all of them ------------------------------------------------------------------------- */
 
 #define TRANSFORM_KEYS "times input output diffusion"
-#define SAMPLE_KEYS \
-  "seed shape dtype times sampler predict steps clock start init model model2 keep"
+#define SAMPLE_KEYS                                                                                \
+  "seed shape dtype times sampler predict steps clock start init model model2 model3 model4 keep " \
+  "generator"
+#define RANDOM_KEYS "distribution generator levels"
+#define IMPORT_KEYS "text set steps"
 
 /* Of each kind the keys that it reads, beside schedule and table. */
 static const struct {
   const char *name, *keys;
   int (*run)(const Case*, const World*);
 } kinds[] = {
-    {"random", "seed shape dtype distribution", kind_random},
+    {"random", "seed shape dtype " RANDOM_KEYS, kind_random},
     {"density", "seed shape dtype density", kind_density},
     {"grid", "grid count", kind_grid},
     {"eval", "times", kind_eval},
@@ -764,7 +874,11 @@ static const struct {
     {"sample", SAMPLE_KEYS " resume", kind_sample},
     {"save", SAMPLE_KEYS " after", kind_save},
     {"catalog", "domain", kind_catalog},
-    {"error", SAMPLE_KEYS " call says grid count weight density", kind_error},
+    {"import", IMPORT_KEYS, kind_import},
+    {"strength", "rule steps strength", kind_strength},
+    {"error",
+     SAMPLE_KEYS " call says grid count weight density distribution levels text set rule strength",
+     kind_error},
 };
 
 static int lists(const char* keys, const char* key) {
@@ -781,7 +895,7 @@ static void check_keys(const Case* c, const char* keys) {
     if (!lists(keys, key) && !lists("schedule table", key)) {
       refuse(c->lines[i].number, "unknown key", key);
     }
-    if (count(c, key) > 1 && !lists("seed input output", key) &&
+    if (count(c, key) > 1 && !lists("seed input output set", key) &&
         !(lists(keys, "sampler") && lists("times", key))) {
       refuse(c->lines[i].number, "a key twice", key);
     }

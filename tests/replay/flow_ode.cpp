@@ -48,8 +48,9 @@ Plan plan_ode(Check& check, const Recording& recording) {
   const auto found = std::find_if(std::begin(kOurs), std::end(kOurs),
                                   [&](const Ours& o) { return method == o.theirs; });
   if (found == std::end(kOurs)) {
-    throw Unsupported{method == "dopri5" ? "adaptive steps are not in this version"
-                                         : "sampler " + method + " is not in this version"};
+    throw Unsupported{method == "dopri5"
+                          ? "torchdiffeq steps beyond the end and interpolates: ours ends there"
+                          : "sampler " + method + " is not in this version"};
   }
   const Json& config = recording.config();
   const size_t stages = found->at.size();

@@ -143,6 +143,7 @@ struct Run {
 // What happened at one request, in the recording's scale.
 struct Event {
   Numbers before, output, after, denoised;
+  Numbers second;          // the second output of the model
   double input_scale = 1;  // eval.input_scale
 };
 

@@ -85,7 +85,12 @@ std::string dpm_sampler(const Recording& recording) {
   const bool data = text_or(recording.config(), "algorithm_type", "") == "dpmsolver++";
   const double order = number_or(settings, "order", 2);
   const bool taylor = text_or(settings, "solver_type", "dpmsolver") == "taylor";
-  if (method == "adaptive") throw Unsupported{"adaptive steps are not in this version"};
+  if (method == "adaptive") {
+    return spec("dpm-adaptive", {{"order", text(order)},
+                                 {"predict", data ? "data" : "noise"},
+                                 {"controller", "plain"},
+                                 {"error", "sample"}});
+  }
   if (order == 1) return "ddim";
   const std::string solver = taylor ? "heun" : "midpoint";
   if (method != "multistep") {
@@ -128,12 +133,13 @@ Plan plan_solver(Check& check, const Recording& recording,
     check.state("timesteps", times, recording.part()["timesteps"]);
   }
   const bool blocks = plan.sampler.rfind("dpm-singlestep", 0) == 0;
-  if (!to_data) {
+  const bool adapts = plan.sampler.rfind("dpm-adaptive", 0) == 0;
+  if (!to_data && !adapts) {
     check.equal("sampler_kwargs.steps", static_cast<double>(times.size()),
                 member(settings, "steps"));
   }
   // The blocks of logSNR are even, but not with one another.
-  if (!to_data && !(blocks && text_or(settings, "skip_type", "") == "logSNR")) {
+  if (!to_data && !adapts && !(blocks && text_or(settings, "skip_type", "") == "logSNR")) {
     check_times(check, recording, noise, times, last);
   }
   if (!to_data) times.push_back(last);
@@ -145,6 +151,16 @@ Plan plan_solver(Check& check, const Recording& recording,
   plan.form = Form::noise;
   plan.prediction = NWR_NOISE;
   set_times(plan, {levels});
+  if (adapts) {
+    // The peer finds its times to 1e-5, and partly in single precision.
+    check.set_tolerance(1e-6);
+    plan.only_double = true;
+    plan.count = static_cast<size_t>(to_number(member(settings, "steps")));
+    plan.times = {{levels.front(), levels.back()}};
+    for (Evaluation& at : plan.evaluations) {
+      at.request.time_tolerance = 1e-5 * (1 + at.request.time);
+    }
+  }
   for (size_t i = 0; i < plan.evaluations.size(); ++i) {
     Evaluation& at = plan.evaluations[i];
     const NoiseSchedule::Point point = noise.at(times[i]);

@@ -64,6 +64,10 @@ struct FreeOfPeer {
 };
 constexpr FreeOfPeer kFreeOfPeers[] = {
     {"", "/noise_intervals_sigma/", "levels between which a peer drew what is recorded"},
+    {"CogVideoXDPM", "/noises/9/", "drawn and not used"},
+    {"sample_dpm_adaptive", "/steps/", "states after attempts: its calls are replayed"},
+    {"sample_dpm_adaptive", "/native_float32/", "rounding decides about its steps"},
+    {"sample_dpm_adaptive", "/info/n_", "follow from the calls"},
     {"unipc", "/steps/", "corrected before the model sees it: its calls are replayed"},
     {"UniPC", "/steps/", "corrected before the model sees it: its calls are replayed"},
     {"KDPM2", "/sigmas_", "follows from the levels"},

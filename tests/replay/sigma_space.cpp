@@ -114,11 +114,11 @@ class Translation {
         const double eta = number("eta", 1);
         ours = {"euler-ancestral", {{"eta", text(eta)}}, eta > 0};
       }
-      const double weight = number_or(recording_.file(), "cfg_scale", 1);
+      const double weight =
+          recording_.has_any("cfg_scale") ? to_number(recording_.at("cfg_scale")) : 1;
       ours.settings = ours.settings + Pairs{{"cfg_pp", "comfy"}, {"guidance", text(weight)}};
       return ours;
     }
-    if (name == "dpm_adaptive") throw Unsupported{"adaptive steps are not in this version"};
     for (const char* defect : {"deis", "ipndm_v", "lms"}) {
       // ComfyUI's second order is right.
       const bool comfy = name != "lms" && !(name == "ipndm_v" && number("max_order", 4) == 2);
@@ -386,6 +386,54 @@ Plan plan_fast(Check& check, const Recording& recording) {
     draw_all(plan, recording);
     // The last step's end is the run's, and no noise is left to add.
     plan.draws->pop_back();
+  }
+  return plan;
+}
+
+// k-diffusion's dpm_adaptive: a step for every attempt, whether it was taken or not.
+Plan plan_adaptive(Check& check, const Recording& recording) {
+  const Json& settings = recording.settings();
+  const double most = to_number(recording.at("sigma_max")),
+               least = to_number(recording.at("sigma_min"));
+  check.level("config.sigma_max", most, member(recording.config(), "sigma_max"));
+  check.level("config.sigma_min", least, member(recording.config(), "sigma_min"));
+  const double eta = number_or(settings, "eta", 0), order = number_or(settings, "order", 3);
+  Plan plan;
+  plan.schedule = make_schedule(spec("edm", {{"sigma_max", text(most)}}));
+  plan.sampler =
+      spec("dpm-adaptive", {{"order", text(order)},
+                            {"eta", text(eta)},
+                            {"s_noise", text(number_or(settings, "s_noise", 1))},
+                            {"rtol", text(number_or(settings, "rtol", 0.05))},
+                            {"atol", text(number_or(settings, "atol", 0.0078))},
+                            {"first", text(number_or(settings, "h_init", 0.05))},
+                            {"p", text(number_or(settings, "pcoeff", 0))},
+                            {"i", text(number_or(settings, "icoeff", 1))},
+                            {"d", text(number_or(settings, "dcoeff", 0))},
+                            {"accept", text(number_or(settings, "accept_safety", 0.81))}});
+  plan.times = {{most, least}};
+  const Json& calls = recording.at("model_calls");
+  for (size_t i = 0; i < calls.size(); ++i) {
+    if (i % static_cast<size_t>(order) == 0) plan.step_starts.push_back(i);
+    plan.evaluations.emplace_back();
+    Evaluation& at = plan.evaluations.back();
+    at.sigma = to_number(member(calls[i], "sigma"));
+    at.request.time = at.sigma;
+    at.request.time_tolerance = 1e-8 * (1 + at.sigma);
+  }
+  // Errors in single precision are mostly rounding, and steps follow from them.
+  plan.only_double = true;
+  const Json& info = member(recording.file(), "info");
+  check.equal("info.nfe", static_cast<double>(calls.size()), member(info, "nfe"));
+  check.equal("info.steps", static_cast<double>(plan.step_starts.size()), member(info, "steps"));
+  // Steps hold the states after them, and of those only that were taken.
+  plan.calls_alone = true;
+  plan.start = checked_init(check, recording, most);
+  check.set_tolerance(1e-8);
+  if (eta > 0) {
+    // The last step's end is the run's, and no noise is left to add.
+    plan.draws.emplace(recording.at("noises").size() - 1);
+    std::iota(plan.draws->begin(), plan.draws->end(), 0);
   }
   return plan;
 }
@@ -705,6 +753,7 @@ Planner plan_of_sigma_space(const Json& file) {
     name = colon == std::string::npos ? name : name.substr(colon + 1);
   }
   if (name == "sample_dpm_fast") return plan_fast;
+  if (name == "sample_dpm_adaptive") return plan_adaptive;
   if (name == "tcd") return plan_tcd;
   if (name == "sample_unipc" || name == "sample_unipc_bh2") return plan_comfy_unipc;
   if (name == "stochastic_iterative_sampler") return plan_consistency;

@@ -58,6 +58,7 @@ class Comparison {
       level(calls[i], "sigma", at.sigma);
       state(calls[i], "x", event.before);
       state(calls[i], call_output(plan_.form), event.output);
+      state(calls[i], "uncond_denoised", event.second);
     }
   }
 
@@ -125,6 +126,7 @@ class Comparison {
 
 void replay_part(Check& check, const Recording& recording, const Planner& planner) {
   const Plan plan = planner(check, recording);
+  if (plan.only_double && recording.native_part()) return;
   const Model model = Model::mixture(member(member(recording.file(), "model_doc"), "gm"));
   if (plan.start.row_size() != model.dimension()) throw Malformed("init does not fit the model");
   Run run;
@@ -155,9 +157,9 @@ void replay_part(Check& check, const Recording& recording, const Planner& planne
     return answer(model, plan.form, plan.evaluations[i], x);
   };
   std::optional<Model> without;
-  if (has(recording.file(), "uncond_gm")) {
-    without = Model::mixture(recording.file()["uncond_gm"]);
-    run.share = number_or(recording.file(), "cfg_scale", 1);
+  if (recording.has_any("uncond_gm")) {
+    without = Model::mixture(recording.at("uncond_gm"));
+    run.share = recording.has_any("cfg_scale") ? to_number(recording.at("cfg_scale")) : 1;
     run.second = [&](size_t i, const Numbers& x) {
       return answer(*without, plan.form, plan.evaluations[i], x);
     };

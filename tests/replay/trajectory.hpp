@@ -57,6 +57,8 @@ struct Plan {
   bool calls_alone = false;
   // By how much single precision magnifies its rounding.
   double single_scale = 0;
+  // Whether rounding in single precision decides about steps.
+  bool only_double = false;
   // The recorded models give tanh(x/2) for the share of the variance.
   bool learns_variance = false;
   // What num_inference_steps counts, where it is not steps.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lists what the library has: schedules, grids, samplers, weights and densities, with their settings.
+// Lists what the library has: schedules, grids, samplers, weights, densities and generators, with
+// their settings.
 // A menu or a config file's checker can be made of the same calls.
 namespace Noisewright.Examples;
 
@@ -12,6 +13,7 @@ internal static class List
         Domains(Domain.Sampler, "samplers");
         Domains(Domain.Weight, "weights");
         Domains(Domain.Density, "densities of random times");
+        Domains(Domain.Generator, "generators of random numbers");
     }
 
     private static void Domains(Domain domain, string title)

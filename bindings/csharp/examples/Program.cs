@@ -11,6 +11,7 @@ try
         case ["train"]: Train.Run(); return 0;
         case ["transform"]: Transform.Run(); return 0;
         case ["checkpoint"]: return Checkpoint.Run() ? 0 : 1;
+        case ["recipes"]: Recipes.Run(); return 0;
         case ["list"]: List.Run(); return 0;
         case ["fashion", var library]: Fashion.Run(library, 10, null); return 0;
         case ["fashion", var library, var count]: Fashion.Run(library, int.Parse(count), null); return 0;
@@ -18,7 +19,7 @@ try
             Fashion.Run(library, int.Parse(count), picture);
             return 0;
     }
-    Console.Error.WriteLine("usage: dotnet run -- ddim | train | transform | checkpoint | list\n" +
+    Console.Error.WriteLine("usage: dotnet run -- ddim | train | transform | checkpoint | recipes | list\n" +
         "       dotnet run -- fashion LIBFASHION [PER_CLASS [PICTURE.pgm]]");
     return 2;
 }

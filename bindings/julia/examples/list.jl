@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Lists what the library has: schedules, grids, samplers, weights and densities, with
-# their settings. A menu or a config file's checker can be made of the same calls.
+# Lists what the library has: schedules, grids, samplers, weights, densities and generators,
+# with their settings. A menu or a config file's checker can be made of the same calls.
 using Noisewright
 using Printf
 
@@ -30,3 +30,4 @@ list(:grid, "grids")
 list(:sampler, "samplers")
 list(:weight, "weights")
 list(:density, "densities of random times")
+list(:generator, "generators of random numbers")

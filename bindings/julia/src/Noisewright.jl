@@ -15,9 +15,10 @@ module Noisewright
 using Libdl
 
 export Context, Schedule, Sampler, Rng, Quantity, Coeffs, Eval, BFloat16, DeviceArray
-export NoisewrightError, Schedules, Grids, Samplers, Weights, Densities
+export NoisewrightError, Schedules, Grids, Samplers, Weights, Densities, Generators
 export start!, step!, sample!, denoised!, cancel, rows
-export transform!, corrupt!, combine!, factors, random!, times!, weigh, grid, invert, info, catalog
+export transform!, corrupt!, combine!, factors, random!, generate!, times!, weigh, grid, grid_skip
+export invert, info, catalog, import_schedule, imported
 
 include("raw.jl")
 include("errors.jl")
@@ -26,6 +27,7 @@ include("tensors.jl")
 include("catalog.jl")
 include("kinds.jl")
 include("schedule.jl")
+include("import.jl")
 include("transform.jl")
 include("sampler.jl")
 

@@ -99,8 +99,8 @@ end
     catalog(domain)
 
 Everything with a name that the library has for a domain: `:schedule`, `:grid`, `:sampler`,
-`:weight`, `:density`, `:quantity`, `:clock`, `:start`, `:distribution`, `:dtype`, `:device` or
-`:status`.
+`:weight`, `:density`, `:generator`, `:quantity`, `:clock`, `:start`, `:strength`, `:distribution`,
+`:dtype`, `:device` or `:status`.
 """
 function catalog(domain::Symbol)
     name = Symbol("NWR_DOMAIN_", uppercase(String(domain)))

@@ -4146,3 +4146,73 @@ log(sigma/alpha) is normal with two deviations
 split_log_normal(; mean = -1.2, std_low = 1.2, std_high = 1.2, stratified = false) =
     spec("split-log-normal", "mean" => mean, "std_low" => std_low, "std_high" => std_high, "stratified" => stratified)
 end
+
+"Constructors of what the catalogue has for a generator: each gives a spec."
+module Generators
+using ..Noisewright: spec
+"""
+    philox()
+
+ours: by position, the same on every device
+"""
+philox() =
+    spec("philox")
+"""
+    torch_cpu()
+
+PyTorch's CPU generator: randn and rand of the array's type
+"""
+torch_cpu() =
+    spec("torch-cpu")
+"""
+    torch_cuda(; settings...)
+
+PyTorch's CUDA generator: Philox by its grid of threads
+
+- `multiprocessors`: of the GPU: 108 are an A100's, 132 an H100's (1 to 65536)
+- `threads_per_multiprocessor`: that the GPU holds at once: 1536 on most GeForce (256 to 65536)
+"""
+torch_cuda(; multiprocessors = 108.0, threads_per_multiprocessor = 2048.0) =
+    spec("torch-cuda", "multiprocessors" => multiprocessors, "threads_per_multiprocessor" => threads_per_multiprocessor)
+"""
+    brownian()
+
+ours: increments of one path over noise levels, however it is divided
+"""
+brownian() =
+    spec("brownian")
+"""
+    torchsde(; settings...)
+
+torchsde's Brownian tree over noise levels, as k-diffusion asks it
+
+- `sigma_min`: the tree's lower end; 0 is the least level of the run above 0 (0 to 1e+09)
+- `sigma_max`: the tree's upper end; 0 is the run's highest level (0 to 1e+09)
+- `level`: what a level is: sigma/alpha, or sigma as peers have it on flows; one of \"ratio\", \"sigma\"
+"""
+torchsde(; sigma_min = 0.0, sigma_max = 0.0, level = "ratio") =
+    spec("torchsde", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "level" => level)
+"""
+    curand_xorwow()
+
+cuRAND's XORWOW, on CUDA contexts
+"""
+curand_xorwow() =
+    spec("curand-xorwow")
+"""
+    curand_philox()
+
+cuRAND's Philox4x32-10, on CUDA contexts
+"""
+curand_philox() =
+    spec("curand-philox")
+"""
+    curand_sobol(; settings...)
+
+cuRAND's scrambled Sobol points, on CUDA contexts
+
+- `dimensions`: of the points: all first coordinates come first, then all second (1 to 20000)
+"""
+curand_sobol(; dimensions = 1.0) =
+    spec("curand-sobol", "dimensions" => dimensions)
+end

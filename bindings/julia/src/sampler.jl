@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # Owns samplers: runs by a loop over evaluations and by a function, saving and loading.
 
+# More than any evaluation asks for.
+const MOST_OUTPUTS = 8
+
 """
     Sampler(context, schedule, spec; prediction = :velocity, steps = 0, times = nothing,
-            rng = nothing, clock = :t, keep_denoised = false, noise = nothing)
+            rng = nothing, generator = nothing, clock = :t, keep_denoised = false, noise = nothing)
 
 One run through time, of one task at a time. `spec` is as in `"dpmpp-2m"` or `Samplers.ddim(eta =
-1)`. The model predicts `prediction` and reads `clock`. `times` are from `grid` or your own; a
-matrix has one column for each sample; without them a default grid has `steps` steps, 50 if 0.
-Noise comes from `rng`, or from `noise(draw, out)`, which writes unit normals into `out`.
+1)`. The model predicts `prediction` and reads `clock`. `times` are from `grid` or your own, which may
+turn back; a matrix has one column for each sample; without them a default grid has `steps` steps,
+50 if 0. Noise comes from `rng`, by Philox or by `generator`, as in `"torch-cpu"` or
+`Generators.brownian()`; or from `noise(draw, out)`, which writes unit normals into `out`.
 
     start!(x, sampler)
     for eval in sampler
@@ -21,21 +25,22 @@ mutable struct Sampler <: Handle
     # Memory that calls write to, so that a step allocates nothing.
     views::Views
     eval::Base.RefValue{Raw.nwr_eval}
-    Sampler(ptr::Ptr{Raw.nwr_sampler}) = finalizer(destroy, new(ptr, Views(3), Ref(Raw.nwr_eval())))
+    Sampler(ptr::Ptr{Raw.nwr_sampler}) =
+        finalizer(destroy, new(ptr, Views(1 + MOST_OUTPUTS), Ref(Raw.nwr_eval())))
 end
 destroy(p::Ptr{Raw.nwr_sampler}) = Raw.nwr_sampler_destroy(p)
 Base.unsafe_convert(::Type{Ptr{Raw.nwr_sampler}}, h::Sampler) = isopen(h) ? h.ptr : closed(h)
 
 function Sampler(context::Context, schedule::Schedule, spec; prediction = :velocity,
                  steps::Integer = 0, times::Union{Nothing,AbstractVecOrMat{<:Real}} = nothing,
-                 rng::Union{Nothing,Rng,AbstractVector{Rng}} = nothing, clock = :t,
-                 keep_denoised::Bool = false, noise = nothing)
-    name = c_string(spec)
+                 rng::Union{Nothing,Rng,AbstractVector{Rng}} = nothing, generator = nothing,
+                 clock = :t, keep_denoised::Bool = false, noise = nothing)
+    name, source = c_string(spec), generator === nothing ? "" : c_string(generator)
     ts = times === nothing ? zeros(0, 0) : Array{Float64}(times)
     rngs = rng === nothing ? Rng[] : list(rng)
     k = noise === nothing ? nothing : keep(noise)
     out = Ref{Ptr{Raw.nwr_sampler}}(C_NULL)
-    GC.@preserve name ts rngs k begin
+    GC.@preserve name source ts rngs k begin
         options = Raw.nwr_sampler_options(
             flags = keep_denoised ? Raw.NWR_SAMPLER_KEEP_DENOISED : 0,
             prediction = Quantity(prediction).value, name = pointer(name), steps = steps,
@@ -43,6 +48,7 @@ function Sampler(context::Context, schedule::Schedule, spec; prediction = :veloc
             time_rows = times === nothing ? 0 : size(ts, 2),
             rngs = isempty(rngs) ? C_NULL : pointer(rngs), rng_count = length(rngs),
             clock = constant(Raw.NWR_DOMAIN_CLOCK, clock),
+            generator = generator === nothing ? C_NULL : pointer(source),
             noise = k === nothing ? C_NULL : NOISE[],
             release = k === nothing ? C_NULL : RELEASED[],
             user = k === nothing ? C_NULL : pointer_from_objref(k))
@@ -90,7 +96,9 @@ end
 The evaluation that a sampler waits for, or the end: how many are done, `index`, of `count` in all
 (0 if not known); the time `t`, the same on the model's `clock`, and the `input_scale` to multiply
 x by before the model sees it. Where samples have times of their own, these are the first sample's:
-see `rows`.
+see `rows`. The model must give `output_count` outputs, which may differ from one evaluation to the
+next: 1; with guidance, where it acts, 2 or 3; and one more for the setting `variance=learned_range`.
+Where times turn back `noises` is true: the step only adds noise, and needs no output.
 """
 struct Eval
     index::Int
@@ -98,8 +106,11 @@ struct Eval
     t::Float64
     clock::Float64
     input_scale::Float64
+    output_count::Int
+    noises::Bool
 end
-Eval(e::Raw.nwr_eval) = Eval(e.index, e.count, e.t, e.clock, e.input_scale)
+Eval(e::Raw.nwr_eval) =
+    Eval(e.index, e.count, e.t, e.clock, e.input_scale, e.output_count, e.noises != 0)
 
 function Eval(sampler::Sampler)
     check(Raw.nwr_sampler_next(sampler, sampler.eval))
@@ -144,32 +155,33 @@ function rows(sampler::Sampler)
 end
 
 """
-    step!(x, sampler, output)
-    step!(x, sampler, conditional, unconditional)
+    step!(x, sampler, outputs...)
 
 Takes the model's output at the present evaluation and writes the next point to evaluate into `x`,
-in one pass, without allocating. A sampler with a guidance other than 1 takes two outputs.
+in one pass, without allocating. Where the evaluation asks for more than one (`Eval`), they are the
+output with all conditions; where there is `guidance_image`, that with the image alone; where guidance
+acts, that with none; and with `variance=learned_range` the share of the variance. None at all will do
+where the step only adds noise.
 """
-function step!(x, sampler::Sampler, output)
+function step!(x, sampler::Sampler, outputs::Vararg{Any,N}) where {N}
+    N <= MOST_OUTPUTS || too_many_outputs(N)
     v = sampler.views
-    GC.@preserve v x output begin
-        describe!(v, 1, x)
-        describe!(v, 2, output)
-        check(Raw.nwr_sampler_step(sampler, pointer(v, 1), pointer(v, 2), 1))
-    end
+    GC.@preserve v call_step(sampler, v, 1, x, outputs...)
     return x
 end
 
-function step!(x, sampler::Sampler, conditional, unconditional)
-    v = sampler.views
-    GC.@preserve v x conditional unconditional begin
-        describe!(v, 1, x)
-        describe!(v, 2, conditional)
-        describe!(v, 3, unconditional)
-        check(Raw.nwr_sampler_step(sampler, pointer(v, 1), pointer(v, 2), 2))
+# x and the outputs are described one by one: to preserve them as a tuple would allocate it.
+@inline call_step(sampler::Sampler, v::Views, slot::Int) =
+    check(Raw.nwr_sampler_step(sampler, pointer(v, 1), pointer(v, 2), slot - 2))
+@inline function call_step(sampler::Sampler, v::Views, slot::Int, array, rest...)
+    GC.@preserve array begin
+        describe!(v, slot, array)
+        call_step(sampler, v, slot + 1, rest...)
     end
-    return x
 end
+
+@noinline too_many_outputs(n) =
+    throw(ArgumentError("$n outputs, but no evaluation asks for more than $MOST_OUTPUTS"))
 
 """
     denoised!(out, sampler)
@@ -202,10 +214,9 @@ function call_model(user::Ptr{Cvoid}, eval::Ptr{Raw.nwr_eval}, ::Ptr{Raw.nwr_ten
                     output::Ptr{Raw.nwr_tensor})::Int32
     guarded() do
         call = unsafe_pointer_to_objref(user)::Call
-        out = wrap(unsafe_load(output))
-        e = unsafe_load(eval)
-        outs = e.output_count == 2 ? (out, wrap(unsafe_load(output, 2))) : out
-        reenable_sigint(() -> call.model(outs, call.x, Eval(e)))
+        e = Eval(unsafe_load(eval))
+        outs = ntuple(i -> wrap(unsafe_load(output, i)), e.output_count)
+        reenable_sigint(() -> call.model(length(outs) == 1 ? outs[1] : outs, call.x, e))
     end
 end
 
@@ -220,8 +231,9 @@ end
     sample!(model!, x, sampler; start = :prior, progress = nothing)
 
 Runs to the end, in place. `model!(out, x, eval)` writes the model's output for `x` into `out`, an
-`Array` of the same size that lasts for the call; with guidance `out` is a pair of them,
-conditional and unconditional. `progress(eval, x)` is called after each step. What either throws
+`Array` of the same size that lasts for the call; where the evaluation asks for more than one output
+`out` is a tuple of `eval.output_count` of them, in the order of `step!`. It is not called where the
+step only adds noise. `progress(eval, x)` is called after each step. What either throws
 ends the run. `start` is as in `start!`; `nothing` goes on where a cancelled run stopped, which
 `Base.isdone(sampler)` tells. Inside, Ctrl-C is an exception of the model's.
 
@@ -231,7 +243,7 @@ ends the run. `start` is as in `start!`; `nothing` goes on where a cancelled run
 """
 function sample!(model!, x::HostArray, sampler::Sampler; start = :prior, progress = nothing)
     start === nothing || start!(x, sampler, start)
-    v = Views(3)
+    v = Views(1)
     GC.@preserve v x begin
         describe!(v, 1, x)
         call = Call(model!, progress, x)

@@ -142,7 +142,7 @@ end
     grid(schedule, spec, steps; t_begin = 0, t_end = 0)
 
 The times of a run, one more than its steps, as in `grid(schedule, "karras(rho=7)", 20)`. Any
-vector of times that does not turn back is as good. Both ends 0 mean the schedule's own.
+other vector of times is as good. Both ends 0 mean the schedule's own.
 """
 function grid(schedule::Schedule, spec, steps::Integer; t_begin::Real = 0, t_end::Real = 0)
     name, times = c_string(spec), Vector{Float64}(undef, steps + 1)
@@ -151,6 +151,22 @@ function grid(schedule::Schedule, spec, steps::Integer; t_begin::Real = 0, t_end
         check(Raw.nwr_grid_fill(schedule, Ref(options), times, length(times)))
     end
     return times
+end
+
+"""
+    grid_skip(steps, strength; rule = :floor)
+
+How many of a grid's steps image-to-image leaves out, for a `strength` from 0 to 1: all of them mean
+that there is nothing to run. `:floor` is the rule of Stable Diffusion, `:ceil` that of Stable
+Diffusion 3 and FLUX.
+
+    times = grid(schedule, "karras", 20)[1+grid_skip(20, 0.4):end]
+    sample!(model!, picture, Sampler(context, schedule, "ddim"; times = times); start = :data)
+"""
+function grid_skip(steps::Integer, strength::Real; rule = :floor)
+    out = Ref{UInt32}(0)
+    check(Raw.nwr_grid_skip(constant(Raw.NWR_DOMAIN_STRENGTH, rule), steps, strength, out))
+    return Int(out[])
 end
 
 """

@@ -109,8 +109,8 @@ describe!(::Views, ::Int, x) = elsewhere(x)
 """
     Rng(seed; stream = 0, offset = 0)
 
-A position in a Philox4x32-10 stream: a value that nothing advances. `rng + n` is the position
-after n numbers. Where one is taken, a vector with one for each sample is too; results then do not
+A position in a Philox4x32-10 stream, or in that of another generator (see `generate!`): a value that
+nothing advances. `rng + n` is the position after n numbers of Philox. Where one is taken, a vector with one for each sample is too; results then do not
 depend on how samples are batched.
 """
 struct Rng
@@ -138,6 +138,33 @@ function random!(x, context::Context, rng; distribution = :normal)
                                   rngs, length(rngs), pointer(v, 1)))
     end
     return x
+end
+
+"""
+    generate!(x, context, rng, generator; distribution = :normal, levels = nothing)
+
+Fills `x` from any generator, as in `"torch-cpu"` or `Generators.torch_cuda(multiprocessors = 132)`,
+and returns where the next call goes on, as `rng` was: an `Rng` or a vector with one for each sample.
+
+    rng = generate!(x, context, Rng(42), "torch-cpu")           # torch.manual_seed(42); torch.randn
+    rng = generate!(y, context, rng, "torch-cpu")
+
+`levels = (from, to)` asks a path, `"brownian"` or `"torchsde"`, for its increment between two levels of
+sigma/alpha, over the root of the length: unit normals again.
+"""
+function generate!(x, context::Context, rng, generator; distribution = :normal,
+                   levels::Union{Nothing,Tuple{Real,Real}} = nothing)
+    v, name = Views(1), c_string(generator)
+    rngs = copy(list(rng))
+    from, to = levels === nothing ? (0, 0) : levels
+    GC.@preserve v x name begin
+        describe!(v, 1, x)
+        options = Raw.nwr_random_options(
+            what = constant(Raw.NWR_DOMAIN_DISTRIBUTION, distribution), name = pointer(name),
+            from_level = from, to_level = to)
+        check(Raw.nwr_random_generate(context, Ref(options), rngs, length(rngs), pointer(v, 1)))
+    end
+    return rng isa Rng ? only(rngs) : rngs
 end
 
 """

@@ -10,7 +10,8 @@ const Case = Dict{String,Vector{Vector{String}}}
 
 const KEYS = split("schedule table seed shape dtype times distribution density grid count " *
                    "lambdas weight input output diffusion drawn sampler predict steps clock " *
-                   "start init model model2 keep resume after domain call says")
+                   "start init model model2 model3 model4 keep resume after domain call says " *
+                   "generator levels text set rule strength")
 
 function read_cases(path)
     cases = Tuple{String,String,Case}[]
@@ -69,12 +70,38 @@ weights(c, s) = haskey(c, "times") ?
 random_times(c, ctx, s) =
     times!(blank(c), ctx, s, generators(c); density = value(c, "density", "uniform"))
 
+# Filled from a generator that has a name, and where the next call goes on.
+function generate(c, ctx, s)
+    x, levels = blank(c), numbers(c, "levels")
+    rngs = generate!(x, ctx, generators(c), value(c, "generator", "philox");
+                     distribution = value(c, "distribution", "normal"),
+                     levels = levels === nothing ? nothing : Tuple(levels))
+    return string(fnv1a(x), (" $(r.seed) $(r.stream) $(r.offset)" for r in rngs)...)
+end
+
+function import_case(c, ctx, s)
+    set = (; (Symbol(words[1]) => parse(Float64, words[2]) for words in lines(c, "set"))...)
+    schedule = import_schedule(join(only(c["text"]), " "); steps = whole(c, "steps"),
+                               schedule = value(c, "schedule"), set...)
+    i, domain = imported(schedule), Noisewright.Raw
+    number(domain, name) = Noisewright.constant(domain, name)
+    text = string(i.source, "\n", info(schedule).spec, "\n", i.grid, "\n", i.sampler, "\n",
+                  i.prediction.value, " ", number(domain.NWR_DOMAIN_CLOCK, i.clock), " ",
+                  number(domain.NWR_DOMAIN_START, i.start), " ", Int(i.clock_scale), " ", i.steps,
+                  "\n", (string(w, "\n") for w in i.warnings)...)
+    return string(fnv1a(codeunits(text)), " warnings ", length(i.warnings))
+end
+
+first_step(c, ctx, s) = string(grid_skip(whole(c, "steps"), only(numbers(c, "strength"));
+                                         rule = value(c, "rule", "floor")))
+
 function make_sampler(c, ctx, s)
     rows = numbers.(lines(c, "times"))
     return Sampler(ctx, s, value(c, "sampler", "euler");
                    prediction = value(c, "predict", "velocity"), steps = whole(c, "steps"),
                    times = isempty(rows) ? nothing : reduce(hcat, rows), rng = generators(c),
-                   clock = value(c, "clock", "t"), keep_denoised = haskey(c, "keep"))
+                   clock = value(c, "clock", "t"), keep_denoised = haskey(c, "keep"),
+                   generator = value(c, "generator"))
 end
 
 # ---- models --------------------------------------------------------------------------------------
@@ -106,7 +133,7 @@ function evaluate!(out, words, sampler, x)
     end
 end
 
-models(c) = [only(c[key]) for key in ("model", "model2") if haskey(c, key)]
+models(c) = [only(c[key]) for key in ("model", "model2", "model3", "model4") if haskey(c, key)]
 
 function begin!(c, ctx, sampler)
     x = blank(c)
@@ -119,8 +146,9 @@ function go_on!(c, sampler, x, until = typemax(Int))
     outs = [similar(x) for _ in models(c)]
     for eval in sampler
         eval.index >= until && break
-        foreach((out, words) -> evaluate!(out, words, sampler, x), outs, models(c))
-        step!(x, sampler, outs...)
+        asked = eval.noises ? 0 : eval.output_count
+        foreach((out, words) -> evaluate!(out, words, sampler, x), outs[1:asked], models(c))
+        step!(x, sampler, outs[1:asked]...)
     end
 end
 
@@ -135,11 +163,13 @@ end
 
 kinds = Dict{String,Function}()
 
-kinds["random"] = (c, ctx, s) ->
+kinds["random"] = (c, ctx, s) -> haskey(c, "generator") ? generate(c, ctx, s) :
     fnv1a(random!(blank(c), ctx, generators(c); distribution = value(c, "distribution", "normal")))
 kinds["density"] = (c, ctx, s) -> fnv1a(random_times(c, ctx, s))
 kinds["grid"] = (c, ctx, s) -> fnv1a(fill_grid(c, s))
 kinds["eval"] = (c, ctx, s) -> fnv1a(s(numbers(c, "times")))
+kinds["import"] = import_case
+kinds["strength"] = first_step
 kinds["invert"] = (c, ctx, s) -> fnv1a(invert(s, numbers(c, "lambdas")))
 kinds["weigh"] = (c, ctx, s) -> fnv1a(weights(c, s))
 
@@ -217,7 +247,8 @@ end
 
 const calls = Dict("grid" => (c, ctx, s) -> fill_grid(c, s),
                    "sampler" => (c, ctx, s) -> close(make_sampler(c, ctx, s)),
-                   "weigh" => (c, ctx, s) -> weights(c, s), "density" => random_times)
+                   "weigh" => (c, ctx, s) -> weights(c, s), "density" => random_times,
+                   "random" => generate, "import" => import_case, "strength" => first_step)
 kinds["error"] = (c, ctx, s) -> report_error(() -> calls[value(c, "call")](c, ctx, s), c)
 
 function main(path, threads = "0")

@@ -74,10 +74,10 @@ end
 @testset "documentation" begin
     documented(m, name) = haskey(Base.Docs.meta(m), Base.Docs.Binding(m, name))
     for name in names(Noisewright)
-        name in (:Schedules, :Grids, :Samplers, :Weights, :Densities) && continue
+        name in (:Schedules, :Grids, :Samplers, :Weights, :Densities, :Generators) && continue
         @test documented(Noisewright, name)
     end
-    for m in (Schedules, Grids, Samplers, Weights, Densities), name in names(m; all = true)
+    for m in (Schedules, Grids, Samplers, Weights, Densities, Generators), name in names(m; all = true)
         f = getfield(m, name)
         f isa Function && parentmodule(f) == m && !startswith(String(name), '#') || continue
         name in (:eval, :include) || @test documented(m, name)
@@ -221,6 +221,11 @@ function step_through!(x, sampler, out)
         step!(x, sampler, out)
     end
 end
+function step_through!(x, sampler, one, other)
+    for eval in sampler
+        step!(x, sampler, one, other)
+    end
+end
 
 @testset "runs" begin
     context, schedule = Context(), Schedule("cosine")
@@ -246,6 +251,10 @@ end
     step_through!(start!(x, sampler), sampler, out)
     start!(x, sampler)
     @test (@allocated step_through!(x, sampler, out)) == 0
+    two = make("euler(guidance=2)"; prediction = :velocity)
+    step_through!(start!(x, two), two, out, x)
+    start!(x, two)
+    @test (@allocated step_through!(x, two, out, x)) == 0
     start!(x, sampler)
     @test_throws ArgumentError for eval in sampler end
     @test_throws NoisewrightError step!(x, sampler, zeros(Float32, 15, 1))
@@ -263,6 +272,41 @@ end
     start!(y, guided)
     @test_throws NoisewrightError step!(y, guided, zeros(Float32, 4, 2))
     @test step!(y, guided, zeros(Float32, 4, 2), zeros(Float32, 4, 2)) === y
+
+    # From 1 to 4 outputs, or none: as many as each evaluation asks for.
+    ddpm = Schedule("ddpm")
+    share(place, x) = (0.5f0 / place) .* x
+    most = "ddpm(variance=learned_range,guidance=3,guidance_image=2,guidance_end=0.5)"
+    for (spec, asked, more) in (
+            ("euler(guidance=3,guidance_begin=0.25,guidance_end=0.75)", [1, 2, 2, 1], (steps = 4,)),
+            ("euler(guidance=3,guidance_image=2)", [3, 3, 3, 3], (steps = 4,)),
+            ("ddpm(variance=learned_range)", [2, 2, 2, 2], (steps = 4,)),
+            (most, [4, 4, 2, 2], (steps = 4,)),
+            ("ddpm", [1, 0, 1, 1, 1], (times = [999, 500, 999, 500, 0, -1],)))
+        sampler = Sampler(context, ddpm, spec; prediction = :noise, rng = Rng(3), more...)
+        x, y = zeros(Float32, 4, 2), zeros(Float32, 4, 2)
+        told = Int[]
+        sample!(x, sampler) do out, x, eval
+            outs = out isa Tuple ? out : (out,)
+            push!(told, length(outs))
+            @test length(outs) == eval.output_count && !eval.noises
+            foreach((place, o) -> o .= share(place, x), 1:4, outs)
+        end
+        @test told == filter(>(0), asked)
+        counts = Int[]
+        start!(y, sampler)
+        for eval in sampler
+            push!(counts, eval.noises ? 0 : eval.output_count)
+            outs = [share(place, y) for place in 1:4]
+            for wrong in 0:4
+                wrong == counts[end] || counts[end] == 0 ||
+                    @test_throws NoisewrightError step!(y, sampler, outs[1:wrong]...)
+            end
+            @test_throws ArgumentError step!(y, sampler, outs..., outs..., y)
+            step!(y, sampler, outs[1:counts[end]]...)
+        end
+        @test counts == asked && x == y
+    end
 
     # A grid for each sample: columns, and rows() tells their times.
     ts = [1.0 0.5; 0.6 0.5; 0.0 0.0]
@@ -377,6 +421,71 @@ end
     @test all(0.25 .<= t .<= 0.5)
 end
 
+@testset "imports" begin
+    text = """{"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0, "other": [1]}"""
+    schedule = import_schedule(text; steps = 12)
+    config = imported(schedule)
+    @test config.source == "FlowMatchEulerDiscreteScheduler"
+    @test config.prediction == Quantity(:velocity) && config.steps == 12
+    @test (config.clock, config.clock_scale, config.start) == (:t, 1000, :unit)
+    @test startswith(only(config.warnings), "\"other\"=")
+    sampler = Sampler(Context(), schedule, config.sampler; prediction = config.prediction,
+                      clock = config.clock, rng = Rng(1),
+                      times = grid(schedule, config.grid, config.steps))
+    x = sample!(half!, zeros(Float32, 3, 1), sampler; start = config.start)
+    @test all(isfinite, x)
+    @test imported(Schedule()) === nothing
+    ddim = """{"_class_name": "DDIMScheduler", "clip_sample": false}"""
+    @test occursin("eta=0.25", imported(import_schedule(ddim; eta = 0.25)).sampler)
+    @test startswith(info(import_schedule("euler normal"; schedule = Schedules.vp())).spec, "vp(")
+    flow = """{"_class_name": "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting": true}"""
+    levels(; more...) = (s = import_schedule(flow; more...); grid(s, imported(s).grid, 4))
+    @test levels(tokens = 4096) != levels(tokens = 256) != levels(tokens = 256, even = true)
+    @test import_schedule(isopen, "euler normal")
+    @test thrown(() -> import_schedule(ddim; mu = 1))[1].kind == :not_found
+    @test thrown(() -> import_schedule("no such sampler"))[1].kind == :not_found
+    e, _ = thrown(() -> import_schedule("""{"_class_name": "Nope"}"""))
+    @test e.kind == :not_found && occursin("DDIMScheduler", e.message)
+    @test_throws ArgumentError import_schedule("{\0}")
+
+    @test [grid_skip(n, s) for (n, s) in ((50, 0.75), (100, 0.29), (20, 0))] == [13, 72, 20]
+    @test grid_skip(100, 0.29; rule = :ceil) == 71
+    @test thrown(() -> grid_skip(20, 1.5))[1].kind == :invalid_argument
+    @test thrown(() -> grid_skip(20, 0.5; rule = :round))[1].kind == :not_found
+end
+
+@testset "generators" begin
+    context = Context()
+    x, y = zeros(Float32, 40), zeros(Float32, 40)
+    rng = Rng(5)
+    @test generate!(x, context, rng, "torch-cpu") isa Rng && rng == Rng(5)
+    torch_42 = generate!(view(y, 1:2), context, Rng(42), Generators.torch_cpu())
+    @test y[1:2] ≈ [0.33669037, 0.1288094] && torch_42 == Rng(42, offset = 4)
+    uniform!(x, rng) = generate!(x, context, rng, "torch-cpu"; distribution = :uniform)
+    rest = uniform!(view(y, 1:24), Rng(5))
+    @test uniform!(view(y, 25:40), rest) == uniform!(x, Rng(5)) && x == y
+    each = [Rng(5), Rng(6)]
+    z = zeros(Float32, 20, 2)
+    @test [r.offset for r in uniform!(z, each)] == [20, 20] && each == [Rng(5), Rng(6)]
+    @test z[:, 1] == x[1:20]
+
+    # The path runs over the angle of (alpha, sigma), by which these lengths are halves.
+    function increment(from, to)
+        w = zeros(8)
+        @test generate!(w, context, Rng(9), "brownian"; levels = (from, to)) == Rng(9)
+        return w
+    end
+    @test increment(Inf, 0) ≈ (increment(Inf, 1) .+ increment(1, 0)) ./ sqrt(2)
+
+    sampler = Sampler(context, Schedule("vp"), "euler"; rng = Rng(42), generator = "torch-cpu")
+    start!(reshape(y, 40, 1), sampler, :unit)
+    generate!(x, context, Rng(42), "torch-cpu")
+    @test x == y
+    e, _ = thrown(() -> Sampler(context, Schedule(), "euler"; generator = "dice"))
+    @test e.kind == :not_found && any(e -> e.name == "torchsde", catalog(:generator))
+    @test [e.name for e in catalog(:strength)] == ["floor", "ceil"]
+end
+
 @testset "transforms" begin
     context, schedule = Context(), Schedule()
     data, noise = (random!(zeros(Float32, 6, 4), context, Rng(i)) for i in 1:2)
@@ -422,7 +531,7 @@ end
     bare(spec) = first(split(string(spec), '('))
     schedule = Schedule("ddpm")
     for (m, domain) in ((Schedules, :schedule), (Grids, :grid), (Samplers, :sampler),
-                        (Weights, :weight), (Densities, :density))
+                        (Weights, :weight), (Densities, :density), (Generators, :generator))
         @test Set(bare(f()) for f in constructors(m)) == Set(e.name for e in catalog(domain))
     end
     for f in constructors(Schedules)
@@ -444,13 +553,20 @@ end
         sampled(d) = times!(zeros(4), Context(), Schedule("ve"), Rng(1); density = d)
         @test sampled(f()) == sampled(bare(f()))
     end
+    for f in constructors(Generators)
+        startswith(bare(f()), "curand") && continue             # on CUDA contexts only
+        drawn(g) = sample!(half!, zeros(Float32, 20, 1),
+                           Sampler(Context(), Schedule("vp"), "ddpm"; prediction = :noise, steps = 3,
+                                   rng = Rng(1), generator = g))
+        @test drawn(f()) == drawn(bare(f()))
+    end
     @test string(Samplers.reab(scale = :mixed)) == string(Samplers.reab(scale = "mixed"))
     @test occursin("unit_input=yes", string(Samplers.ddim(unit_input = true)))
 end
 
 @testset "examples" begin
     for (name, arguments) in (("checkpoint", []), ("ddim", []), ("fashion", [1]), ("list", []),
-                              ("train", []), ("transform", []))
+                              ("recipes", []), ("train", []), ("transform", []))
         file = joinpath(PACKAGE, "examples", "$name.jl")
         command = `$(Base.julia_cmd()) --startup-file=no --project=$PACKAGE $file $arguments`
         # Pkg.test hides the standard libraries that the package itself does not use.

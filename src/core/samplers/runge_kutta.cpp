@@ -45,6 +45,48 @@ void plan(Stage& s, const Tableau& m) {
   s.again(space.scale(p) / space.scale(s.end()) * sum(m.inner[stage + 1]), p.t);
 }
 
+// A pair of methods: the value at the end, which is the first of the next step, tells how far off
+// the result of lower order is.
+struct PairRule {
+  Tableau tableau;
+  double error[kMost];  // weights less those of the other
+};
+
+// Slot 0 holds the state before, the others slopes; slot 1 in the end the error, then the other
+// result.
+void plan_pair(Stage& s, const PairRule& pair) {
+  if (ends_on_data(s)) {
+    s.next(s.data());
+    return;
+  }
+  const Tableau& m = pair.tableau;
+  const Space space(s);
+  const int stage = s.stage();
+  const Combo now = space.move(space.length());
+  const auto sum = [&](const double* factors) {
+    Combo x = factors[stage] * now;
+    for (int i = 0; i < stage; ++i) x = x + factors[i] * s.kept(i + 1);
+    return x;
+  };
+  if (stage == m.stages) {
+    s.keep(1, s.state() - s.kept(1) - pair.error[stage] * now);
+    s.next(s.state());
+    return;
+  }
+  const Combo before = stage == 0 ? s.state() : s.kept(0);
+  const Combo base = space.scale(s.end()) / space.scale(s.begin()) * before;
+  if (stage + 1 == m.stages) {
+    s.keep(1, sum(pair.error));
+    s.again(base + sum(m.weight), s.to_time());
+    return;
+  }
+  if (stage == 0) s.keep(0, before);
+  s.keep(stage + 1, now);
+  const double part = m.at[stage + 1];
+  const Stage::Point p = part == 1 ? s.end() : space.point(part);
+  s.again(space.scale(p) / space.scale(s.end()) * (base + sum(m.inner[stage + 1])), p.t);
+}
+
 constexpr Tableau kMidpointRule = {2, {0, 0.5}, {{}, {0.5}}, {0, 1}};
 constexpr Tableau kHeun3Rule = {
     3, {0, 1.0 / 3, 2.0 / 3}, {{}, {1.0 / 3}, {0, 2.0 / 3}}, {0.25, 0, 0.75}};
@@ -67,12 +109,29 @@ constexpr Tableau kDormandPrinceRule = {
      {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656}},
     {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84}};
 
+constexpr PairRule kBosh3Rule = {
+    kBogackiShampineRule, {2.0 / 9 - 7.0 / 24, 1.0 / 3 - 1.0 / 4, 4.0 / 9 - 1.0 / 3, -1.0 / 8}};
+constexpr PairRule kDopri5Rule = {
+    kDormandPrinceRule,
+    {71.0 / 57600, 0, -71.0 / 16695, 71.0 / 1920, -17253.0 / 339200, 22.0 / 525, -1.0 / 40}};
+constexpr Adaptive pair_rule(double order) {
+  return {Reduction::error_sum, false, true, order, 0, 1, 0, 0x3F};
+}
+constexpr Adaptive kAdaptive3 = pair_rule(3), kAdaptive5 = pair_rule(5);
+
 template <const Tableau& kTableau>
 void plan_as(Stage& s) {
   plan(s, kTableau);
 }
 
 constexpr Param kParams[] = {kSpaceParam, kLastStepParam};
+
+constexpr Param kPairParams[] = {rtol_param(1e-5),  atol_param(1e-5),
+                                 first_param(0.01), controller_param(2),
+                                 kPParam,           kIParam,
+                                 kDParam,           kAcceptParam,
+                                 kErrorNormParam,   kMostEvaluationsParam,
+                                 kSpaceParam,       kLastStepParam};
 
 bool steps_sigma(const Settings& settings) { return Space::in_sigma(settings["space"]); }
 
@@ -112,5 +171,21 @@ const SamplerKind kDormandPrince = {
     plan_as<kDormandPrinceRule>,
     nullptr,
     steps_sigma};
+
+extern const SamplerKind kBosh3, kDopri5;
+const SamplerKind kBosh3 = {{NWR_SAMPLER_BOGACKI_SHAMPINE_ADAPTIVE, "bogacki-shampine-adaptive",
+                             "bosh3-adaptive", "third-order ODE, steps chosen by their errors",
+                             NWR_ENTRY_ADAPTIVE, 3, 3, kPairParams, kSamplerParams},
+                            [](Stage& s) { plan_pair(s, kBosh3Rule); },
+                            nullptr,
+                            steps_sigma,
+                            &kAdaptive3};
+const SamplerKind kDopri5 = {{NWR_SAMPLER_DORMAND_PRINCE_ADAPTIVE, "dormand-prince-adaptive",
+                              "dopri5-adaptive", "fifth-order ODE, steps chosen by their errors",
+                              NWR_ENTRY_ADAPTIVE, 5, 6, kPairParams, kSamplerParams},
+                             [](Stage& s) { plan_pair(s, kDopri5Rule); },
+                             nullptr,
+                             steps_sigma,
+                             &kAdaptive5};
 
 }  // namespace noisewright

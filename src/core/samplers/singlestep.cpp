@@ -78,6 +78,12 @@ void singlestep(Stage& s, const Singlestep& m) {
   if (!is_last || count == 3) solver.pair = Pair::exact;
   const Combo x = solver.constant(base, target.down) + solver.correction(base, target, nodes) +
                   m.s_noise * fresh;
+  if (m.low >= 0 && stage + 2 == count) {
+    // Of the values before the last one.
+    Nodes fewer;
+    if (count == 3) fewer.add(m.at[0], now);
+    s.keep(m.low, m.solver.constant(base, end.down) + m.solver.correction(base, end, fewer));
+  }
   s.guide_by(line.scale(place(at.at)));
   const bool guided = s.plus_plus() && s.setting("cfg_pp") == 2 && count == 2;
   if (is_last) {

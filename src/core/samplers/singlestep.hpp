@@ -23,6 +23,8 @@ struct Singlestep {
   double first_inner = 1;
   // The level below which the deterministic part does not go.
   double floor = 0;
+  // Where the result of one order less is kept, by which an adaptive method knows its error.
+  int low = -1;
 };
 
 void singlestep(Stage& s, const Singlestep& method);

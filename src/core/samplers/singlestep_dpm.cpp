@@ -63,6 +63,21 @@ void plan_fast(Stage& s) {
   singlestep(s, m);
 }
 
+// Of orders 2 and 3, with the results of one order less (2206.00927, algorithm 3).
+constexpr int kLow = 4, kBefore = 5;
+constexpr Adaptive kAdaptiveRule = {
+    Reduction::error_largest, true, false, 2, 0, kLow, kBefore, 0x37};
+
+void plan_adaptive(Stage& s) {
+  Singlestep m = method(s, predicted_form(s), static_cast<int>(s.setting("order")));
+  thirds(m);
+  m.solver.pair = Pair::share;
+  m.noise = Split::variance;
+  m.floor = m.solver.line.level(place(s.after(2)));
+  m.low = kLow;
+  singlestep(s, m);
+}
+
 void plan_sde(Stage& s) {
   Singlestep m = method(s, Form::data, 2);
   m.at[0] = s.setting("r");
@@ -124,6 +139,22 @@ constexpr Param kFastParams[] = {
     eta_param(0),
     kNoiseScaleParam,
     kLineParam};
+constexpr Param kAdaptiveParams[] = {
+    {"order", "of the result that is kept", 3, 2, 3, nullptr, true},
+    {"predict", "what is extrapolated", 1, 0, 1, "data,noise"},
+    rtol_param(0.05),
+    atol_param(0.0078),
+    first_param(0.05),
+    controller_param(0),
+    kPParam,
+    kIParam,
+    kDParam,
+    kAcceptParam,
+    kErrorNormParam,
+    kMostEvaluationsParam,
+    eta_param(0),
+    kNoiseScaleParam,
+    kLineParam};
 constexpr Param kSdeParams[] = {
     {"r", "the inner point, as a part of the step", 0.5, 0.01, 1},
     {"draws", "both of one Brownian path, or independent", 0, 0, 1, "path,independent"},
@@ -144,6 +175,16 @@ constexpr Param kDpm2Params[] = {
     kLineParam};
 
 }  // namespace
+
+extern const SamplerKind kDpmAdaptive;
+const SamplerKind kDpmAdaptive = {
+    {NWR_SAMPLER_DPM_ADAPTIVE, "dpm-adaptive", "k.dpm-adaptive,comfy.dpm-adaptive",
+     "steps in log-SNR chosen by their errors", NWR_ENTRY_STOCHASTIC | NWR_ENTRY_ADAPTIVE, 3, 3,
+     kAdaptiveParams, kSamplerParams},
+    plan_adaptive,
+    nullptr,
+    [](const Settings&) { return true; },
+    &kAdaptiveRule};
 
 extern const SamplerKind kDpmpp2s, kDpmSinglestep, kDpmFast, kDpmppSde, kSeeds2, kSeeds3, kRes2s,
     kDpm2;

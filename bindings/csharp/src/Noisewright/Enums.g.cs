@@ -119,6 +119,15 @@ public enum Distribution
     Uniform = 1,
 }
 
+/// <summary>Where a run on part of a grid begins: what image-to-image calls strength.</summary>
+public enum Strength
+{
+    /// <summary>The whole part of strength*steps steps are run: Stable Diffusion.</summary>
+    Floor = 0,
+    /// <summary>The whole part of steps - strength*steps steps are left out: Stable Diffusion 3, FLUX.</summary>
+    Ceil = 1,
+}
+
 /// <summary>Everything a model can predict or a solver can need, at one time t.</summary>
 public enum Quantity
 {

@@ -16,6 +16,7 @@ public readonly struct Eval
         Index = (int)eval->Index;
         Count = (int)eval->Count;
         OutputCount = (int)eval->OutputCount;
+        Noises = eval->Noises != 0;
         _t = eval->T;
         _clock = eval->Clock;
         _inputScale = eval->InputScale;
@@ -36,8 +37,14 @@ public readonly struct Eval
     /// <summary>Evaluations in all; 0 if not known.</summary>
     public int Count { get; }
 
-    /// <summary>How many outputs the model must give: 2 with guidance, else 1.</summary>
+    /// <summary>How many outputs the model must give, which may differ from one evaluation to the
+    /// next: 1; with guidance, where it acts, 2 or 3; and one more for the setting
+    /// variance=learned_range.</summary>
     public int OutputCount { get; }
+
+    /// <summary>Whether times turn back here: the step only adds noise, and the model need not be
+    /// asked.</summary>
+    public bool Noises { get; }
 
     /// <summary>The time; of the first sample, where samples have times of their own.</summary>
     public double T => _t;
@@ -80,7 +87,8 @@ public readonly struct Eval
 public delegate void Model<T>(in Eval eval, ReadOnlyTensor<T> x, Tensor<T> output)
     where T : unmanaged;
 
-/// <summary>Writes two outputs for x, for a sampler with guidance other than 1.</summary>
+/// <summary>Writes two outputs for x, for a sampler whose every evaluation asks for two: one with
+/// guidance other than 1.</summary>
 /// <typeparam name="T">The element type of x.</typeparam>
 /// <param name="eval">Where x stands in time.</param>
 /// <param name="x">The state: your own array, not a copy.</param>
@@ -88,6 +96,42 @@ public delegate void Model<T>(in Eval eval, ReadOnlyTensor<T> x, Tensor<T> outpu
 /// <param name="unconditional">The output without: dense, of x's shape.</param>
 public delegate void GuidedModel<T>(in Eval eval, ReadOnlyTensor<T> x, Tensor<T> conditional,
     Tensor<T> unconditional) where T : unmanaged;
+
+/// <summary>Writes as many outputs for x as the evaluation asks for.</summary>
+/// <typeparam name="T">The element type of x.</typeparam>
+/// <param name="eval">Where x stands in time.</param>
+/// <param name="x">The state: your own array, not a copy.</param>
+/// <param name="outputs">In the order of <see cref="Sampler.Step(TensorRef, ReadOnlyTensorRef,
+/// ReadOnlyTensorRef, ReadOnlyTensorRef, ReadOnlyTensorRef)"/>.</param>
+public delegate void MultiOutputModel<T>(in Eval eval, ReadOnlyTensor<T> x, ModelOutputs<T> outputs)
+    where T : unmanaged;
+
+/// <summary>The outputs that an evaluation asks for, each dense and of x's shape.</summary>
+/// <typeparam name="T">The element type.</typeparam>
+public readonly unsafe ref struct ModelOutputs<T> where T : unmanaged
+{
+    private readonly NwrTensor* _first;
+
+    internal ModelOutputs(NwrTensor* first, int count)
+    {
+        _first = first;
+        Count = count;
+    }
+
+    /// <summary>How many.</summary>
+    public int Count { get; }
+
+    /// <summary>One of them.</summary>
+    /// <param name="index">From 0 on.</param>
+    public Tensor<T> this[int index]
+    {
+        get
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
+            return new Tensor<T>(View.Of(_first + index));
+        }
+    }
+}
 
 /// <summary>Writes the model's output for x, at its leisure.</summary>
 /// <typeparam name="T">The element type of x.</typeparam>
@@ -98,6 +142,16 @@ public delegate void GuidedModel<T>(in Eval eval, ReadOnlyTensor<T> x, Tensor<T>
 /// <returns>When the output is written.</returns>
 public delegate ValueTask AsyncModel<T>(Eval eval, ReadOnlyMemory<T> x, Memory<T> output,
     CancellationToken cancellation) where T : unmanaged;
+
+/// <summary>Writes as many outputs for x as the evaluation asks for, at its leisure.</summary>
+/// <typeparam name="T">The element type of x.</typeparam>
+/// <param name="eval">Where x stands in time.</param>
+/// <param name="x">The state: your own memory, not a copy.</param>
+/// <param name="outputs">Each as long as x.</param>
+/// <param name="cancellation">That of the run.</param>
+/// <returns>When the outputs are written.</returns>
+public delegate ValueTask AsyncMultiOutputModel<T>(Eval eval, ReadOnlyMemory<T> x,
+    IReadOnlyList<Memory<T>> outputs, CancellationToken cancellation) where T : unmanaged;
 
 /// <summary>Writes unit normals for a sampler that is to take its noise from you.</summary>
 /// <param name="draw">The number of the draw in this run.</param>

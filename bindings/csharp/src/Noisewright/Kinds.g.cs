@@ -9124,3 +9124,74 @@ public static class Densities
             ("std_high", Spec.Number(stdHigh, 1.2)),
             ("stratified", Spec.Truth(stratified, false)));
 }
+
+/// <summary>The generators, by name: each method gives the spec of one.</summary>
+public static class Generators
+{
+    /// <summary><c>philox</c>: Ours: by position, the same on every device.</summary>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Philox() =>
+        Spec.Of("philox");
+
+    /// <summary><c>torch-cpu</c>: PyTorch's CPU generator: randn and rand of the array's type.</summary>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec TorchCpu() =>
+        Spec.Of("torch-cpu");
+
+    /// <summary><c>torch-cuda</c>: PyTorch's CUDA generator: Philox by its grid of threads.</summary>
+    /// <param name="multiprocessors">Of the GPU: 108 are an A100's, 132 an H100's. From 1 to 65536.</param>
+    /// <param name="threadsPerMultiprocessor">That the GPU holds at once: 1536 on most GeForce. From 256 to 65536.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec TorchCuda(
+        double multiprocessors = 108.0,
+        double threadsPerMultiprocessor = 2048.0) =>
+        Spec.Of("torch-cuda",
+            ("multiprocessors", Spec.Number(multiprocessors, 108.0)),
+            ("threads_per_multiprocessor", Spec.Number(threadsPerMultiprocessor, 2048.0)));
+
+    /// <summary><c>brownian</c>: Ours: increments of one path over noise levels, however it is divided.</summary>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Brownian() =>
+        Spec.Of("brownian");
+
+    /// <summary><c>torchsde</c>: Torchsde's Brownian tree over noise levels, as k-diffusion asks it.</summary>
+    /// <param name="sigmaMin">The tree's lower end; 0 is the least level of the run above 0. From 0 to 1e+09.</param>
+    /// <param name="sigmaMax">The tree's upper end; 0 is the run's highest level. From 0 to 1e+09.</param>
+    /// <param name="level">What a level is: sigma/alpha, or sigma as peers have it on flows.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Torchsde(
+        double sigmaMin = 0.0,
+        double sigmaMax = 0.0,
+        GeneratorLevel level = GeneratorLevel.Ratio) =>
+        Spec.Of("torchsde",
+            ("sigma_min", Spec.Number(sigmaMin, 0.0)),
+            ("sigma_max", Spec.Number(sigmaMax, 0.0)),
+            ("level", Spec.Word((int)level, 0, ["ratio", "sigma"])));
+
+    /// <summary><c>curand-xorwow</c>: CuRAND's XORWOW, on CUDA contexts.</summary>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec CurandXorwow() =>
+        Spec.Of("curand-xorwow");
+
+    /// <summary><c>curand-philox</c>: CuRAND's Philox4x32-10, on CUDA contexts.</summary>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec CurandPhilox() =>
+        Spec.Of("curand-philox");
+
+    /// <summary><c>curand-sobol</c>: CuRAND's scrambled Sobol points, on CUDA contexts.</summary>
+    /// <param name="dimensions">Of the points: all first coordinates come first, then all second. From 1 to 20000.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec CurandSobol(
+        double dimensions = 1.0) =>
+        Spec.Of("curand-sobol",
+            ("dimensions", Spec.Number(dimensions, 1.0)));
+}
+
+/// <summary>What a level is: sigma/alpha, or sigma as peers have it on flows.</summary>
+public enum GeneratorLevel
+{
+    /// <summary><c>ratio</c></summary>
+    Ratio,
+    /// <summary><c>sigma</c></summary>
+    Sigma,
+}

@@ -110,6 +110,51 @@ public sealed unsafe class NoisewrightContext : IDisposable
         }
     }
 
+    /// <summary>Fills a tensor from any generator, in one draw, and moves the position on, so that
+    /// calls continue each other.</summary>
+    /// <param name="generator">"torch-cpu", or of <see cref="Generators"/>. None is Philox.</param>
+    /// <param name="distribution">Which numbers.</param>
+    /// <param name="rng">Where to begin, and afterwards where the next call goes on.</param>
+    /// <param name="tensor">What to fill.</param>
+    /// <param name="fromLevel">brownian and torchsde: the level of sigma/alpha from which the path
+    /// moves. The numbers are its increment over the root of the length: unit normals again.</param>
+    /// <param name="toLevel">The level to which it moves. Equal ones ask for normals that belong to no
+    /// path.</param>
+    public void RandomGenerate(Spec generator, Distribution distribution, ref Rng rng, TensorRef tensor,
+        double fromLevel = 0, double toLevel = 0) =>
+        RandomGenerate(generator, distribution, new Span<Rng>(ref rng), tensor, fromLevel, toLevel);
+
+    /// <summary>The same with one position, or one a sample, each of which is then a draw of its
+    /// own.</summary>
+    /// <param name="generator">"torch-cpu", or of <see cref="Generators"/>. None is Philox.</param>
+    /// <param name="distribution">Which numbers.</param>
+    /// <param name="rngs">Where to begin, and afterwards where the next call goes on.</param>
+    /// <param name="tensor">What to fill.</param>
+    /// <param name="fromLevel">As above.</param>
+    /// <param name="toLevel">As above.</param>
+    public void RandomGenerate(Spec generator, Distribution distribution, Span<Rng> rngs,
+        TensorRef tensor, double fromLevel = 0, double toLevel = 0)
+    {
+        using var context = new Lease(Handle);
+        View a = tensor.View;
+        fixed (byte* name = Utf8.Of(generator.Text), data = &a.Data)
+        fixed (Rng* positions = rngs)
+        fixed (long* shape = a.Shape, strides = a.Strides)
+        {
+            NwrRandomOptions options = new()
+            {
+                StructSize = (uint)sizeof(NwrRandomOptions),
+                What = distribution,
+                Name = name,
+                FromLevel = fromLevel,
+                ToLevel = toLevel,
+            };
+            NwrTensor target = a.Pinned(data, shape, strides);
+            Outcome.Check(Native.RandomGenerate(context.Pointer, &options, (NwrRng*)positions,
+                (nuint)rngs.Length, &target));
+        }
+    }
+
     /// <summary>Fills a tensor with random times of a schedule, for training.</summary>
     /// <param name="schedule">Whose times.</param>
     /// <param name="density">Of <see cref="Densities"/>. None is even between the ends.</param>

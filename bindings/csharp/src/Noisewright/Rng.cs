@@ -5,7 +5,8 @@ using System.Runtime.InteropServices;
 namespace Noisewright;
 
 /// <summary>A position in a Philox4x32-10 stream: a value, not an object. Nothing advances it but
-/// you.</summary>
+/// you, and <see cref="NoisewrightContext.RandomGenerate(Spec, Distribution, ref Rng, TensorRef, double,
+/// double)"/>, for whose other generators the three numbers mean what the page on noise says.</summary>
 /// <param name="Seed">Equal seeds give equal numbers in every language and on every device.</param>
 /// <param name="Stream">Streams of one seed are independent: one a sample makes results ignore
 /// batching.</param>

@@ -16,8 +16,8 @@ public sealed record SamplerOptions
     /// <summary>Steps of the default grid, where there are no times; 0 is 50.</summary>
     public int Steps { get; init; }
 
-    /// <summary>Times that never turn back, one more than the steps; several rows one after the
-    /// other.</summary>
+    /// <summary>Times, one more than the steps; several rows one after the other. They may turn back,
+    /// to go through a stretch again: see <see cref="Eval.Noises"/>.</summary>
     public IReadOnlyList<double>? Times { get; init; }
 
     /// <summary>1 where the batch shares its times; else one row a sample.</summary>
@@ -25,6 +25,10 @@ public sealed record SamplerOptions
 
     /// <summary>One generator, or one a sample so that results ignore batching.</summary>
     public IReadOnlyList<Rng>? Rngs { get; init; }
+
+    /// <summary>What draws from <see cref="Rngs"/>: "torch-cpu", or of <see cref="Generators"/>. None
+    /// is Philox, in the pass itself.</summary>
+    public Spec Generator { get; init; }
 
     /// <summary>The clock that the model was trained to read.</summary>
     public Clock Clock { get; init; } = Clock.T;
@@ -68,7 +72,7 @@ public sealed unsafe partial class Sampler : IDisposable
         {
             using var place = new Lease(context.Handle);
             using var path = new Lease(schedule.Handle);
-            fixed (byte* name = Utf8.Of(options.Spec.Text))
+            fixed (byte* name = Utf8.Of(options.Spec.Text), source = Utf8.Of(options.Generator.Text))
             fixed (double* rows = times)
             fixed (Rng* generators = rngs)
             {
@@ -85,6 +89,7 @@ public sealed unsafe partial class Sampler : IDisposable
                     Rngs = (NwrRng*)generators,
                     RngCount = (uint)(rngs?.Length ?? 0),
                     Clock = options.Clock,
+                    Generator = source,
                 };
                 if (user != null)
                 {
@@ -190,23 +195,47 @@ public sealed unsafe partial class Sampler : IDisposable
         }
     }
 
-    /// <summary>The same for a sampler with guidance other than 1.</summary>
+    /// <summary>The same with as many outputs as the evaluation asks for: with all conditions; where
+    /// there is guidance_image, with the image alone; where guidance acts, with none; and with
+    /// variance=learned_range the share of the variance. Those that it does not ask for are
+    /// default.</summary>
     /// <param name="x">The state.</param>
-    /// <param name="conditional">The output with the condition.</param>
-    /// <param name="unconditional">The output without.</param>
-    public void Step(TensorRef x, ReadOnlyTensorRef conditional, ReadOnlyTensorRef unconditional)
+    /// <param name="first">The first output.</param>
+    /// <param name="second">The second.</param>
+    /// <param name="third">The third.</param>
+    /// <param name="fourth">The fourth.</param>
+    public void Step(TensorRef x, ReadOnlyTensorRef first, ReadOnlyTensorRef second,
+        ReadOnlyTensorRef third = default, ReadOnlyTensorRef fourth = default)
     {
         using var sampler = new Lease(Handle);
-        View a = x.View, b = conditional.View, c = unconditional.View;
-        fixed (byte* aData = &a.Data, bData = &b.Data, cData = &c.Data)
+        View a = x.View, b = first.View, c = second.View, d = third.View, e = fourth.View;
+        fixed (byte* aData = &a.Data, bData = &b.Data, cData = &c.Data, dData = &d.Data, eData = &e.Data)
         fixed (long* aShape = a.Shape, aStrides = a.Strides, bShape = b.Shape, bStrides = b.Strides)
-        fixed (long* cShape = c.Shape, cStrides = c.Strides)
+        fixed (long* cShape = c.Shape, cStrides = c.Strides, dShape = d.Shape, dStrides = d.Strides)
+        fixed (long* eShape = e.Shape, eStrides = e.Strides)
         {
             NwrTensor state = a.Pinned(aData, aShape, aStrides);
-            NwrTensor* given = stackalloc NwrTensor[2];
+            NwrTensor* given = stackalloc NwrTensor[4];
             given[0] = b.Pinned(bData, bShape, bStrides);
             given[1] = c.Pinned(cData, cShape, cStrides);
-            Outcome.Check(Native.SamplerStep(sampler.Pointer, &state, given, 2));
+            given[2] = d.Pinned(dData, dShape, dStrides);
+            given[3] = e.Pinned(eData, eShape, eStrides);
+            nuint count = !e.IsNull ? 4u : !d.IsNull ? 3u : !c.IsNull ? 2u : 1u;
+            Outcome.Check(Native.SamplerStep(sampler.Pointer, &state, given, count));
+        }
+    }
+
+    /// <summary>Steps where <see cref="Eval.Noises"/>: what only adds noise needs no output.</summary>
+    /// <param name="x">The state.</param>
+    public void Step(TensorRef x)
+    {
+        using var sampler = new Lease(Handle);
+        View a = x.View;
+        fixed (byte* data = &a.Data)
+        fixed (long* shape = a.Shape, strides = a.Strides)
+        {
+            NwrTensor state = a.Pinned(data, shape, strides);
+            Outcome.Check(Native.SamplerStep(sampler.Pointer, &state, null, 0));
         }
     }
 
@@ -263,31 +292,48 @@ public sealed unsafe partial class Sampler : IDisposable
     /// <param name="progress">Told after each step.</param>
     /// <param name="cancellation">Asked before each evaluation and after each step.</param>
     /// <exception cref="OperationCanceledException">Cancelled: Run goes on from there.</exception>
-    /// <exception cref="InvalidOperationException">The sampler has guidance, which takes a
-    /// <see cref="GuidedModel{T}"/>.</exception>
+    /// <exception cref="InvalidOperationException">An evaluation asks for more than one output, which
+    /// takes a <see cref="GuidedModel{T}"/> or a <see cref="MultiOutputModel{T}"/>.</exception>
     public void Run<T>(Tensor<T> x, Model<T> model, IProgress<Eval>? progress = null,
         CancellationToken cancellation = default) where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(model);
-        Run(x, new PlainRun<T>(model, progress, cancellation), 1, cancellation);
+        Run(x, new PlainRun<T>(model, progress, cancellation), cancellation);
     }
 
-    /// <summary>The same for a sampler with guidance other than 1.</summary>
+    /// <summary>The same for a sampler whose every evaluation asks for two outputs: one with guidance
+    /// other than 1.</summary>
     /// <typeparam name="T">The element type.</typeparam>
     /// <param name="x">The state.</param>
     /// <param name="model">Evaluates the model with its condition and without.</param>
     /// <param name="progress">Told after each step.</param>
     /// <param name="cancellation">Asked before each evaluation and after each step.</param>
     /// <exception cref="OperationCanceledException">Cancelled: Run goes on from there.</exception>
-    /// <exception cref="InvalidOperationException">The sampler has no guidance.</exception>
+    /// <exception cref="InvalidOperationException">An evaluation asks for another number of
+    /// outputs.</exception>
     public void Run<T>(Tensor<T> x, GuidedModel<T> model, IProgress<Eval>? progress = null,
         CancellationToken cancellation = default) where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(model);
-        Run(x, new GuidedRun<T>(model, progress, cancellation), 2, cancellation);
+        Run(x, new GuidedRun<T>(model, progress, cancellation), cancellation);
     }
 
-    private void Run(TensorRef x, Run run, int outputs, CancellationToken cancellation)
+    /// <summary>The same for any sampler: the model writes as many outputs as each evaluation asks
+    /// for. It is not called where the step only adds noise.</summary>
+    /// <typeparam name="T">The element type.</typeparam>
+    /// <param name="x">The state.</param>
+    /// <param name="model">Evaluates the model.</param>
+    /// <param name="progress">Told after each step.</param>
+    /// <param name="cancellation">Asked before each evaluation and after each step.</param>
+    /// <exception cref="OperationCanceledException">Cancelled: Run goes on from there.</exception>
+    public void Run<T>(Tensor<T> x, MultiOutputModel<T> model, IProgress<Eval>? progress = null,
+        CancellationToken cancellation = default) where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        Run(x, new MultiOutputRun<T>(model, progress, cancellation), cancellation);
+    }
+
+    private void Run(TensorRef x, Run run, CancellationToken cancellation)
     {
         using var sampler = new Lease(Handle);
         View a = x.View;
@@ -299,13 +345,6 @@ public sealed unsafe partial class Sampler : IDisposable
             fixed (long* shape = a.Shape, strides = a.Strides)
             {
                 NwrTensor state = a.Pinned(data, shape, strides);
-                // The callback writes to as many places as it believes there are.
-                if (Next(out Eval next) && next.OutputCount != outputs)
-                {
-                    throw new InvalidOperationException(outputs == 1
-                        ? "The sampler has guidance: its model is a GuidedModel, which writes two outputs."
-                        : "The sampler has no guidance: its model writes one output.");
-                }
                 NwrCallbacks callbacks = new()
                 {
                     StructSize = (uint)sizeof(NwrCallbacks),

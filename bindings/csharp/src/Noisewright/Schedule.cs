@@ -7,7 +7,7 @@ namespace Noisewright;
 
 /// <summary>x_t = alpha(t) data + sigma(t) noise + gamma(t) latent. Immutable: threads may share
 /// it.</summary>
-public sealed unsafe class Schedule : IDisposable
+public sealed unsafe partial class Schedule : IDisposable
 {
     internal readonly ScheduleHandle Handle = new();
 
@@ -244,6 +244,20 @@ public sealed unsafe class Schedule : IDisposable
             };
             Outcome.Check(Native.GridFill(schedule.Pointer, &options, to, (nuint)times.Length));
         }
+    }
+
+    /// <summary>How many of a grid's steps image-to-image leaves out: give the sampler the times from
+    /// there on, and start it from <see cref="StartFrom.Data"/>.</summary>
+    /// <param name="rule">How the share of the steps is rounded.</param>
+    /// <param name="steps">Those of the grid.</param>
+    /// <param name="strength">From 0 to 1.</param>
+    /// <returns>The first step that is run; steps, where there is nothing to run.</returns>
+    public static int GridSkip(Strength rule, int steps, double strength)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(steps);
+        uint first;
+        Outcome.Check(Native.GridSkip(rule, (uint)steps, strength, &first));
+        return (int)first;
     }
 
     /// <summary>A transform as numbers, for code that does the arithmetic itself.</summary>

@@ -5,9 +5,10 @@ using System.Text;
 
 namespace Noisewright;
 
-/// <summary>The name of a schedule, grid, sampler, weight or density, with its settings. A string
-/// is one as it stands; <see cref="Schedules"/>, <see cref="Grids"/>, <see cref="Samplers"/>,
-/// <see cref="Weights"/> and <see cref="Densities"/> make them with checked names.</summary>
+/// <summary>The name of a schedule, grid, sampler, weight, density or generator, with its settings. A
+/// string is one as it stands; <see cref="Schedules"/>, <see cref="Grids"/>, <see cref="Samplers"/>,
+/// <see cref="Weights"/>, <see cref="Densities"/> and <see cref="Generators"/> make them with checked
+/// names.</summary>
 /// <param name="Text">"ddim(eta=0.5)". Null is the default of its kind.</param>
 public readonly record struct Spec(string? Text)
 {

@@ -38,6 +38,10 @@ public sealed class Runner(NoisewrightContext context)
                 return Hash(Weigh(c, schedule));
             case "coeffs":
                 return Factors(c, schedule);
+            case "import":
+                return Import(c);
+            case "strength":
+                return $"{Skip(c)}";
             case "catalog":
                 return Hash(Encoding.UTF8.GetBytes(string.Concat(
                     Catalog.Entries((Domain)c.Count("domain"))
@@ -63,6 +67,8 @@ public sealed class Runner(NoisewrightContext context)
     {
         switch (c.Kind)
         {
+            case "random" when c.Has("generator"):
+                return Generate<T>(c);
             case "random":
                 T[] numbers = Zeros<T>(c);
                 context.RandomFill(
@@ -85,6 +91,39 @@ public sealed class Runner(NoisewrightContext context)
     private static Schedule MakeSchedule(Case c) => c.Has("table")
         ? Schedule.FromTable(c.Numbers("table"), (Spec)c.Value("schedule"))
         : new Schedule(c.Value("schedule"));
+
+    private static Schedule MakeImport(Case c) => Schedule.Import(string.Join(' ', c.All("text")[0]),
+        new ImportOptions
+        {
+            Steps = c.Count("steps"),
+            Schedule = c.Value("schedule"),
+            Parameters = c.All("set").ToDictionary(words => words[0], words => Case.Number(words[1])),
+        });
+
+    private static string Import(Case c)
+    {
+        using Schedule schedule = MakeImport(c);
+        ImportedConfiguration got = schedule.Imported!;
+        string text = $"{got.Source}\n{schedule.Spec}\n{got.Grid}\n{got.Sampler}\n" +
+            $"{(int)got.Prediction} {(int)got.Clock} {(int)got.Start} {(int)got.ClockScale} {got.Steps}\n" +
+            string.Concat(got.Warnings.Select(warning => warning + "\n"));
+        return $"{Hash(Encoding.UTF8.GetBytes(text))} warnings {got.Warnings.Count}";
+    }
+
+    private static int Skip(Case c) => Schedule.GridSkip((Strength)c.Choice("rule", Domain.Strength, 0),
+        c.Count("steps"), c.Numbers("strength")[0]);
+
+    private string Generate<T>(Case c) where T : unmanaged
+    {
+        T[] numbers = Zeros<T>(c);
+        Rng[] rngs = c.Rngs("seed");
+        double[] levels = c.Has("levels") ? c.Numbers("levels") : [0, 0];
+        context.RandomGenerate(c.Value("generator"),
+            (Distribution)c.Choice("distribution", Domain.Distribution, 0), rngs.AsSpan(),
+            new Tensor<T>(numbers, c.Shape), levels[0], levels[1]);
+        return Hash(numbers) +
+            string.Concat(rngs.Select(rng => $" {rng.Seed} {rng.Stream} {rng.Offset}"));
+    }
 
     private static double[] Grid(Case c, Schedule schedule)
     {
@@ -163,6 +202,15 @@ public sealed class Runner(NoisewrightContext context)
                 break;
             case "weigh":
                 Weigh(c, schedule);
+                break;
+            case "import":
+                MakeImport(c).Dispose();
+                break;
+            case "strength":
+                Skip(c);
+                break;
+            case "random":
+                Generate<float>(c);
                 break;
             case "sampler":
                 Sampling<float>.Make(context, schedule, c).Dispose();

@@ -7,6 +7,9 @@ namespace Noisewright.Conformance;
 internal sealed class Sampling<T>(NoisewrightContext context, Schedule schedule, Case c)
     where T : unmanaged
 {
+    // An evaluation that asks for k outputs gets those of the first k.
+    private static readonly string[] s_models = ["model", "model2", "model3", "model4"];
+
     private readonly record struct Result(T[] X, T[] Denoised, int Evaluations);
 
     internal static Sampler Make(NoisewrightContext context, Schedule schedule, Case c) =>
@@ -18,6 +21,7 @@ internal sealed class Sampling<T>(NoisewrightContext context, Schedule schedule,
             Times = c.Has("times") ? c.Numbers("times") : null,
             TimeRows = Math.Max(1, c.All("times").Count),
             Rngs = c.Has("seed") ? c.Rngs("seed") : null,
+            Generator = c.Value("generator"),
             Clock = (Clock)c.Choice("clock", Domain.Clock, 0),
             KeepDenoised = c.Has("keep"),
         });
@@ -67,21 +71,23 @@ internal sealed class Sampling<T>(NoisewrightContext context, Schedule schedule,
     // To the end, or until so many evaluations are done.
     private int GoOn(Sampler sampler, T[] x, int until)
     {
-        T[] one = Runner.Zeros<T>(c), two = Runner.Zeros<T>(c);
-        var state = new Tensor<T>(x, c.Shape);
-        Tensor<T> first = new(one, c.Shape), second = new(two, c.Shape);
+        T[][] outputs = [.. s_models.Select(_ => Runner.Zeros<T>(c))];
+        long[] shape = c.Shape;
+        var state = new Tensor<T>(x, shape);
         Eval eval;
         while (sampler.Next(out eval) && eval.Index < until)
         {
-            Evaluate("model", eval, state, first);
-            if (c.Has("model2"))
+            int count = eval.Noises ? 0 : eval.OutputCount;
+            for (int i = 0; i < count; i++)
             {
-                Evaluate("model2", eval, state, second);
-                sampler.Step(state, first, second);
+                Evaluate(s_models[i], eval, state, new Tensor<T>(outputs[i], shape));
             }
-            else
+            Tensor<T> Given(int index) => index < count ? new(outputs[index], shape) : default;
+            switch (count)
             {
-                sampler.Step(state, first);
+                case 0: sampler.Step(state); break;
+                case 1: sampler.Step(state, Given(0)); break;
+                default: sampler.Step(state, Given(0), Given(1), Given(2), Given(3)); break;
             }
         }
         return eval.Index;
@@ -115,10 +121,12 @@ internal sealed class Sampling<T>(NoisewrightContext context, Schedule schedule,
             var state = new Tensor<T>(x, c.Shape);
             if (c.Has("model2"))
             {
-                sampler.Run(state, (in Eval eval, ReadOnlyTensor<T> from, Tensor<T> a, Tensor<T> b) =>
+                sampler.Run(state, (in Eval eval, ReadOnlyTensor<T> from, ModelOutputs<T> outputs) =>
                 {
-                    Evaluate("model", eval, from, a);
-                    Evaluate("model2", eval, from, b);
+                    for (int i = 0; i < outputs.Count; i++)
+                    {
+                        Evaluate(s_models[i], eval, from, outputs[i]);
+                    }
                 });
             }
             else

@@ -58,6 +58,7 @@ public class AgreementTests
     [InlineData("train")]
     [InlineData("transform")]
     [InlineData("checkpoint")]
+    [InlineData("recipes")]
     [InlineData("list")]
     public void Examples_print_what_those_in_C_print(string name)
     {

@@ -189,7 +189,7 @@ public class CallTests
         foreach ((Type type, Domain domain) in ((Type, Domain)[])[
             (typeof(Schedules), Domain.Schedule), (typeof(Grids), Domain.Grid),
             (typeof(Samplers), Domain.Sampler), (typeof(Weights), Domain.Weight),
-            (typeof(Densities), Domain.Density)])
+            (typeof(Densities), Domain.Density), (typeof(Generators), Domain.Generator)])
         {
             Assert.Equal(Catalog.Entries(domain).Select(e => e.Name), Names(type));
         }
@@ -202,7 +202,7 @@ public class CallTests
             (Domain.Status, typeof(Status)), (Domain.Dtype, typeof(Dtype)),
             (Domain.Device, typeof(Device)), (Domain.Quantity, typeof(Quantity)),
             (Domain.Clock, typeof(Clock)), (Domain.Distribution, typeof(Distribution)),
-            (Domain.Start, typeof(StartFrom))])
+            (Domain.Start, typeof(StartFrom)), (Domain.Strength, typeof(Strength))])
         {
             Assert.Equal(
                 Enum.GetValues(type).Cast<int>().Order(),

@@ -178,6 +178,113 @@ public class CallbackTests
         Assert.Throws<InvalidOperationException>(() => plain.Run(X, model));
     }
 
+    [Theory]
+    [InlineData("euler(guidance=3,guidance_begin=0.25,guidance_end=0.75)", new[] { 1, 2, 2, 1 })]
+    [InlineData("euler(guidance=3,guidance_image=2)", new[] { 3, 3, 3, 3 })]
+    [InlineData("ddpm(variance=learned_range)", new[] { 2, 2, 2, 2 })]
+    [InlineData("ddpm(variance=learned_range,guidance=3,guidance_image=2,guidance_end=0.5)",
+        new[] { 4, 4, 2, 2 })]
+    [InlineData("ddpm", new[] { 1, 0, 1, 1, 1 }, new double[] { 999, 500, 999, 500, 0, -1 })]
+    public async Task Evaluations_ask_for_one_to_four_outputs_or_none(string spec, int[] asked,
+        double[]? times = null)
+    {
+        using var ddpm = new Schedule("ddpm");
+        using var sampler = new Sampler(_context, ddpm, new SamplerOptions
+        {
+            Spec = spec,
+            Prediction = Quantity.Noise,
+            Steps = times is null ? 4 : 0,
+            Times = times,
+            Rngs = [new Rng(3)],
+        });
+        void Share(int place, ReadOnlySpan<float> from, Span<float> to)
+        {
+            for (int i = 0; i < from.Length; i++)
+            {
+                to[i] = 0.5f / (place + 1) * from[i];
+            }
+        }
+
+        var told = new List<int>();
+        sampler.Start(X);
+        sampler.Run(X, (in Eval eval, ReadOnlyTensor<float> x, ModelOutputs<float> outputs) =>
+        {
+            Assert.Equal((eval.OutputCount, false), (outputs.Count, eval.Noises));
+            told.Add(outputs.Count);
+            for (int i = 0; i < outputs.Count; i++)
+            {
+                Share(i, x.Data, outputs[i].Data);
+            }
+        });
+        Assert.Equal(asked.Where(count => count > 0), told);
+        float[] byRun = [.. _x];
+
+        float[][] outputs = [.. Enumerable.Range(0, 4).Select(_ => new float[Fixture.Elements])];
+        sampler.Start(X);
+        foreach (int expected in asked)
+        {
+            Assert.True(sampler.Next(out Eval eval));
+            Assert.Equal(expected, eval.Noises ? 0 : eval.OutputCount);
+            for (int i = 0; i < 4; i++)
+            {
+                Share(i, _x, outputs[i]);
+            }
+            Tensor<float> Given(int index, int count) =>
+                index < count ? new Tensor<float>(outputs[index], Fixture.Shape) : default;
+            void Step(int count)
+            {
+                if (count == 0)
+                {
+                    sampler.Step(X);
+                    return;
+                }
+                sampler.Step(X, Given(0, count), Given(1, count), Given(2, count), Given(3, count));
+            }
+            for (int wrong = 0; expected > 0 && wrong <= 4; wrong++)
+            {
+                if (wrong != expected)
+                {
+                    Assert.Equal(Status.InvalidArgument,
+                        Assert.Throws<NoisewrightException>(() => Step(wrong)).Status);
+                }
+            }
+            Step(expected);
+        }
+        Assert.False(sampler.Next(out _));
+        Assert.Equal(byRun, _x);
+
+        sampler.Start(X);
+        told.Clear();
+        await sampler.RunAsync<float>(_x, Fixture.Shape, (Eval _, ReadOnlyMemory<float> x,
+            IReadOnlyList<Memory<float>> places, CancellationToken _) =>
+        {
+            told.Add(places.Count);
+            for (int i = 0; i < places.Count; i++)
+            {
+                Share(i, x.Span, places[i].Span);
+            }
+            return ValueTask.CompletedTask;
+        });
+        Assert.Equal(asked.Where(count => count > 0), told);
+        Assert.Equal(byRun, _x);
+    }
+
+    [Fact]
+    public async Task A_model_of_one_output_is_told_where_more_are_asked_for()
+    {
+        Spec spec = Samplers.Euler(guidance: 3, guidanceBegin: 0.5);
+        using Sampler sampler = Fixture.MakeSampler(_context, _schedule, spec);
+        sampler.Start(X);
+        var e = Assert.Throws<InvalidOperationException>(() => sampler.Run<float>(X, Fixture.Model));
+        Assert.Contains("asks for 2 outputs", e.Message);
+        Assert.True(sampler.Next(out Eval eval));
+        Assert.Equal(4, eval.Index);
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            () => sampler.RunAsync<float>(_x, Fixture.Shape, Network));
+        Assert.Throws<ArgumentOutOfRangeException>(() => sampler.Run(X,
+            (in Eval _, ReadOnlyTensor<float> _, ModelOutputs<float> outputs) => outputs[2].Data.Clear()));
+    }
+
     [Fact]
     public void A_schedule_of_one_s_own_is_the_schedule()
     {

@@ -266,7 +266,7 @@ internal static unsafe class Layout
         text.Append($"enum nwr_weight_kind {sizeof(NwrWeightKind)}\n");
         text.Append($"enum nwr_density_kind {sizeof(NwrDensityKind)}\n");
         text.Append($"enum nwr_grid_kind {sizeof(NwrGridKind)}\n");
-        text.Append($"enum nwr_strength {sizeof(NwrStrength)}\n");
+        text.Append($"enum nwr_strength {sizeof(Strength)}\n");
         text.Append($"enum nwr_quantity {sizeof(Quantity)}\n");
         text.Append($"enum nwr_sampler_kind {sizeof(NwrSamplerKind)}\n");
         text.Append($"enum nwr_sampler_flags {sizeof(NwrSamplerFlags)}\n");

@@ -6,8 +6,9 @@ use std::error::Error;
 use std::fmt::Write;
 
 use noisewright::{
-    entries, At, Bf16, Clock, Coeffs, Context, Distribution, Domain, Dtype, Element, Eval, Numbers,
-    Quantity, Rng, Sampler, SamplerBuilder, Schedule, Spec, Start, Stop, TensorMut, TensorRef, F16,
+    entries, At, Bf16, Clock, Coeffs, Context, Distribution, Domain, Dtype, Element, Eval,
+    ImportOptions, Numbers, Quantity, Rng, Sampler, SamplerBuilder, Schedule, Spec, Start, Stop,
+    Strength, TensorMut, TensorRef, F16,
 };
 
 type Any<T> = Result<T, Box<dyn Error>>;
@@ -57,10 +58,19 @@ impl Line {
 
 struct Case(Vec<Line>);
 
+macro_rules! sample_keys {
+    () => {
+        "seed shape dtype times sampler predict steps clock start init model model2 model3 model4 \
+         keep generator"
+    };
+}
+
 /// Of each kind the keys that it reads, beside schedule and table.
 fn keys_of(kind: &str) -> Option<&'static str> {
     Some(match kind {
-        "random" => "seed shape dtype distribution",
+        "random" => "seed shape dtype distribution generator levels",
+        "import" => "text set steps",
+        "strength" => "rule steps strength",
         "density" => "seed shape dtype density",
         "grid" => "grid count",
         "eval" => "times",
@@ -68,19 +78,13 @@ fn keys_of(kind: &str) -> Option<&'static str> {
         "weigh" => "times weight",
         "transform" => "times input output diffusion shape dtype drawn",
         "coeffs" => "times input output diffusion",
-        "sample" => {
-            "seed shape dtype times sampler predict steps clock start init model model2 \
-                     keep resume"
-        }
-        "save" => {
-            "seed shape dtype times sampler predict steps clock start init model model2 keep \
-                   after"
-        }
+        "sample" => concat!(sample_keys!(), " resume"),
+        "save" => concat!(sample_keys!(), " after"),
         "catalog" => "domain",
-        "error" => {
-            "seed shape dtype times sampler predict steps clock start init model model2 keep \
-                    call says grid count weight density"
-        }
+        "error" => concat!(
+            sample_keys!(),
+            " call says grid count weight density distribution levels text set rule strength"
+        ),
         _ => return None,
     })
 }
@@ -279,7 +283,67 @@ fn make_schedule(case: &Case) -> Any<Schedule> {
     )?)
 }
 
+fn generate<T: Number>(case: &Case, world: &World<'_>) -> Any<String> {
+    let mut data = case.zeros::<T>()?;
+    let mut rngs = case.generators()?;
+    let (generator, context) = (case.spec("generator", "philox")?, world.context);
+    let mut out = TensorMut::new(&mut data, &case.shape()?)?;
+    if let [from, to] = case.numbers("levels")?[..] {
+        context.random_increment(generator, from, to, &mut rngs, &mut out)?;
+    } else {
+        let what = case.choice("distribution", Distribution::Normal)?;
+        context.random_generate(generator, what, &mut rngs, &mut out)?;
+    }
+    let mut line = hash_of(&data);
+    for rng in rngs {
+        write!(line, " {} {} {}", rng.seed, rng.stream, rng.offset)?;
+    }
+    Ok(line)
+}
+
+fn import(case: &Case) -> Any<String> {
+    let text = case.find("text").map(|line| line.words[1..].join(" "));
+    let mut options = ImportOptions::default().steps(case.whole("steps")?);
+    if let Some(schedule) = case.value("schedule")? {
+        options = options.schedule(schedule);
+    }
+    for line in case.lines("set") {
+        options = options.param(line.word(1)?, line.number(2)?);
+    }
+    let schedule = Schedule::import(&text.unwrap_or_default(), &options)?;
+    let got = schedule.imported().ok_or("no import")?;
+    let mut text = format!(
+        "{}\n{}\n{}\n{}\n{} {} {} {} {}\n",
+        got.source,
+        schedule.info()?.spec,
+        got.grid,
+        got.sampler,
+        i32::from(got.prediction),
+        i32::from(got.clock),
+        i32::from(got.start),
+        got.clock_scale as i32,
+        got.steps
+    );
+    for warning in &got.warnings {
+        writeln!(text, "{warning}")?;
+    }
+    Ok(format!(
+        "{} warnings {}",
+        hash(text.into_bytes()),
+        got.warnings.len()
+    ))
+}
+
+fn strength(case: &Case) -> Any<String> {
+    let rule: Strength = case.choice("rule", Strength::Floor)?;
+    let first = rule.skip(case.whole("steps")?, case.whole("strength")?)?;
+    Ok(first.to_string())
+}
+
 fn random<T: Number>(case: &Case, world: &World<'_>) -> Any<String> {
+    if case.find("generator").is_some() {
+        return generate::<T>(case, world);
+    }
     let mut data = case.zeros::<T>()?;
     let what = case.choice("distribution", Distribution::Normal)?;
     let mut out = TensorMut::new(&mut data, &case.shape()?)?;
@@ -415,6 +479,9 @@ fn sampler_of(case: &Case) -> Any<SamplerBuilder> {
         .steps(case.whole("steps")?)
         .clock(case.choice("clock", Clock::T)?)
         .rngs(&case.generators()?);
+    if let Some(generator) = case.value("generator")? {
+        builder = builder.generator(generator);
+    }
     let rows = case.lines("times").count();
     if rows > 0 {
         builder = builder.times_per_sample(&case.numbers("times")?, rows as u32);
@@ -452,7 +519,8 @@ type End<T> = (Vec<T>, Vec<T>, u32);
 
 impl<T: Number> Run<T> {
     fn start(case: &Case, world: &World<'_>) -> Any<Self> {
-        let models = case.lines("model").chain(case.lines("model2"));
+        let models = ["model", "model2", "model3", "model4"];
+        let models = models.into_iter().filter_map(|key| case.find(key));
         let models = models.map(Model::of).collect::<Any<Vec<_>>>()?;
         let mut run = Self {
             sampler: sampler_of(case)?.build(world.context, &world.schedule)?,
@@ -477,19 +545,20 @@ impl<T: Number> Run<T> {
     fn step_until(&mut self, until: u32) -> Any<()> {
         let mut x = TensorMut::new(&mut self.x, &self.shape)?;
         while let Some(eval) = self.sampler.next()?.filter(|eval| eval.index < until) {
-            for (model, out) in self.models.iter().zip(&mut self.outputs) {
+            let count = eval.output_count as usize * usize::from(!eval.noises);
+            let outputs = self.outputs.get_mut(..count);
+            let outputs = outputs.ok_or("a model for each output, please")?;
+            for (model, out) in self.models.iter().zip(&mut *outputs) {
                 evaluate(model, &eval, &x, out);
             }
-            match &self.outputs[..] {
-                [one] => self
+            let views = outputs.iter().map(|out| TensorRef::new(out, &self.shape));
+            let views = views.collect::<Result<Vec<_>, _>>()?;
+            match &views[..] {
+                [one] => self.sampler.step(&mut x, one)?,
+                [one, other] => self.sampler.step_guided(&mut x, one, other)?,
+                _ => self
                     .sampler
-                    .step(&mut x, &TensorRef::new(one, &self.shape)?)?,
-                [one, other, ..] => self.sampler.step_guided(
-                    &mut x,
-                    &TensorRef::new(one, &self.shape)?,
-                    &TensorRef::new(other, &self.shape)?,
-                )?,
-                [] => return Err("a model, please".into()),
+                    .step_outputs(&mut x, &views.iter().collect::<Vec<_>>())?,
             }
         }
         Ok(())
@@ -499,7 +568,7 @@ impl<T: Number> Run<T> {
         let mut x = TensorMut::new(&mut self.x, &self.shape)?;
         let models = &self.models;
         let result = self.sampler.run(&mut x, |eval, x, outputs| {
-            if outputs.len() != models.len() {
+            if outputs.len() > models.len() {
                 return Err(format!(
                     "{} outputs for {} models",
                     outputs.len(),
@@ -580,6 +649,8 @@ fn catalog(case: &Case) -> Any<String> {
         Domain::Start,
         Domain::Weight,
         Domain::Density,
+        Domain::Strength,
+        Domain::Generator,
     ];
     let number = case.whole::<usize>("domain")?;
     let domain = domains
@@ -599,7 +670,10 @@ fn call(case: &Case, world: &World<'_>, what: &str) -> Any<String> {
             .build(world.context, &world.schedule)
             .map(|_| String::new())?),
         "weigh" => weigh(case, world),
+        "import" => import(case),
+        "strength" => strength(case),
         "density" => with_dtype!(case, density(case, world)),
+        "random" => with_dtype!(case, generate(case, world)),
         _ => case.0[0].refuse("unknown call"),
     }
 }
@@ -642,6 +716,8 @@ fn answer(case: &Case, context: &Context, kind: &str) -> Any<String> {
         "sample" => with_dtype!(case, sample(case, world)),
         "save" => with_dtype!(case, save(case, world)),
         "catalog" => catalog(case),
+        "import" => import(case),
+        "strength" => strength(case),
         _ => describe(case, call(case, world, called.unwrap_or_default())),
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Lists what the library has: schedules, grids, samplers, weights and densities, with
-//! their settings. A menu or a config file's checker can be made of the same calls.
+//! Lists what the library has: schedules, grids, samplers, weights, densities and
+//! generators, with their settings. A menu or a config file's checker can be made of the same calls.
 
 use noisewright::{entries, Domain, Entry};
 
@@ -58,4 +58,5 @@ fn main() {
     list_domain(Domain::Sampler, "samplers");
     list_domain(Domain::Weight, "weights");
     list_domain(Domain::Density, "densities of random times");
+    list_domain(Domain::Generator, "generators of random numbers");
 }

@@ -39,6 +39,10 @@ pub enum Domain {
     Weight,
     /// Densities of random times.
     Density,
+    /// Rules for where image-to-image begins.
+    Strength,
+    /// Sources of random numbers, which have names only.
+    Generator,
     /// A value that this version of the crate has no name for.
     Unknown(i32),
 }
@@ -58,6 +62,8 @@ impl Domain {
             Self::Start => sys::nwr_domain::NWR_DOMAIN_START,
             Self::Weight => sys::nwr_domain::NWR_DOMAIN_WEIGHT,
             Self::Density => sys::nwr_domain::NWR_DOMAIN_DENSITY,
+            Self::Strength => sys::nwr_domain::NWR_DOMAIN_STRENGTH,
+            Self::Generator => sys::nwr_domain::NWR_DOMAIN_GENERATOR,
             Self::Unknown(value) => sys::nwr_domain(value),
         }
     }

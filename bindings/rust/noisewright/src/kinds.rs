@@ -15004,3 +15004,168 @@ pub mod densities {
         ]
     }
 }
+
+/// The generators, by name.
+pub mod generators {
+    use crate::Spec;
+
+    /// `philox`: Ours: by position, the same on every device.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Philox;
+
+    impl From<Philox> for Spec {
+        fn from(_: Philox) -> Self {
+            Self::new("philox")
+        }
+    }
+
+    /// `torch-cpu`: PyTorch's CPU generator: randn and rand of the array's type.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct TorchCpu;
+
+    impl From<TorchCpu> for Spec {
+        fn from(_: TorchCpu) -> Self {
+            Self::new("torch-cpu")
+        }
+    }
+
+    /// `torch-cuda`: PyTorch's CUDA generator: Philox by its grid of threads.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct TorchCuda {
+        /// Of the GPU: 108 are an A100's, 132 an H100's. From 1 to 65536.
+        pub multiprocessors: f64,
+        /// That the GPU holds at once: 1536 on most GeForce. From 256 to 65536.
+        pub threads_per_multiprocessor: f64,
+    }
+
+    impl Default for TorchCuda {
+        fn default() -> Self {
+            Self {
+                multiprocessors: 108.0,
+                threads_per_multiprocessor: 2048.0,
+            }
+        }
+    }
+
+    impl From<TorchCuda> for Spec {
+        fn from(value: TorchCuda) -> Self {
+            Self::new("torch-cuda")
+                .number("multiprocessors", value.multiprocessors)
+                .number(
+                    "threads_per_multiprocessor",
+                    value.threads_per_multiprocessor,
+                )
+        }
+    }
+
+    /// `brownian`: Ours: increments of one path over noise levels, however it is divided.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Brownian;
+
+    impl From<Brownian> for Spec {
+        fn from(_: Brownian) -> Self {
+            Self::new("brownian")
+        }
+    }
+
+    /// What a level is: sigma/alpha, or sigma as peers have it on flows.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum TorchsdeLevel {
+        /// `ratio`
+        Ratio,
+        /// `sigma`
+        Sigma,
+    }
+
+    impl TorchsdeLevel {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Ratio => "ratio",
+                Self::Sigma => "sigma",
+            }
+        }
+    }
+
+    /// `torchsde`: Torchsde's Brownian tree over noise levels, as k-diffusion asks it.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Torchsde {
+        /// The tree's lower end; 0 is the least level of the run above 0. From 0 to 1e+09.
+        pub sigma_min: f64,
+        /// The tree's upper end; 0 is the run's highest level. From 0 to 1e+09.
+        pub sigma_max: f64,
+        /// What a level is: sigma/alpha, or sigma as peers have it on flows.
+        pub level: TorchsdeLevel,
+    }
+
+    impl Default for Torchsde {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.0,
+                sigma_max: 0.0,
+                level: TorchsdeLevel::Ratio,
+            }
+        }
+    }
+
+    impl From<Torchsde> for Spec {
+        fn from(value: Torchsde) -> Self {
+            Self::new("torchsde")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .word("level", value.level.word())
+        }
+    }
+
+    /// `curand-xorwow`: CuRAND's XORWOW, on CUDA contexts.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct CurandXorwow;
+
+    impl From<CurandXorwow> for Spec {
+        fn from(_: CurandXorwow) -> Self {
+            Self::new("curand-xorwow")
+        }
+    }
+
+    /// `curand-philox`: CuRAND's Philox4x32-10, on CUDA contexts.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct CurandPhilox;
+
+    impl From<CurandPhilox> for Spec {
+        fn from(_: CurandPhilox) -> Self {
+            Self::new("curand-philox")
+        }
+    }
+
+    /// `curand-sobol`: CuRAND's scrambled Sobol points, on CUDA contexts.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct CurandSobol {
+        /// Of the points: all first coordinates come first, then all second. From 1 to 20000.
+        pub dimensions: f64,
+    }
+
+    impl Default for CurandSobol {
+        fn default() -> Self {
+            Self { dimensions: 1.0 }
+        }
+    }
+
+    impl From<CurandSobol> for Spec {
+        fn from(value: CurandSobol) -> Self {
+            Self::new("curand-sobol").number("dimensions", value.dimensions)
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn defaults() -> Vec<Spec> {
+        vec![
+            Philox.into(),
+            TorchCpu.into(),
+            TorchCuda::default().into(),
+            Brownian.into(),
+            Torchsde::default().into(),
+            CurandXorwow.into(),
+            CurandPhilox.into(),
+            CurandSobol::default().into(),
+        ]
+    }
+}

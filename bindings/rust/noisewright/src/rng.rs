@@ -11,7 +11,8 @@ use crate::tensor::pointer;
 use crate::{Context, Result, Schedule, Spec, TensorMut};
 
 /// A position in a Philox4x32-10 stream: a value, not an object. Counters are laid out as by
-/// `curand_init(seed, stream, offset)`.
+/// `curand_init(seed, stream, offset)`. For [other generators](Context::random_generate) the three
+/// numbers mean what the page on noise says.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Rng {
@@ -93,6 +94,75 @@ impl Context {
                 self.raw(),
                 what.raw(),
                 Rng::raw(rngs),
+                rngs.len(),
+                &out.raw(),
+            )
+        })
+    }
+
+    /// Fills a tensor from any generator, `"torch-cpu"` or a struct of
+    /// [`kinds::generators`](crate::kinds::generators), and moves `rngs` on, so that calls continue
+    /// each other: the position is all in them. With one the tensor is one draw, else each sample
+    /// is one.
+    ///
+    /// ```
+    /// use noisewright::{Context, Distribution, Rng, TensorMut};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut x, mut rngs) = ([0f32; 2], [Rng::new(42)]);
+    /// let mut out = TensorMut::new(&mut x, &[2])?;
+    /// context.random_generate("torch-cpu", Distribution::Normal, &mut rngs, &mut out)?;
+    /// assert!((x[0] - 0.33669037).abs() < 1e-6); // torch.manual_seed(42); torch.randn(2)
+    /// assert_eq!(rngs[0].offset, 4);
+    /// # Ok::<(), noisewright::Error>(())
+    /// ```
+    pub fn random_generate(
+        &self,
+        generator: impl Into<Spec>,
+        what: Distribution,
+        rngs: &mut [Rng],
+        out: &mut TensorMut<'_>,
+    ) -> Result<()> {
+        self.generate(&generator.into(), what, [0.0; 2], rngs, out)
+    }
+
+    /// Fills a tensor with the increment of a path, `"brownian"` or `"torchsde"`, from one level of
+    /// sigma/alpha to another, over the root of the length: unit normals again.
+    pub fn random_increment(
+        &self,
+        path: impl Into<Spec>,
+        from_level: f64,
+        to_level: f64,
+        rngs: &mut [Rng],
+        out: &mut TensorMut<'_>,
+    ) -> Result<()> {
+        let levels = [from_level, to_level];
+        self.generate(&path.into(), Distribution::Normal, levels, rngs, out)
+    }
+
+    fn generate(
+        &self,
+        generator: &Spec,
+        what: Distribution,
+        [from_level, to_level]: [f64; 2],
+        rngs: &mut [Rng],
+        out: &mut TensorMut<'_>,
+    ) -> Result<()> {
+        let name = generator.to_c()?;
+        let options = sys::nwr_random_options {
+            struct_size: size_of::<sys::nwr_random_options>() as u32,
+            what: what.raw(),
+            name: name.as_ptr(),
+            from_level,
+            to_level,
+            ..Default::default()
+        };
+        // SAFETY: options, rngs, which have the layout of C's, and out are valid for the call.
+        check(unsafe {
+            sys::nwr_random_generate(
+                self.raw(),
+                &options,
+                rngs.as_mut_ptr().cast(),
                 rngs.len(),
                 &out.raw(),
             )

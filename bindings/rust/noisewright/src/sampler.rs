@@ -71,8 +71,11 @@ pub struct Eval<'a> {
     pub clock_rows: &'a [f64],
     /// Factors of x, a row each.
     pub input_scale_rows: &'a [f64],
-    /// How many outputs the model must give: 2 with guidance, else 1.
+    /// How many outputs the model must give, which may differ from one evaluation to the next: 1;
+    /// with guidance, where it acts, 2 or 3; and one more for the setting `variance=learned_range`.
     pub output_count: u32,
+    /// Times turn back here: the step only adds noise, and the model need not be asked.
+    pub noises: bool,
 }
 
 impl Eval<'_> {
@@ -102,9 +105,13 @@ impl Eval<'_> {
             clock_rows: rows(raw.clock_rows),
             input_scale_rows: rows(raw.input_scale_rows),
             output_count: raw.output_count,
+            noises: raw.noises != 0,
         }
     }
 }
+
+/// More than any evaluation asks for.
+const MOST_OUTPUTS: usize = 8;
 
 #[derive(Debug)]
 struct Handle(NonNull<sys::nwr_sampler>);
@@ -166,6 +173,7 @@ impl Sampler {
             rngs: Vec::new(),
             clock: Clock::T,
             keep_denoised: false,
+            generator: None,
             noise: None,
         }
     }
@@ -235,7 +243,8 @@ impl Sampler {
         self.step_with(x, &[output.raw()])
     }
 
-    /// The same where the sampler has a guidance other than 1.
+    /// The same for an evaluation that asks for two outputs, as those of a sampler with a guidance
+    /// other than 1 do where it acts.
     pub fn step_guided(
         &mut self,
         x: &mut TensorMut<'_>,
@@ -243,6 +252,43 @@ impl Sampler {
         unconditional: &TensorRef<'_>,
     ) -> Result<()> {
         self.step_with(x, &[conditional.raw(), unconditional.raw()])
+    }
+
+    /// The same with as many outputs as the evaluation asks for ([`Eval::output_count`]): with all
+    /// conditions; where there is `guidance_image`, with the image alone; where guidance acts, with
+    /// none; and with `variance=learned_range` the share of the variance. None at all will do where
+    /// the step only adds noise ([`Eval::noises`]).
+    ///
+    /// ```
+    /// use noisewright::{Context, Rng, Sampler, Schedule, Start, TensorMut, TensorRef};
+    ///
+    /// let (context, schedule) = (Context::new()?, Schedule::new("linear")?);
+    /// let mut sampler = Sampler::builder("euler(guidance=3,guidance_begin=0.25)")
+    ///     .steps(4).rng(Rng::new(1)).build(&context, &schedule)?;
+    /// let (mut image, with, without) = ([0f32; 8], [0.5f32; 8], [0.25f32; 8]);
+    /// let mut x = TensorMut::new(&mut image, &[1, 8])?;
+    /// sampler.start(&mut x, Start::Prior)?;
+    /// while let Some(eval) = sampler.next()? {
+    ///     let count = eval.output_count as usize; // 1, then three times 2
+    ///     let outputs = [&TensorRef::new(&with, &[1, 8])?, &TensorRef::new(&without, &[1, 8])?];
+    ///     sampler.step_outputs(&mut x, &outputs[..count])?;
+    /// }
+    /// # Ok::<(), noisewright::Error>(())
+    /// ```
+    pub fn step_outputs(
+        &mut self,
+        x: &mut TensorMut<'_>,
+        outputs: &[&TensorRef<'_>],
+    ) -> Result<()> {
+        let mut raw = [sys::nwr_tensor::default(); MOST_OUTPUTS];
+        let Some(raw) = raw.get_mut(..outputs.len()) else {
+            let message = format!("{} outputs, but at most {MOST_OUTPUTS}", outputs.len());
+            return Err(crate::Error::invalid(message));
+        };
+        for (raw, output) in raw.iter_mut().zip(outputs) {
+            *raw = output.raw();
+        }
+        self.step_with(x, raw)
     }
 
     #[inline]
@@ -261,7 +307,9 @@ impl Sampler {
     }
 
     /// The loop of next, model and step, from the present point to the end. The model reads x and
-    /// writes one tensor, or with guidance the conditional output and then the unconditional.
+    /// writes as many tensors as the evaluation asks for ([`Eval::output_count`]), one unless the
+    /// sampler's settings say otherwise, in the order of [`step_outputs`](Self::step_outputs). It is
+    /// not called where the step only adds noise.
     ///
     /// Its error comes back as [`Stop::Model`], its panic goes on; x is then where it was before the
     /// evaluation, and `run` can go on from there.
@@ -438,6 +486,7 @@ pub struct SamplerBuilder {
     rngs: Vec<Rng>,
     clock: Clock,
     keep_denoised: bool,
+    generator: Option<Spec>,
     noise: Option<Noise>,
 }
 
@@ -454,7 +503,8 @@ impl SamplerBuilder {
         self
     }
 
-    /// The times to step through, 2 or more, such as those of [`Schedule::grid`].
+    /// The times to step through, 2 or more, such as those of [`Schedule::grid`]. They may turn back,
+    /// to go through a stretch again (see [`Eval::noises`]).
     pub fn times(self, times: &[f64]) -> Self {
         self.times_per_sample(times, 1)
     }
@@ -489,6 +539,13 @@ impl SamplerBuilder {
         self
     }
 
+    /// What draws from the generators' positions: `"torch-cpu"`, `"brownian"`, or a struct of
+    /// [`kinds::generators`](crate::kinds::generators); Philox, in the pass itself, unless said.
+    pub fn generator(mut self, generator: impl Into<Spec>) -> Self {
+        self.generator = Some(generator.into());
+        self
+    }
+
     /// A closure that writes unit normals for draw number so and so, in place of generators. Its
     /// error is the source of the error of the call that needed it.
     pub fn noise<F>(mut self, noise: F) -> Self
@@ -503,6 +560,7 @@ impl SamplerBuilder {
     /// if at some time the prediction does not determine the step.
     pub fn build(self, context: &Context, schedule: &Schedule) -> Result<Sampler> {
         let name = self.spec.to_c()?;
+        let generator = self.generator.as_ref().map(Spec::to_c).transpose()?;
         let rows = self.time_rows.max(1) as usize;
         if self.times.len() % rows != 0 {
             return Err(crate::Error::invalid(format!(
@@ -518,6 +576,7 @@ impl SamplerBuilder {
             rngs: Rng::raw(&self.rngs),
             rng_count: self.rngs.len() as u32,
             clock: self.clock.raw(),
+            generator: generator.as_ref().map_or(ptr::null(), |g| g.as_ptr()),
             ..Default::default()
         };
         if self.time_rows > 0 {

@@ -143,7 +143,7 @@ impl Schedule {
         (status, out)
     }
 
-    fn own(status: sys::nwr_status, handle: *mut sys::nwr_schedule) -> Result<Self> {
+    pub(crate) fn own(status: sys::nwr_status, handle: *mut sys::nwr_schedule) -> Result<Self> {
         check(status)?;
         NonNull::new(handle).map(Self).ok_or_else(no_handle)
     }

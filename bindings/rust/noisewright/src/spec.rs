@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::{Error, Result};
 
-/// The name of a schedule, grid, sampler, weight or density with its settings, as
+/// The name of a schedule, grid, sampler, weight, density or generator with its settings, as
 /// `"ddim(eta=0.5)"`. Made from such a string, from a struct of [`kinds`](crate::kinds), or bit by
 /// bit; the library checks it where it is used.
 ///
@@ -85,7 +85,10 @@ impl From<&String> for Spec {
 
 #[cfg(test)]
 mod tests {
-    use crate::{kinds, Context, Error, Kind, Quantity, Rng, Sampler, Schedule, Spec, TensorMut};
+    use crate::{
+        kinds, Context, Distribution, Error, Kind, Quantity, Rng, Sampler, Schedule, Spec,
+        TensorMut,
+    };
 
     fn same<T: std::fmt::Debug>(
         what: &str,
@@ -129,6 +132,12 @@ mod tests {
             let mut out = TensorMut::new(&mut times, &[3])?;
             context.random_times(&vp, spec, &[Rng::new(1)], &mut out)?;
             Ok(times)
+        });
+        same("generator", kinds::generators::defaults(), |spec| {
+            let (mut rngs, mut numbers) = ([Rng::new(1)], [0f32; 20]);
+            let mut out = TensorMut::new(&mut numbers, &[20])?;
+            context.random_generate(spec, Distribution::Normal, &mut rngs, &mut out)?;
+            Ok((rngs, numbers))
         });
         same("sampler", kinds::samplers::defaults(), |spec| {
             let builder = Sampler::builder(spec).predicts(Quantity::Data).steps(3);

@@ -151,6 +151,81 @@ fn guidance_gives_a_model_two_outputs_and_takes_two() {
     assert_eq!(data, by_run);
 }
 
+/// Runs once by a closure and once step by step, with a model that tells its outputs apart, and
+/// gives the ends and the outputs that each evaluation asked for.
+fn both_ways(sampler: &mut Sampler) -> ([f32; 16], [f32; 16], Vec<u32>) {
+    let share = |place: usize| 0.5 / (place + 1) as f32;
+    let (mut by_run, mut by_step, mut asked) = ([0f32; 16], [0f32; 16], Vec::new());
+    let mut x = TensorMut::new(&mut by_run, &SHAPE).unwrap();
+    sampler.start(&mut x, Start::Prior).unwrap();
+    let run = sampler.run(&mut x, |eval, x, outputs| {
+        assert!(!eval.noises);
+        assert_eq!(outputs.len(), eval.output_count as usize);
+        for (place, out) in outputs.iter_mut().enumerate() {
+            let x = x.as_slice::<f32>().unwrap();
+            for (x, out) in x.iter().zip(out.as_mut_slice::<f32>().unwrap()) {
+                *out = share(place) * x;
+            }
+        }
+        Ok::<(), ()>(())
+    });
+    run.unwrap();
+
+    let mut x = TensorMut::new(&mut by_step, &SHAPE).unwrap();
+    sampler.start(&mut x, Start::Prior).unwrap();
+    while let Some(eval) = sampler.next().unwrap() {
+        asked.push(if eval.noises { 0 } else { eval.output_count });
+        let count = *asked.last().unwrap() as usize;
+        let arrays: Vec<Vec<f32>> = (0..4)
+            .map(|place| {
+                let x = x.as_slice::<f32>().unwrap();
+                x.iter().map(|x| share(place) * x).collect()
+            })
+            .collect();
+        let views: Vec<_> = arrays
+            .iter()
+            .map(|array| TensorRef::new(array, &SHAPE).unwrap())
+            .collect();
+        let outputs: Vec<_> = views.iter().collect();
+        for wrong in (0..=4).filter(|&wrong| count > 0 && wrong != count) {
+            let error = sampler.step_outputs(&mut x, &outputs[..wrong]).unwrap_err();
+            assert_eq!(error.kind(), Kind::InvalidArgument);
+        }
+        let too_many = [&views[0]; 9];
+        assert!(count == 0 || sampler.step_outputs(&mut x, &too_many).is_err());
+        sampler.step_outputs(&mut x, &outputs[..count]).unwrap();
+    }
+    (by_run, by_step, asked)
+}
+
+fn ddpm(spec: &str, times: Option<&[f64]>) -> Sampler {
+    let (context, ddpm) = (Context::new().unwrap(), Schedule::new("ddpm").unwrap());
+    let builder = Sampler::builder(spec).predicts(Quantity::Noise);
+    let builder = match times {
+        Some(times) => builder.times(times),
+        None => builder.steps(4),
+    };
+    builder.rng(Rng::new(3)).build(&context, &ddpm).unwrap()
+}
+
+#[test]
+fn evaluations_ask_for_one_to_four_outputs_or_none() {
+    let interval = "euler(guidance=3,guidance_begin=0.25,guidance_end=0.75)";
+    let all = "ddpm(variance=learned_range,guidance=3,guidance_image=2,guidance_end=0.5)";
+    let turning = [999.0, 500.0, 999.0, 500.0, 0.0, -1.0];
+    for (mut sampler, expected) in [
+        (ddpm(interval, None), vec![1, 2, 2, 1]),
+        (ddpm("euler(guidance=3,guidance_image=2)", None), vec![3; 4]),
+        (ddpm("ddpm(variance=learned_range)", None), vec![2; 4]),
+        (ddpm(all, None), vec![4, 4, 2, 2]),
+        (ddpm("ddpm", Some(&turning)), vec![1, 0, 1, 1, 1]),
+    ] {
+        let (by_run, by_step, asked) = both_ways(&mut sampler);
+        assert_eq!(asked, expected);
+        assert_eq!(by_run, by_step);
+    }
+}
+
 #[test]
 fn a_run_out_of_order_is_refused_before_the_model_is_called() {
     let mut sampler = sampler("euler");

@@ -57,7 +57,14 @@ fn example_prints_what_that_of_c_prints(name: &str, arguments: &[&str]) {
 
 #[test]
 fn the_small_programs_print_what_those_of_c_print() {
-    for name in ["ddim", "train", "transform", "checkpoint", "list"] {
+    for name in [
+        "ddim",
+        "train",
+        "transform",
+        "checkpoint",
+        "list",
+        "recipes",
+    ] {
         example_prints_what_that_of_c_prints(name, &[]);
     }
 }

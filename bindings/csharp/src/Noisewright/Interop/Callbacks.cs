@@ -101,19 +101,43 @@ internal abstract unsafe class Run(IProgress<Eval>? progress, CancellationToken 
     }
 
     protected abstract void Evaluate(in Eval eval, NwrTensor* x, NwrTensor* outputs);
+
+    // A model must not write to places that there are not, nor leave one unwritten.
+    internal static void Require(in Eval eval, int outputs)
+    {
+        if (eval.OutputCount != outputs)
+        {
+            throw new InvalidOperationException(
+                $"The evaluation at t = {eval.T} asks for {eval.OutputCount} outputs, but the model " +
+                $"writes {outputs}: a GuidedModel writes two, a MultiOutputModel as many as are asked for.");
+        }
+    }
 }
 
 internal sealed unsafe class PlainRun<T>(Model<T> model, IProgress<Eval>? progress,
     CancellationToken cancellation) : Run(progress, cancellation) where T : unmanaged
 {
-    protected override void Evaluate(in Eval eval, NwrTensor* x, NwrTensor* outputs) =>
+    protected override void Evaluate(in Eval eval, NwrTensor* x, NwrTensor* outputs)
+    {
+        Require(eval, 1);
         model(eval, new ReadOnlyTensor<T>(View.Of(x)), new Tensor<T>(View.Of(outputs)));
+    }
 }
 
 internal sealed unsafe class GuidedRun<T>(GuidedModel<T> model, IProgress<Eval>? progress,
     CancellationToken cancellation) : Run(progress, cancellation) where T : unmanaged
 {
-    protected override void Evaluate(in Eval eval, NwrTensor* x, NwrTensor* outputs) =>
+    protected override void Evaluate(in Eval eval, NwrTensor* x, NwrTensor* outputs)
+    {
+        Require(eval, 2);
         model(eval, new ReadOnlyTensor<T>(View.Of(x)), new Tensor<T>(View.Of(&outputs[0])),
             new Tensor<T>(View.Of(&outputs[1])));
+    }
+}
+
+internal sealed unsafe class MultiOutputRun<T>(MultiOutputModel<T> model, IProgress<Eval>? progress,
+    CancellationToken cancellation) : Run(progress, cancellation) where T : unmanaged
+{
+    protected override void Evaluate(in Eval eval, NwrTensor* x, NwrTensor* outputs) =>
+        model(eval, new ReadOnlyTensor<T>(View.Of(x)), new ModelOutputs<T>(outputs, eval.OutputCount));
 }

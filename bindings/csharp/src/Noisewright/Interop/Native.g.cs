@@ -96,15 +96,6 @@ internal enum NwrGridKind
     Linspace = 6,
 }
 
-/// <summary>Where a run on part of a grid begins: what image-to-image calls strength.</summary>
-internal enum NwrStrength
-{
-    /// <summary>The whole part of strength*steps steps are run: Stable Diffusion.</summary>
-    Floor = 0,
-    /// <summary>The whole part of steps - strength*steps steps are left out: Stable Diffusion 3, FLUX.</summary>
-    Ceil = 1,
-}
-
 /// <summary>Values from 1000 on are the samplers of other libraries, which have names only.</summary>
 internal enum NwrSamplerKind
 {
@@ -676,7 +667,7 @@ internal static unsafe partial class Native
     /// <summary>Writes the first step that is run, of steps that a grid has: give the sampler times + *out, time_count - *out of them, and start it with NWR_START_DATA. strength is from 0 to 1; *out may be steps, for nothing to run. The products are rounded as in Python: 0.3*10 has a whole part of 3, 0.29*100 one of 28.</summary>
     [LibraryImport(Library, EntryPoint = "nwr_grid_skip")]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
-    internal static partial Status GridSkip(NwrStrength rule, uint steps, double strength, uint* @out);
+    internal static partial Status GridSkip(Strength rule, uint steps, double strength, uint* @out);
 
     /// <summary>From inputs known at times t, writes outputs, in one pass. Every quantity is a fixed combination of data, noise and latent, so any inputs that determine an output will do: {data, noise} to {state, velocity} corrupts a training batch and makes its target; {state, velocity} to {score} converts a prediction. t: f32 or f64, one number or one a sample. diffusion is w(t)^2 &gt;= 0 for NWR_DRIFT, likewise; NULL is 0. Up to 8 inputs and 8 outputs of one shape; a rank-0 input stands for every element. NWR_ERROR_SINGULAR where the inputs do not determine an output, such as data from noise where alpha is 0. On a CUDA context t and diffusion may lie on the device, which then evaluates the schedule itself: to rounding the same, a custom schedule through a table, and NaN in place of an error.</summary>
     [LibraryImport(Library, EntryPoint = "nwr_transform_apply")]
