@@ -31,8 +31,9 @@ struct Way {
 // sampled.
 Outcome measure(const Way& way) {
   constexpr std::size_t kPoints = 24;
-  const std::size_t draws =
-      4 * static_cast<std::size_t>(evaluations_of(way.context, way.schedule, way.setup)) + 8;
+  const std::size_t known = evaluations_of(way.context, way.schedule, way.setup);
+  // A sampler that chooses its steps does not know them in advance.
+  const std::size_t draws = 4 * (known > 0 ? known : 64 * way.setup.times.size()) + 8;
   std::vector<double> x(kPoints + 1 + draws);
   const double width = std::hypot(way.begin.alpha, way.begin.sigma);
   for (std::size_t i = 0; i < kPoints; ++i) {

@@ -124,6 +124,8 @@ END
     says '^2,.*,0,1,0$'
     ends 1 plan 'ddim(clip=1)'
     says 'not linear'
+    ends 1 plan dpm-adaptive --begin 0.1 --end 0.9
+    says 'no fixed number'
     ends 1 plan ddim --prediction noise --steps 2 --begin 0 --end 1
     ends 2 plan euler --prediction colour
     ends 2 plan ;;
@@ -174,6 +176,8 @@ END
     json "1.8 < v[-1]['order'] < 2.3"
     ends 0 converge ddim --schedule vp --prediction v --plot ddim.svg --least 4 --most 8
     [ -s ddim.svg ] || die "there is no picture"
+    ends 0 converge 'dpm-adaptive(eta=1)' --most 20 --format json
+    json "{r['of'] for r in v} == {'variance'} and v[-1]['error'] < 0.1"
     ends 1 converge nobody
     ends 1 converge euler --schedule 'linear(latent=brownian)'
     says 'third leg'
