@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Installation and packages, in two components: runtime (the shared library) and devel.
+# Installation and packages, in components: runtime (the shared library), devel, tool, and cuda, whose
+# rule stands beside its target.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package "${PROJECT_SOURCE_DIR}/src/package")
@@ -52,6 +53,15 @@ endforeach()
 configure_file("${package}/noisewright.pc.in" "${PROJECT_BINARY_DIR}/noisewright.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/noisewright.pc"
         DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT devel)
+
+if(TARGET noisewright_tool)
+  # Found beside the library wherever the tree is moved to.
+  file(RELATIVE_PATH up "/${CMAKE_INSTALL_BINDIR}" "/${CMAKE_INSTALL_LIBDIR}")
+  set_target_properties(noisewright_tool PROPERTIES INSTALL_RPATH "$ORIGIN/${up}")
+  install(TARGETS noisewright_tool RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tool)
+  install(FILES "${PROJECT_SOURCE_DIR}/src/tool/noisewright.1"
+          DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tool)
+endif()
 
 if(PROJECT_IS_TOP_LEVEL)
   include(Package)

@@ -103,6 +103,13 @@ std::vector<Rng> read_rngs(Reader r) {
   return rngs;
 }
 
+// The number of a slot in saved bytes. When samplers had five, two others followed them.
+uint32_t saved_slot(int slot) {
+  constexpr int kOnceMost = 5;
+  if (slot < kOnceMost) return static_cast<uint32_t>(slot);
+  return static_cast<uint32_t>(slot >= kMaxSlots ? slot - kMaxSlots + kOnceMost : slot + 2);
+}
+
 bool close(double a, double b) {
   return std::fabs(a - b) <= 1e-6 * std::max({std::fabs(a), std::fabs(b), 1e-6});
 }
@@ -155,7 +162,7 @@ std::string SavedState::write(const Sampler& s) {
       if (!(s.written() >> i & 1)) continue;
       const Buffer& slot = s.memory_.slots[i];
       w.field("slot", [&] {
-        w.u32(static_cast<uint32_t>(i));
+        w.u32(saved_slot(i));
         const size_t at = out.size();
         out.resize(at + slot.bytes());
         s.context_->transfer(&out[at], slot.data(), slot.bytes());
@@ -197,9 +204,11 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
     }
     Reader slot(payload);
     const uint32_t index = slot.u32();
-    if (index >= kSlots) corrupt("a kept array has no place");
-    if (!slots[index].empty()) corrupt("a field stands twice");
-    slots[index] = slot.rest();
+    int place = 0;
+    while (place < kSlots && saved_slot(place) != index) ++place;
+    if (place == kSlots) corrupt("a kept array has no place");
+    if (!slots[place].empty()) corrupt("a field stands twice");
+    slots[place] = slot.rest();
   }
   const auto field = [&](const char* tag) {
     const auto found = fields.find(tag);

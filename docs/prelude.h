@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the lines of code in these pages take for granted, so that they can be compiled. */
+#include <noisewright.h>
+#include <stddef.h>
+
+enum { STEPS = 20 };
+
+static nwr_context* ctx;
+static nwr_schedule *schedule, *other, *bridge, *own;
+static nwr_sampler* run;
+static nwr_tensor T, W2, X, Y, D, N, V, S, E, U, F, x;
+static nwr_rng time_rng, noise_rng;
+static nwr_rng rngs[8];
+static double times[STEPS + 1], weights[STEPS + 1];
+static size_t time_count, batch;
+static uint32_t first, steps = STEPS;
+static nwr_sampler_options options;
+static int st;
+static int32_t coeffs(void* user, double t, nwr_coeffs* out) {
+  (void)user;
+  out->alpha = 1 - t;
+  out->sigma = t;
+  return 0;
+}

@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: Apache-2.0
+// noisewright conform: asks another program for its steps and runs, and answers as a model whose
+// exact results are known. docs/conform.md has the protocol, line by line, and what is checked.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <csignal>
+
+#include "analytic.hpp"
+#include "commands.hpp"
+#include "peer.hpp"
+#include "table.hpp"
+#include "terminal.hpp"
+
+namespace tool {
+namespace {
+
+using Numbers = std::vector<double>;
+
+struct Claim {
+  std::string name;
+  double order;
+  bool random;
+};
+
+// What the program says of itself.
+struct Claims {
+  std::string name = "unnamed";
+  bool single = false;
+  std::vector<Claim> samplers;
+  std::vector<std::string> spacings, predictions, paths;
+  bool has(const std::vector<std::string>& list, const char* what) const {
+    return std::find(list.begin(), list.end(), what) != list.end();
+  }
+};
+
+std::string written(const Numbers& numbers) {
+  std::string s;
+  for (const double v : numbers) s += " " + shortest(v);
+  return s;
+}
+
+Numbers numbers_of(const std::vector<std::string>& words, std::size_t from) {
+  Numbers all;
+  for (std::size_t i = from; i < words.size(); ++i) {
+    double v = 0;
+    const char* end = words[i].data() + words[i].size();
+    const char* begin = words[i].data() + (words[i][0] == '+' ? 1 : 0);
+    const auto [stop, error] = std::from_chars(begin, end, v);
+    if (error == std::errc::invalid_argument || stop != end) {
+      throw PeerError("'" + words[i] + "' is no number");
+    }
+    all.push_back(v);
+  }
+  return all;
+}
+
+// In what follows data are those of the mixture in the first places, those of the Gaussian in one
+// place for its mean, and without its mean where coefficients are followed.
+constexpr std::size_t kPoints = 24, kMean = kPoints, kStart = kPoints + 1, kFirstDraw = kPoints + 2;
+
+double expected_data(const Level& at, double x, std::size_t place) {
+  if (place < kPoints) return Mixture::data(at, x);
+  const double slope = Gaussian::slope(at);
+  if (place > kMean) return slope * x;
+  return Gaussian::kMean + slope * (x - at.alpha * Gaussian::kMean);
+}
+
+constexpr const char* kForms[] = {"noise", "data", "angular", "flow"};
+
+double answer(const std::string& form, const Level& at, double x, std::size_t place) {
+  const double data = expected_data(at, x, place);
+  if (form == "data") return data;
+  const double noise = (x - at.alpha * data) / at.sigma;
+  if (form == "noise") return noise;
+  return form == "flow" ? noise - data : at.alpha * noise - at.sigma * data;
+}
+
+// A path's level at log(alpha/sigma).
+Level on_path(const std::string& path, double lambda) {
+  const double ratio = std::exp(-lambda);
+  if (path == "ve") return {1, ratio};
+  const double alpha = path == "flow" ? 1 / (1 + ratio) : 1 / std::sqrt(1 + ratio * ratio);
+  return {alpha, ratio == 0 ? 0 : alpha * ratio};
+}
+
+constexpr double kFrom = -1.5, kTo = 1.5;
+
+// Even in log(alpha/sigma); short first steps let a method show an order above that of its first.
+std::vector<Level> levels_of(const std::string& path, std::size_t steps, bool ramp, bool clean) {
+  std::vector<double> lambdas;
+  const double h = (kTo - kFrom) / static_cast<double>(steps);
+  for (std::size_t i = 0; i <= steps; ++i) lambdas.push_back(kFrom + h * static_cast<double>(i));
+  if (ramp) {
+    for (int k = 1; k <= 12; ++k) lambdas.insert(lambdas.begin() + 1, kFrom + std::ldexp(h, -k));
+  }
+  std::vector<Level> levels;
+  levels.reserve(lambdas.size() + 1);
+  for (const double lambda : lambdas) levels.push_back(on_path(path, lambda));
+  if (clean) levels.push_back(on_path(path, INFINITY));
+  return levels;
+}
+
+struct Run {
+  Numbers start, end;
+  std::size_t evaluations = 0, draws = 0;
+};
+
+class Kit {
+ public:
+  Kit(Peer* peer, Table* report) : peer_(*peer), report_(*report) {}
+
+  Claims meet() {
+    Claims c;
+    peer_.say("hello 1");
+    for (int i = 0; i < 10000; ++i) {
+      const std::vector<std::string> words = split(peer_.hear(), ' ');
+      if (words[0] == "ready" && words.size() == 1) {
+        if (c.samplers.empty() && c.spacings.empty()) throw PeerError("it offers nothing to check");
+        if (!c.samplers.empty() && (c.predictions.empty() || c.paths.empty())) {
+          throw PeerError("it has samplers, but no prediction or no path");
+        }
+        return c;
+      }
+      if (words[0] == "name" && words.size() > 1) {
+        c.name = words[1];
+      } else if (words[0] == "precision" && words.size() == 2) {
+        c.single = words[1] == "f32";
+      } else if (words[0] == "spacing" && words.size() == 2) {
+        c.spacings.push_back(words[1]);
+      } else if (words[0] == "prediction" && words.size() == 2) {
+        require(words[1], {"noise", "data", "angular", "flow"});
+        c.predictions.push_back(words[1]);
+      } else if (words[0] == "path" && words.size() == 2) {
+        require(words[1], {"vp", "ve", "flow"});
+        c.paths.push_back(words[1]);
+      } else if (words[0] == "sampler" && words.size() == 4) {
+        require(words[3], {"ode", "sde"});
+        c.samplers.push_back({words[1], numbers_of({words[2]}, 0).at(0), words[3] == "sde"});
+      } else {
+        throw PeerError("'" + words[0] + "' is no line of an introduction");
+      }
+    }
+    throw PeerError("its introduction has no end");
+  }
+
+  Numbers timesteps(const std::string& spacing, std::size_t n, std::size_t table) {
+    peer_.say("timesteps " + spacing + " " + std::to_string(n) + " " + std::to_string(table));
+    const std::vector<std::string> words = split(peer_.hear(), ' ');
+    if (words[0] == "error") throw PeerError(joined(words));
+    if (words[0] != "timesteps") throw PeerError("'" + words[0] + "' is no answer to timesteps");
+    return numbers_of(words, 1);
+  }
+
+  Run run(const std::string& sampler, const std::string& form, const std::string& path,
+          const std::vector<Level>& levels, std::size_t draws, std::size_t most = SIZE_MAX) {
+    Run r;
+    const Level& begin = levels.front();
+    const double width = std::hypot(begin.alpha, begin.sigma);
+    for (std::size_t i = 0; i < kPoints; ++i) {
+      r.start.push_back(width * (-2 + 4 * static_cast<double>(i) / (kPoints - 1)));
+    }
+    r.start.push_back(begin.alpha * Gaussian::kMean);
+    r.start.push_back(std::sqrt(Gaussian::variance(begin)));
+    r.start.resize(kFirstDraw + draws);
+    r.start.resize(std::min(r.start.size(), most));
+    Numbers flat;
+    for (const Level& l : levels) flat.insert(flat.end(), {l.alpha, l.sigma});
+    peer_.say("run " + sampler + " " + form + " " + path);
+    peer_.say("levels" + written(flat));
+    peer_.say("x" + written(r.start));
+    while (true) {
+      const std::vector<std::string> words = split(peer_.hear(), ' ');
+      if (words[0] == "error") throw PeerError(joined(words));
+      if (words[0] == "eval") {
+        if (++r.evaluations > 100 * levels.size()) throw PeerError("its evaluations have no end");
+        const Numbers numbers = numbers_of(words, 1);
+        if (numbers.size() != r.start.size() + 2) {
+          throw PeerError("eval has " + std::to_string(numbers.size()) + " numbers for " +
+                          std::to_string(r.start.size() + 2));
+        }
+        const Level at{numbers[0], numbers[1]};
+        if (!(at.alpha >= 0 && at.sigma > 0)) throw PeerError("eval where there is no noise");
+        Numbers output;
+        for (std::size_t i = 2; i < numbers.size(); ++i) {
+          output.push_back(answer(form, at, numbers[i], i - 2));
+        }
+        peer_.say("output" + written(output));
+      } else if (words[0] == "normal") {
+        Numbers output(r.start.size());
+        const std::size_t place = kFirstDraw + r.draws++;
+        if (place < output.size()) output[place] = 1;
+        if (r.draws > 100 * levels.size()) throw PeerError("its draws have no end");
+        peer_.say("normal" + written(output));
+      } else if (words[0] == "done") {
+        r.end = numbers_of(words, 1);
+        if (r.end.size() != r.start.size()) throw PeerError("done has another number of numbers");
+        return r;
+      } else {
+        throw PeerError("'" + words[0] + "' is no line of a run");
+      }
+    }
+  }
+
+  void report(const std::string& check, const std::string& of, bool fine, const std::string& found,
+              const std::string& wanted) {
+    report_.rows.push_back({check, of, std::string(fine ? "ok" : "WRONG"), found, wanted});
+    wrong_ += fine ? 0 : 1;
+  }
+  std::size_t wrong() const { return wrong_; }
+
+ private:
+  static std::string joined(const std::vector<std::string>& words) {
+    std::string s;
+    for (const std::string& w : words) s += (s.empty() ? "" : " ") + w;
+    return s;
+  }
+  static void require(const std::string& word, const std::vector<std::string>& known) {
+    if (std::find(known.begin(), known.end(), word) == known.end()) {
+      throw PeerError("'" + word + "' is not known here");
+    }
+  }
+
+  Peer& peer_;
+  Table& report_;
+  std::size_t wrong_ = 0;
+};
+
+// ---- step counts
+// ---------------------------------------------------------------------------------
+
+// Where step i of n should be, counted from the noisy end; steps_offset may move leading by one.
+double place_of(const std::string& spacing, std::size_t n, std::size_t i, std::size_t table) {
+  const auto count = static_cast<double>(n), total = static_cast<double>(table);
+  const double left = count - static_cast<double>(i);
+  if (spacing == "trailing") return std::round(total * left / count) - 1;
+  if (spacing == "leading") return (left - 1) * std::floor(total / count);
+  return n == 1 ? total - 1 : std::round((total - 1) * (left - 1) / (count - 1));
+}
+
+void check_steps(Kit* kit, const std::string& spacing, std::size_t table, Bar* bar) {
+  std::vector<std::string> wrong[3];
+  const bool known = spacing == "trailing" || spacing == "leading" || spacing == "linspace";
+  for (std::size_t n = 1; n <= table; ++n) {
+    const Numbers times = kit->timesteps(spacing, n, table);
+    const std::string where = std::to_string(n) + " (";
+    if (times.size() != n) {
+      wrong[0].push_back(where + std::to_string(times.size()) + " steps)");
+    }
+    bool inside = true, falling = true, placed = true;
+    for (std::size_t i = 0; i < times.size(); ++i) {
+      inside = inside && times[i] >= 0 && times[i] <= static_cast<double>(table) - 1;
+      falling = falling && (i == 0 || times[i] < times[i - 1]);
+      if (known && i < n) {
+        const double off = times[i] - place_of(spacing, n, i, table);
+        // Rounding may go either way but at the noisy end, where the model has to see pure noise.
+        placed = placed && off <= 1 && off >= (i == 0 || spacing == "leading" ? 0 : -1);
+      }
+    }
+    if (!inside || !falling) {
+      wrong[1].push_back(where + (inside ? "not falling" : "outside the table") + ")");
+    } else if (!placed) {
+      wrong[2].push_back(where + "from " + shortest(times.empty() ? NAN : times[0]) + ")");
+    }
+    bar->show(n);
+  }
+  const char* const checks[] = {"step count", "indices", "places"};
+  const char* const wants[] = {"n steps for n", "falling, 0 to T-1", "the spacing's own"};
+  for (std::size_t k = 0; k < (known ? 3u : 2u); ++k) {
+    std::string found = "n = 1 to " + std::to_string(table);
+    if (!wrong[k].empty()) {
+      found = std::to_string(wrong[k].size()) + " wrong: n =";
+      for (std::size_t i = 0; i < std::min<std::size_t>(wrong[k].size(), 3); ++i) {
+        found += (i == 0 ? " " : ", ") + wrong[k][i];
+      }
+      if (wrong[k].size() > 3) found += ", ...";
+    }
+    kit->report(checks[k], spacing, wrong[k].empty(), found, wants[k]);
+  }
+}
+
+// ---- runs
+// ----------------------------------------------------------------------------------------
+
+bool finite(const Numbers& numbers) {
+  return std::all_of(numbers.begin(), numbers.end(), [](double v) { return std::isfinite(v); });
+}
+
+std::string short_text(double v) { return rounded(v, 3); }
+
+double largest_gap(const Numbers& a, const Numbers& b) {
+  double most = 0;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    const double gap = std::abs(a[i] - b[i]) / (1 + std::abs(b[i]));
+    most = std::isnan(gap) ? INFINITY : std::max(most, gap);
+  }
+  return most;
+}
+
+double path_error(const Run& r, const std::vector<Level>& levels) {
+  double sum = 0;
+  for (std::size_t i = 0; i < kPoints; ++i) {
+    const double off = r.end[i] - Mixture::transport(levels.front(), levels.back(), r.start[i]);
+    sum += off * off;
+  }
+  return std::sqrt(sum / kPoints);
+}
+
+// The variance is the sum of squares of what start and draws weigh: nothing is sampled.
+double variance_error(const Run& r, const std::vector<Level>& levels) {
+  double sum = 0;
+  for (std::size_t i = kStart; i < r.end.size(); ++i) sum += r.end[i] * r.end[i];
+  return std::abs(sum / Gaussian::variance(levels.back()) - 1);
+}
+
+void check_order(Kit* kit, const Claims& claims, const Claim& sampler, const std::string& form,
+                 const std::string& path) {
+  const std::string of = sampler.name + " on " + path;
+  const double floor = claims.single ? 2e-5 : 1e-10;
+  double before = 0, order = NAN, last = NAN, mean = 0;
+  std::size_t draws = 0, places = 0;
+  for (std::size_t n = 10; n <= 160; n *= 2) {
+    const std::vector<Level> levels = levels_of(path, n, sampler.order > 2.5, false);
+    // Twice the steps draw twice as often.
+    if (sampler.random) places = n == 10 ? 4 * levels.size() + 8 : 2 * draws + 8;
+    const Run r = kit->run(sampler.name, form, path, levels, places);
+    draws = r.draws;
+    if (!finite(r.end)) {
+      kit->report("order", of, false, "not finite at " + std::to_string(n) + " steps", "numbers");
+      return;
+    }
+    last = sampler.random ? variance_error(r, levels) : path_error(r, levels);
+    mean = std::abs(r.end[kMean] - levels.back().alpha * Gaussian::kMean);
+    if (before > floor && last > floor) order = std::log2(before / last);
+    before = last;
+  }
+  if (sampler.random != (draws > 0)) {
+    kit->report("noise", of, false, std::to_string(draws) + " draws",
+                sampler.random ? "fresh noise" : "none");
+    return;
+  }
+  const double most = sampler.random ? 0.05 : 0.02;
+  kit->report(sampler.random ? "variance" : "answer", of, last < most, "off by " + short_text(last),
+              "below " + short_text(most));
+  // A mean that stays on its path in every step has no error to show.
+  kit->report("mean", of, mean < most, "off by " + short_text(mean), "below " + short_text(most));
+  if (std::isnan(order)) {
+    kit->report("order", of, last <= floor, "no error left to measure", short_text(sampler.order));
+  } else {
+    kit->report("order", of, order > sampler.order - 0.3, short_text(order),
+                short_text(sampler.order));
+  }
+}
+
+void check_forms(Kit* kit, const Claims& claims, const Claim& sampler, const std::string& path) {
+  const std::vector<Level> levels = levels_of(path, 10, false, false);
+  const double most = claims.single ? 2e-4 : 1e-9;
+  const std::size_t draws = sampler.random ? 4 * levels.size() + 8 : 0;
+  std::string first;
+  Numbers wanted;
+  for (const char* form : kForms) {
+    if (!claims.has(claims.predictions, form)) continue;
+    // That of velocity on the rectified flow, that of v where alpha^2 + sigma^2 = 1.
+    if (std::string(form) == "flow" && path != "flow") continue;
+    if (std::string(form) == "angular" && path != "vp") continue;
+    const Run r = kit->run(sampler.name, form, path, levels, draws);
+    if (first.empty()) {
+      first = form;
+      wanted = r.end;
+      const Run again = kit->run(sampler.name, form, path, levels, draws);
+      kit->report("repeat", sampler.name + " on " + path, again.end == r.end && finite(r.end),
+                  again.end == r.end ? "the same" : "another result", "the same");
+      const Run part = kit->run(sampler.name, form, path, levels, draws, kPoints / 2);
+      const double gap = largest_gap(part.end, r.end);
+      kit->report("elements", sampler.name + " on " + path, gap <= most,
+                  "apart by " + short_text(gap) + " in another batch", "below " + short_text(most));
+    } else {
+      const double gap = largest_gap(r.end, wanted);
+      kit->report("prediction", sampler.name + " on " + path + ": " + form, gap <= most,
+                  "apart by " + short_text(gap) + " from " + first, "below " + short_text(most));
+    }
+  }
+}
+
+void check_clean_end(Kit* kit, const Claim& sampler, const std::string& form,
+                     const std::string& path) {
+  const std::vector<Level> levels = levels_of(path, 80, false, true);
+  const Run r =
+      kit->run(sampler.name, form, path, levels, sampler.random ? 4 * levels.size() + 8 : 0);
+  // The last step, of no end in log-SNR, is of first order: a look, no measurement.
+  const double off = finite(r.end)
+                         ? (sampler.random ? variance_error(r, levels) : path_error(r, levels))
+                         : INFINITY;
+  kit->report("clean end", sampler.name + " on " + path, off < 0.3,
+              std::isfinite(off) ? "off by " + short_text(off) : "not finite", "below 0.3");
+}
+
+std::string form_for(const Claims& claims, const std::string& path) {
+  for (const std::string& form : claims.predictions) {
+    if (form == "flow" && path != "flow") continue;
+    if (form == "angular" && path != "vp") continue;
+    return form;
+  }
+  return "";
+}
+
+int conform(const Args& args) {
+  const Format format = format_of(args);
+  const std::size_t table = args.whole("--table", 1000, 2, 100000);
+  const double seconds = args.number("--timeout", 20, 0.1, 86400);
+  Table report{{"check", "of", "result", "found", "wanted"}, {}};
+  // A program that ends early is a failed write, which is told.
+  static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
+  Peer peer(args.words(), seconds);
+  Kit kit(&peer, &report);
+  std::string name = args.words()[0];
+  // What one check cannot tell does not keep the others from it, unless the program is lost.
+  bool lost = false;
+  const auto attempt = [&](const std::string& check, const std::string& of, const auto& work) {
+    if (lost) return;
+    try {
+      work();
+    } catch (const PeerError& e) {
+      const std::string why = e.what();
+      lost = why.rfind("error", 0) != 0;
+      kit.report(check, of, false, why, "an answer");
+    }
+  };
+  Claims claims;
+  attempt("introduction", name, [&] { claims = kit.meet(); });
+  name = claims.name;
+  for (const std::string& spacing : claims.spacings) {
+    Bar bar("steps, " + spacing, table, "count");
+    attempt("step count", spacing, [&] { check_steps(&kit, spacing, table, &bar); });
+  }
+  Bar bar("samplers", claims.samplers.size() * claims.paths.size(), "sampler");
+  std::size_t done = 0;
+  for (const Claim& sampler : claims.samplers) {
+    for (const std::string& path : claims.paths) {
+      const std::string form = form_for(claims, path), of = sampler.name + " on " + path;
+      if (form.empty()) continue;
+      attempt("order", of, [&] { check_order(&kit, claims, sampler, form, path); });
+      attempt("prediction", of, [&] { check_forms(&kit, claims, sampler, path); });
+      attempt("clean end", of, [&] { check_clean_end(&kit, sampler, form, path); });
+      bar.show(++done);
+    }
+  }
+  attempt("end", name, [&] { peer.say("bye"); });
+  print(report, format);
+  tell(name + ": " + std::to_string(report.rows.size()) + " checks, " +
+       std::to_string(kit.wrong()) + " wrong");
+  return kit.wrong() == 0 ? kFine : kNo;
+}
+
+}  // namespace
+
+const Command kConform{
+    "conform",
+    "PROGRAM [ARGUMENT...]",
+    "Checks another program's sampler, which speaks docs/conform.md.",
+    1,
+    256,
+    {{"--table", "T", "indices of the table that step counts are asked for (1000)"},
+     {"--timeout", "S", "seconds to wait for a line (20)"},
+     kFormat},
+    conform};
+
+}  // namespace tool

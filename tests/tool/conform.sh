@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# conform.sh TOOL PART SOURCE ADAPTER PYTHON: the kit on programs that are right, wrong, and rude.
+set -euo pipefail
+tool=$1 part=$2 peer=$3/examples/conform/table_scheduler.py adapter=$4 python=$5
+
+die() { echo "$*"; exit 1; }
+# ends STATUS OPTION... PROGRAM...: what it reports is in $out.
+ends() {
+  local wanted=$1 status=0
+  shift
+  out=$("$tool" conform --format csv "$@" 2>&1) || status=$?
+  [ "$status" = "$wanted" ] || die "$*: status $status, not $wanted: $out"
+}
+says() { grep -qE -- "$1" <<<"$out" || die "nothing says '$1': $out"; }
+
+case $part in
+  own)
+    ends 0 "$adapter"
+    says '^order,dpmpp-3m on vp,ok,'
+    says '354 checks, 0 wrong' ;;
+  peer)
+    ends 3 --table 130 "$python" "$peer"
+    says '^step count,trailing,WRONG,"11 wrong: n = 15 .16 steps'
+    says '^order,dpmpp-3m on vp,WRONG,2'
+    # And no alarm on what is sound.
+    ! grep WRONG <<<"$out" | grep -vE '^(step count|indices|places),trailing,|^order,dpmpp-3m on ' || die "a false alarm" ;;
+  right)
+    ends 0 --table 130 "$python" "$peer" --right
+    says '98 checks, 0 wrong' ;;
+  protocol)
+    intro='printf "name rude\nprecision f64\nsampler a 1 ode\nprediction noise\npath vp\nready\n"'
+    ends 3 true
+    says 'the program has ended'
+    ends 3 sh -c 'echo good day; read x'
+    says "'good' is no line of an introduction"
+    ends 3 --timeout 0.3 sleep 5
+    says 'does not answer'
+    ends 3 sh -c 'yes "spacing trailing"'
+    says 'no end'
+    ends 3 sh -c 'read x; echo ready; read x'
+    says 'nothing to check'
+    ends 3 sh -c "read x; $intro; read x; read x; read x; echo done 1 2 3"
+    says 'another number of numbers'
+    ends 3 sh -c "read x; $intro; read x; read x; read x; echo eval 1 1 nonsense"
+    says "'nonsense' is no number"
+    ends 3 sh -c "read x; $intro; read x; read x; read x; echo eval 1 1 2"
+    says 'eval has 3 numbers'
+    ends 3 sh -c "read x; $intro; while read x; do read x; read x; echo error not today; done"
+    says 'error not today'
+    status=0
+    "$tool" conform /no/such/program >/dev/null 2>&1 || status=$?
+    [ "$status" = 1 ] || die "a missing program: status $status"
+    status=0
+    "$tool" conform >/dev/null 2>&1 || status=$?
+    [ "$status" = 2 ] || die "no program: status $status" ;;
+  *) die "no part '$part'" ;;
+esac
