@@ -219,6 +219,22 @@ int main(void) {
   FIELD(nwr_eval, noises);
   END(nwr_eval);
 
+  STRUCT(nwr_plan);
+  FIELD(nwr_plan, struct_size);
+  FIELD(nwr_plan, count);
+  FIELD(nwr_plan, row_count);
+  FIELD(nwr_plan, slot_count);
+  FIELD(nwr_plan, input_count);
+  FIELD(nwr_plan, output_count);
+  FIELD(nwr_plan, inputs);
+  FIELD(nwr_plan, outputs);
+  FIELD(nwr_plan, factors);
+  FIELD(nwr_plan, opening);
+  FIELD(nwr_plan, t_rows);
+  FIELD(nwr_plan, clock_rows);
+  FIELD(nwr_plan, input_scale_rows);
+  END(nwr_plan);
+
   STRUCT(nwr_callbacks);
   FIELD(nwr_callbacks, struct_size);
   FIELD(nwr_callbacks, flags);
@@ -266,6 +282,7 @@ int main(void) {
   ENUM(nwr_sampler_flags);
   ENUM(nwr_clock);
   ENUM(nwr_start);
+  ENUM(nwr_plan_array);
 
   return failures != 0;
 }

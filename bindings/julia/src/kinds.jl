@@ -267,19 +267,6 @@ sigma geometric in t
 azula_ve(; sigma_min = 0.001, sigma_max = 1000.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
     spec("azula.ve", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
 """
-    azula_0_1_ve(; settings...)
-
-azula.ve with the default of versions before 0.3
-
-- `sigma_min`: sigma at t = 0 (1e-12 to 1e+12)
-- `sigma_max`: sigma at t = 1 (1e-12 to 1e+12)
-- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
-- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
-- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
-"""
-azula_0_1_ve(; sigma_min = 0.001, sigma_max = 100.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
-    spec("azula-0.1.ve", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
-"""
     diffusionlab_flow_matching(; settings...)
 
 linear, t = 1 is noise
@@ -414,6 +401,72 @@ linear, t = 1 is noise, with the floors of nami before 0.1.0
 """
 nami_seed(; eps = 1e-12, score_eps = 1e-12, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
     spec("nami.seed", "eps" => eps, "score_eps" => score_eps, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    flow(; settings...)
+
+linear, t = sigma, with a shifted table of levels for grids to choose from
+
+- `shift`: k of k s/(1 + (k-1) s), s even (1e-06 to 1e+06)
+- `mu`: shift is exp(mu) times more (-50 to 50)
+- `power`: exponent of 1/s - 1 (0.001 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+flow(; shift = 1.0, mu = 0.0, power = 1.0, count = 1000.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("flow", "shift" => shift, "mu" => mu, "power" => power, "count" => count, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    edm_levels(; settings...)
+
+edm with a table of levels for grids to choose from
+
+- `sigma_min`: least sigma of the table (1e-12 to 1e+12)
+- `sigma_max`: largest, where sampling begins (1e-12 to 1e+12)
+- `rho`: the table is even in sigma^(1/rho); 0: in log(sigma) (0 to 1000)
+- `count`: size of the table (2 to 1e+07)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+edm_levels(; sigma_min = 0.002, sigma_max = 120.0, rho = 0.0, count = 1000.0, sigma_data = 1.0) =
+    spec("edm-levels", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "rho" => rho, "count" => count, "sigma_data" => sigma_data)
+"""
+    wuerstchen(; settings...)
+
+cosine whose alpha_bar is kept between 1e-4 and 0.9999
+
+- `s`: offset of the cosine (0 to 1)
+- `scaler`: above 1: 1 - (1-t)^scaler for t; below: t^scaler (0.001 to 1000)
+- `shift`: divides alpha/sigma (1e-06 to 1e+06)
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+wuerstchen(; s = 0.008, scaler = 1.0, shift = 1.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("wuerstchen", "s" => s, "scaler" => scaler, "shift" => shift, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    k_v(; settings...)
+
+trigonometric, t = 1 is noise: sigma/alpha = tan(pi/2 t)
+
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+k_v(; latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("k.v", "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
+"""
+    azula_0_1_ve(; settings...)
+
+azula.ve with the default of versions before 0.3
+
+- `sigma_min`: sigma at t = 0 (1e-12 to 1e+12)
+- `sigma_max`: sigma at t = 1 (1e-12 to 1e+12)
+- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
+- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
+- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
+"""
+azula_0_1_ve(; sigma_min = 0.001, sigma_max = 100.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
+    spec("azula-0.1.ve", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
 """
     sd15(; settings...)
 
@@ -551,21 +604,6 @@ ddpm with alpha_bar = exp(-12 u), 1024 indices
 shap_e(; beta = "exp", beta_start = 0.0001, beta_end = 0.02, count = 1024.0, snr_shift = 1.0, zero_snr = false, terminal = 0.0, between = "log-sigma", sigma_data = 1.0) =
     spec("shap-e", "beta" => beta, "beta_start" => beta_start, "beta_end" => beta_end, "count" => count, "snr_shift" => snr_shift, "zero_snr" => zero_snr, "terminal" => terminal, "between" => between, "sigma_data" => sigma_data)
 """
-    flow(; settings...)
-
-linear, t = sigma, with a shifted table of levels for grids to choose from
-
-- `shift`: k of k s/(1 + (k-1) s), s even (1e-06 to 1e+06)
-- `mu`: shift is exp(mu) times more (-50 to 50)
-- `power`: exponent of 1/s - 1 (0.001 to 1000)
-- `count`: size of the table (2 to 1e+07)
-- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
-- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
-- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
-"""
-flow(; shift = 1.0, mu = 0.0, power = 1.0, count = 1000.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
-    spec("flow", "shift" => shift, "mu" => mu, "power" => power, "count" => count, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
-"""
     sd3(; settings...)
 
 flow with shift 3
@@ -686,19 +724,6 @@ flux with a table of 10000 levels
 comfy_flux(; shift = 1.0, mu = 1.15, power = 1.0, count = 10000.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
     spec("comfy.flux", "shift" => shift, "mu" => mu, "power" => power, "count" => count, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
 """
-    edm_levels(; settings...)
-
-edm with a table of levels for grids to choose from
-
-- `sigma_min`: least sigma of the table (1e-12 to 1e+12)
-- `sigma_max`: largest, where sampling begins (1e-12 to 1e+12)
-- `rho`: the table is even in sigma^(1/rho); 0: in log(sigma) (0 to 1000)
-- `count`: size of the table (2 to 1e+07)
-- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
-"""
-edm_levels(; sigma_min = 0.002, sigma_max = 120.0, rho = 0.0, count = 1000.0, sigma_data = 1.0) =
-    spec("edm-levels", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "rho" => rho, "count" => count, "sigma_data" => sigma_data)
-"""
     comfy_edm(; settings...)
 
 edm-levels from 0.002 to 120
@@ -763,31 +788,6 @@ edm-levels from 0.3 to 500
 """
 diffusers_cosine_dpm(; sigma_min = 0.3, sigma_max = 500.0, rho = 0.0, count = 1000.0, sigma_data = 1.0) =
     spec("diffusers.cosine-dpm", "sigma_min" => sigma_min, "sigma_max" => sigma_max, "rho" => rho, "count" => count, "sigma_data" => sigma_data)
-"""
-    wuerstchen(; settings...)
-
-cosine whose alpha_bar is kept between 1e-4 and 0.9999
-
-- `s`: offset of the cosine (0 to 1)
-- `scaler`: above 1: 1 - (1-t)^scaler for t; below: t^scaler (0.001 to 1000)
-- `shift`: divides alpha/sigma (1e-06 to 1e+06)
-- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
-- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
-- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
-"""
-wuerstchen(; s = 0.008, scaler = 1.0, shift = 1.0, latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
-    spec("wuerstchen", "s" => s, "scaler" => scaler, "shift" => shift, "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
-"""
-    k_v(; settings...)
-
-trigonometric, t = 1 is noise: sigma/alpha = tan(pi/2 t)
-
-- `latent`: gamma, the third leg of a two-sided interpolant; one of \"none\", \"brownian\", \"bsquared\", \"sinesquared\", \"sigmoid\"
-- `latent_scale`: factor of gamma^2 (1e-12 to 1e+12)
-- `sigma_data`: standard deviation of the data in EDM's preconditioning (1e-12 to 1e+12)
-"""
-k_v(; latent = "none", latent_scale = 1.0, sigma_data = 1.0) =
-    spec("k.v", "latent" => latent, "latent_scale" => latent_scale, "sigma_data" => sigma_data)
 end
 
 "Constructors of what the catalogue has for a grid: each gives a spec."
@@ -962,19 +962,6 @@ places in the table as quantiles of a Beta distribution
 beta(; alpha = 0.6, beta = 0.6, round = false, tail = "clean", lambda_min = -700.0) =
     spec("beta", "alpha" => alpha, "beta" => beta, "round" => round, "tail" => tail, "lambda_min" => lambda_min)
 """
-    comfy_beta(; settings...)
-
-beta with round=yes
-
-- `alpha`: first exponent (0.01 to 1000)
-- `beta`: second exponent (0.01 to 1000)
-- `round`: to whole indices
-- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
-- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
-"""
-comfy_beta(; alpha = 0.6, beta = 0.6, round = true, tail = "clean", lambda_min = -700.0) =
-    spec("comfy.beta", "alpha" => alpha, "beta" => beta, "round" => round, "tail" => tail, "lambda_min" => lambda_min)
-"""
     smoothstep(; settings...)
 
 places in the table along 3u^2 - 2u^3
@@ -985,17 +972,6 @@ places in the table along 3u^2 - 2u^3
 """
 smoothstep(; round = false, tail = "clean", lambda_min = -700.0) =
     spec("smoothstep", "round" => round, "tail" => tail, "lambda_min" => lambda_min)
-"""
-    sdcpp_smoothstep(; settings...)
-
-smoothstep with round=yes
-
-- `round`: to whole indices
-- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
-- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
-"""
-sdcpp_smoothstep(; round = true, tail = "clean", lambda_min = -700.0) =
-    spec("sdcpp.smoothstep", "round" => round, "tail" => tail, "lambda_min" => lambda_min)
 """
     k_karras(; settings...)
 
@@ -1127,26 +1103,6 @@ even in the root of the way from data
 time_quadratic(; power = 2.0, last = 0.0) =
     spec("time-quadratic", "power" => power, "last" => last)
 """
-    k_vp(; settings...)
-
-even in t down to 0.001 of the way, then data
-
-- `power`: of which even times have the root (0.001 to 1000)
-- `last`: fraction of the way from data of the last time but one; 0: as even as the rest (0 to 0.999999)
-"""
-k_vp(; power = 1.0, last = 0.001) =
-    spec("k.vp", "power" => power, "last" => last)
-"""
-    score_sde(; settings...)
-
-even in t down to 1e-5 of the way, then data
-
-- `power`: of which even times have the root (0.001 to 1000)
-- `last`: fraction of the way from data of the last time but one; 0: as even as the rest (0 to 0.999999)
-"""
-score_sde(; power = 1.0, last = 1e-05) =
-    spec("score-sde", "power" => power, "last" => last)
-"""
     sine_squared()
 
 even in the arc sine of the root of sin(pi/2 t)
@@ -1177,6 +1133,64 @@ even in s = sigma/(alpha+sigma), then shifted
 """
 flow(; shift = 0.0, mu = 0.0, power = 1.0, tokens = 0.0, base_mu = 0.5, max_mu = 1.15, base_tokens = 256.0, max_tokens = 4096.0, fit = "linear", terminal = 0.0, first = 1.0, last = 0.0, closed = false, twice = false, most = 1.0, tail = "clean") =
     spec("flow", "shift" => shift, "mu" => mu, "power" => power, "tokens" => tokens, "base_mu" => base_mu, "max_mu" => max_mu, "base_tokens" => base_tokens, "max_tokens" => max_tokens, "fit" => fit, "terminal" => terminal, "first" => first, "last" => last, "closed" => closed, "twice" => twice, "most" => most, "tail" => tail)
+"""
+    logit_normal(; settings...)
+
+s as quantiles of a logit-normal distribution
+
+- `mean`: of the normal (-1000 to 1000)
+- `std`: of the normal (1e-06 to 1000)
+- `logsnr_min`: 2 log(alpha/sigma) at most noise (-700 to 700)
+- `logsnr_max`: 2 log(alpha/sigma) at least noise (-700 to 700)
+- `tokens`: length of the sequence: mean grows by log(tokens/1024)/2; 0: not (0 to 1e+09)
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+"""
+logit_normal(; mean = 0.0, std = 1.75, logsnr_min = -18.0, logsnr_max = 15.0, tokens = 0.0, tail = "clean") =
+    spec("logit-normal", "mean" => mean, "std" => std, "logsnr_min" => logsnr_min, "logsnr_max" => logsnr_max, "tokens" => tokens, "tail" => tail)
+"""
+    comfy_beta(; settings...)
+
+beta with round=yes
+
+- `alpha`: first exponent (0.01 to 1000)
+- `beta`: second exponent (0.01 to 1000)
+- `round`: to whole indices
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
+"""
+comfy_beta(; alpha = 0.6, beta = 0.6, round = true, tail = "clean", lambda_min = -700.0) =
+    spec("comfy.beta", "alpha" => alpha, "beta" => beta, "round" => round, "tail" => tail, "lambda_min" => lambda_min)
+"""
+    sdcpp_smoothstep(; settings...)
+
+smoothstep with round=yes
+
+- `round`: to whole indices
+- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
+- `lambda_min`: indices whose log(alpha/sigma) is below are left out (-700 to 700)
+"""
+sdcpp_smoothstep(; round = true, tail = "clean", lambda_min = -700.0) =
+    spec("sdcpp.smoothstep", "round" => round, "tail" => tail, "lambda_min" => lambda_min)
+"""
+    k_vp(; settings...)
+
+even in t down to 0.001 of the way, then data
+
+- `power`: of which even times have the root (0.001 to 1000)
+- `last`: fraction of the way from data of the last time but one; 0: as even as the rest (0 to 0.999999)
+"""
+k_vp(; power = 1.0, last = 0.001) =
+    spec("k.vp", "power" => power, "last" => last)
+"""
+    score_sde(; settings...)
+
+even in t down to 1e-5 of the way, then data
+
+- `power`: of which even times have the root (0.001 to 1000)
+- `last`: fraction of the way from data of the last time but one; 0: as even as the rest (0 to 0.999999)
+"""
+score_sde(; power = 1.0, last = 1e-05) =
+    spec("score-sde", "power" => power, "last" => last)
 """
     sd3(; settings...)
 
@@ -1369,20 +1383,6 @@ flow down to 0.001, and no level above 0.999999
 """
 diffusers_flow_unipc(; shift = 0.0, mu = 0.0, power = 1.0, tokens = 0.0, base_mu = 0.5, max_mu = 1.15, base_tokens = 256.0, max_tokens = 4096.0, fit = "linear", terminal = 0.0, first = 1.0, last = 0.001, closed = false, twice = false, most = 0.999999, tail = "clean") =
     spec("diffusers.flow-unipc", "shift" => shift, "mu" => mu, "power" => power, "tokens" => tokens, "base_mu" => base_mu, "max_mu" => max_mu, "base_tokens" => base_tokens, "max_tokens" => max_tokens, "fit" => fit, "terminal" => terminal, "first" => first, "last" => last, "closed" => closed, "twice" => twice, "most" => most, "tail" => tail)
-"""
-    logit_normal(; settings...)
-
-s as quantiles of a logit-normal distribution
-
-- `mean`: of the normal (-1000 to 1000)
-- `std`: of the normal (1e-06 to 1000)
-- `logsnr_min`: 2 log(alpha/sigma) at most noise (-700 to 700)
-- `logsnr_max`: 2 log(alpha/sigma) at least noise (-700 to 700)
-- `tokens`: length of the sequence: mean grows by log(tokens/1024)/2; 0: not (0 to 1e+09)
-- `tail`: where the last step ends: at data, at the least noise level, or where it began; one of \"clean\", \"least\", \"repeat\"
-"""
-logit_normal(; mean = 0.0, std = 1.75, logsnr_min = -18.0, logsnr_max = 15.0, tokens = 0.0, tail = "clean") =
-    spec("logit-normal", "mean" => mean, "std" => std, "logsnr_min" => logsnr_min, "logsnr_max" => logsnr_max, "tokens" => tokens, "tail" => tail)
 end
 
 "Constructors of what the catalogue has for a sampler: each gives a spec."
@@ -1734,7 +1734,7 @@ pc(; corrections = 1.0, delta = 0.01, guidance = 1.0, guidance_from = "unconditi
 
 Adams-Bashforth for the noise in sigma/alpha
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 7)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
 - `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
@@ -1763,7 +1763,7 @@ zab(; order = 2.0, guidance = 1.0, guidance_from = "unconditional", guidance_met
 
 Adams-Bashforth for noise minus data in sigma/(alpha+sigma)
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 7)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
 - `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
@@ -1792,7 +1792,7 @@ vab(; order = 2.0, guidance = 1.0, guidance_from = "unconditional", guidance_met
 
 exponential Adams-Bashforth for the noise in log-SNR
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 7)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
 - `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
@@ -1821,7 +1821,7 @@ zeab(; order = 2.0, guidance = 1.0, guidance_from = "unconditional", guidance_me
 
 exponential Adams-Bashforth for the data in log-SNR
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 7)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
 - `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
@@ -1850,7 +1850,7 @@ xeab(; order = 2.0, guidance = 1.0, guidance_from = "unconditional", guidance_me
 
 exponential Adams-Bashforth for the angular prediction in log-SNR
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 7)
 - `scale`: of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one; one of \"next\", \"mixed\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
@@ -1912,7 +1912,7 @@ euler_ancestral(; eta = 1.0, s_noise = 1.0, noise = "variance", space = "sigma",
 
 linear multistep, exact weights
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 5)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
@@ -2006,7 +2006,7 @@ pndm(; order = 4.0, start = "heun", average = "noise", guidance = 1.0, guidance_
 
 the noise a polynomial in log-SNR, exact integrals
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 5)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
@@ -2210,6 +2210,8 @@ multistep predictor and free corrector
 - `variant`: weights where two values meet: bh1, bh2, or exact integrals; one of \"bh1\", \"bh2\", \"exact\"
 - `corrector`: whether the next evaluation corrects a step
 - `corrector_begin`: the first step that is corrected (0 to 1e+06)
+- `corrector_skip`: steps that are not corrected, as a sum: 1 for step 0, 2 for 1, 4 for 2 (0 to 9.0072e+15)
+- `predictor_order`: values of the predictor: 1 is ddim, 2 dpmpp-2m; 0 is as order (0 to 4)
 - `predict`: what is extrapolated; one of \"data\", \"noise\"
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
@@ -2234,8 +2236,8 @@ multistep predictor and free corrector
 - `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-unipc(; order = 2.0, variant = "bh2", corrector = true, corrector_begin = 0.0, predict = "data", lower_order_final = "no", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
-    spec("unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
+unipc(; order = 2.0, variant = "bh2", corrector = true, corrector_begin = 0.0, corrector_skip = 0.0, predictor_order = 0.0, predict = "data", lower_order_final = "no", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "corrector_skip" => corrector_skip, "predictor_order" => predictor_order, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     sa_solver(; settings...)
 
@@ -2878,6 +2880,129 @@ fifth-order ODE, fixed steps
 dormand_prince(; space = "t", last_step = "data", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
     spec("dormand-prince", "space" => space, "last_step" => last_step, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
+    dpm_adaptive(; settings...)
+
+steps in log-SNR chosen by their errors
+
+- `order`: of the result that is kept (2 to 3)
+- `predict`: what is extrapolated; one of \"data\", \"noise\"
+- `rtol`: error of a step, as a share of the state (0 to 1)
+- `atol`: error of a step beside that (1e-300 to 1e+06)
+- `first`: length of the first step, in log(alpha/sigma) or in t (1e-12 to 1e+06)
+- `controller`: of steps: a PID controller; a step of 0.9 error^(-1/order); or that, between 0.2 and 10; one of \"pid\", \"plain\", \"bounded\"
+- `p`: the PID controller's proportional part (-10 to 10)
+- `i`: its integral part (-10 to 10)
+- `d`: its differential part (-10 to 10)
+- `accept`: PID: the least growth with which a step is taken (0.001 to 10)
+- `error`: over the whole batch, or the largest of a sample; one of \"batch\", \"sample\"
+- `most_evaluations`: after which the run fails (1 to 1e+09)
+- `eta`: share of fresh noise; 0 is deterministic (0 to 1e+06)
+- `s_noise`: scale of the fresh noise (0 to 1e+06)
+- `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dpm_adaptive(; order = 3.0, predict = "noise", rtol = 0.05, atol = 0.0078, first = 0.05, controller = "pid", p = 0.0, i = 1.0, d = 0.0, accept = 0.81, error = "batch", most_evaluations = 10000.0, eta = 0.0, s_noise = 1.0, space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dpm-adaptive", "order" => order, "predict" => predict, "rtol" => rtol, "atol" => atol, "first" => first, "controller" => controller, "p" => p, "i" => i, "d" => d, "accept" => accept, "error" => error, "most_evaluations" => most_evaluations, "eta" => eta, "s_noise" => s_noise, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
+"""
+    bogacki_shampine_adaptive(; settings...)
+
+third-order ODE, steps chosen by their errors
+
+- `rtol`: error of a step, as a share of the state (0 to 1)
+- `atol`: error of a step beside that (1e-300 to 1e+06)
+- `first`: length of the first step, in log(alpha/sigma) or in t (1e-12 to 1e+06)
+- `controller`: of steps: a PID controller; a step of 0.9 error^(-1/order); or that, between 0.2 and 10; one of \"pid\", \"plain\", \"bounded\"
+- `p`: the PID controller's proportional part (-10 to 10)
+- `i`: its integral part (-10 to 10)
+- `d`: its differential part (-10 to 10)
+- `accept`: PID: the least growth with which a step is taken (0.001 to 10)
+- `error`: over the whole batch, or the largest of a sample; one of \"batch\", \"sample\"
+- `most_evaluations`: after which the run fails (1 to 1e+09)
+- `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
+- `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+bogacki_shampine_adaptive(; rtol = 1e-05, atol = 1e-05, first = 0.01, controller = "bounded", p = 0.0, i = 1.0, d = 0.0, accept = 0.81, error = "batch", most_evaluations = 10000.0, space = "t", last_step = "data", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("bogacki-shampine-adaptive", "rtol" => rtol, "atol" => atol, "first" => first, "controller" => controller, "p" => p, "i" => i, "d" => d, "accept" => accept, "error" => error, "most_evaluations" => most_evaluations, "space" => space, "last_step" => last_step, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
+"""
+    dormand_prince_adaptive(; settings...)
+
+fifth-order ODE, steps chosen by their errors
+
+- `rtol`: error of a step, as a share of the state (0 to 1)
+- `atol`: error of a step beside that (1e-300 to 1e+06)
+- `first`: length of the first step, in log(alpha/sigma) or in t (1e-12 to 1e+06)
+- `controller`: of steps: a PID controller; a step of 0.9 error^(-1/order); or that, between 0.2 and 10; one of \"pid\", \"plain\", \"bounded\"
+- `p`: the PID controller's proportional part (-10 to 10)
+- `i`: its integral part (-10 to 10)
+- `d`: its differential part (-10 to 10)
+- `accept`: PID: the least growth with which a step is taken (0.001 to 10)
+- `error`: over the whole batch, or the largest of a sample; one of \"batch\", \"sample\"
+- `most_evaluations`: after which the run fails (1 to 1e+09)
+- `space`: what is stepped: x in t, or x/alpha in sigma/alpha; one of \"t\", \"sigma\"
+- `last_step`: a step to clean data: on the data prediction where there is one, or as any other step; one of \"data\", \"plain\"
+- `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
+- `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
+- `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
+- `guidance_rescale`: share of the conditional output's standard deviation that is restored (0 to 1)
+- `guidance_begin`: part of the steps from which on there is guidance (0 to 1)
+- `guidance_end`: part of the steps up to which there is guidance (0 to 1)
+- `guidance_low`: least sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_high`: largest sigma/alpha at which there is guidance (0 to 1e+300)
+- `guidance_image`: weight of a second condition, whose output comes between the two; 0: there is none (-1e+06 to 1e+06)
+- `guidance_parallel`: projected: share of the difference along the conditional output (-1e+06 to 1e+06)
+- `guidance_norm`: projected: the most that the difference measures; 0: no bound (0 to 1e+300)
+- `guidance_momentum`: projected: share of the differences before (-1 to 1)
+- `guidance_decay`: decaying: how fast (0 to 1e+06)
+- `zero_init`: so many steps take the model's output for 0 (0 to 1e+06)
+- `cfg_pp`: CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI; one of \"no\", \"yes\", \"comfy\"
+- `clip`: data are limited to this magnitude; 0: they are not (0 to 1e+300)
+- `threshold`: dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none (0 to 1)
+- `threshold_max`: the most that this quantile counts for (1 to 1e+300)
+- `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
+- `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
+"""
+dormand_prince_adaptive(; rtol = 1e-05, atol = 1e-05, first = 0.01, controller = "bounded", p = 0.0, i = 1.0, d = 0.0, accept = 0.81, error = "batch", most_evaluations = 10000.0, space = "t", last_step = "data", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("dormand-prince-adaptive", "rtol" => rtol, "atol" => atol, "first" => first, "controller" => controller, "p" => p, "i" => i, "d" => d, "accept" => accept, "error" => error, "most_evaluations" => most_evaluations, "space" => space, "last_step" => last_step, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
+"""
     restart(; settings...)
 
 heun, with a stretch of levels gone through again
@@ -3147,7 +3272,7 @@ azula_heun(; space = "sigma", last_step = "data", part = 1.0, guidance = 1.0, gu
 
 reab with scale=mixed, first-order as in azula
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 7)
 - `scale`: of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one; one of \"next\", \"mixed\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
@@ -3249,7 +3374,7 @@ k_heun(; solver = "heun", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 
 
 lms that starts with Euler's step
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 5)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
@@ -3519,7 +3644,7 @@ diffusers_dpm_singlestep(; order = 2.0, predict = "data", solver = "midpoint", e
 
 starts with Euler's step
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 5)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
@@ -3554,6 +3679,8 @@ lower order in the end
 - `variant`: weights where two values meet: bh1, bh2, or exact integrals; one of \"bh1\", \"bh2\", \"exact\"
 - `corrector`: whether the next evaluation corrects a step
 - `corrector_begin`: the first step that is corrected (0 to 1e+06)
+- `corrector_skip`: steps that are not corrected, as a sum: 1 for step 0, 2 for 1, 4 for 2 (0 to 9.0072e+15)
+- `predictor_order`: values of the predictor: 1 is ddim, 2 dpmpp-2m; 0 is as order (0 to 4)
 - `predict`: what is extrapolated; one of \"data\", \"noise\"
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
@@ -3578,8 +3705,8 @@ lower order in the end
 - `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-diffusers_unipc(; order = 2.0, variant = "bh2", corrector = true, corrector_begin = 0.0, predict = "data", lower_order_final = "yes", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
-    spec("diffusers.unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
+diffusers_unipc(; order = 2.0, variant = "bh2", corrector = true, corrector_begin = 0.0, corrector_skip = 0.0, predictor_order = 0.0, predict = "data", lower_order_final = "yes", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("diffusers.unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "corrector_skip" => corrector_skip, "predictor_order" => predictor_order, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     diffusers_sa_solver(; settings...)
 
@@ -3836,6 +3963,8 @@ bh1, three steps uncorrected
 - `variant`: weights where two values meet: bh1, bh2, or exact integrals; one of \"bh1\", \"bh2\", \"exact\"
 - `corrector`: whether the next evaluation corrects a step
 - `corrector_begin`: the first step that is corrected (0 to 1e+06)
+- `corrector_skip`: steps that are not corrected, as a sum: 1 for step 0, 2 for 1, 4 for 2 (0 to 9.0072e+15)
+- `predictor_order`: values of the predictor: 1 is ddim, 2 dpmpp-2m; 0 is as order (0 to 4)
 - `predict`: what is extrapolated; one of \"data\", \"noise\"
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
@@ -3860,8 +3989,8 @@ bh1, three steps uncorrected
 - `limited_noise`: noise follows from limited data, or stays what the model said; one of \"data\", \"model\"
 - `unit_input`: whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2)
 """
-candle_unipc(; order = 2.0, variant = "bh1", corrector = true, corrector_begin = 3.0, predict = "data", lower_order_final = "no", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
-    spec("candle.unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
+candle_unipc(; order = 2.0, variant = "bh1", corrector = true, corrector_begin = 3.0, corrector_skip = 0.0, predictor_order = 0.0, predict = "data", lower_order_final = "no", space = "sigma", guidance = 1.0, guidance_from = "unconditional", guidance_method = "plain", guidance_rescale = 0.0, guidance_begin = 0.0, guidance_end = 1.0, guidance_low = 0.0, guidance_high = 1e+300, guidance_image = 0.0, guidance_parallel = 1.0, guidance_norm = 0.0, guidance_momentum = 0.0, guidance_decay = 8.0, zero_init = 0.0, cfg_pp = "no", clip = 0.0, threshold = 0.0, threshold_max = 1.0, limited_noise = "data", unit_input = false) =
+    spec("candle.unipc", "order" => order, "variant" => variant, "corrector" => corrector, "corrector_begin" => corrector_begin, "corrector_skip" => corrector_skip, "predictor_order" => predictor_order, "predict" => predict, "lower_order_final" => lower_order_final, "space" => space, "guidance" => guidance, "guidance_from" => guidance_from, "guidance_method" => guidance_method, "guidance_rescale" => guidance_rescale, "guidance_begin" => guidance_begin, "guidance_end" => guidance_end, "guidance_low" => guidance_low, "guidance_high" => guidance_high, "guidance_image" => guidance_image, "guidance_parallel" => guidance_parallel, "guidance_norm" => guidance_norm, "guidance_momentum" => guidance_momentum, "guidance_decay" => guidance_decay, "zero_init" => zero_init, "cfg_pp" => cfg_pp, "clip" => clip, "threshold" => threshold, "threshold_max" => threshold_max, "limited_noise" => limited_noise, "unit_input" => unit_input)
 """
     diffusers_heun(; settings...)
 

@@ -194,6 +194,9 @@ const NWR_SAMPLER_KUTTA_38 = Int32(47)
 const NWR_SAMPLER_BOGACKI_SHAMPINE = Int32(48)
 const NWR_SAMPLER_DORMAND_PRINCE = Int32(49)
 const NWR_SAMPLER_RESTART = Int32(50)
+const NWR_SAMPLER_DPM_ADAPTIVE = Int32(51)
+const NWR_SAMPLER_BOGACKI_SHAMPINE_ADAPTIVE = Int32(52)
+const NWR_SAMPLER_DORMAND_PRINCE_ADAPTIVE = Int32(53)
 
 "Bits of nwr_sampler_options.flags."
 const nwr_sampler_flags = Int32
@@ -214,6 +217,13 @@ const NWR_START_PRIOR = Int32(0)
 const NWR_START_STATE = Int32(1)
 const NWR_START_DATA = Int32(2)
 const NWR_START_UNIT = Int32(3)
+
+"What an array of a plan is. From NWR_PLAN_MODEL and NWR_PLAN_SLOT on, numbers count the model's outputs and the arrays that a run keeps."
+const nwr_plan_array = Int32
+const NWR_PLAN_STATE = Int32(0)
+const NWR_PLAN_MODEL = Int32(100)
+const NWR_PLAN_SLOT = Int32(200)
+const NWR_PLAN_NOISE = Int32(300)
 
 "A view of an array that you own. Axis 0 is the batch. Byte for byte a DLTensor, and frozen."
 struct nwr_tensor
@@ -430,6 +440,25 @@ end
 nwr_eval(; index = 0, count = 0, row_count = 0, t = 0, clock = 0, input_scale = 0, t_rows = C_NULL, clock_rows = C_NULL, input_scale_rows = C_NULL, output_count = 0, noises = 0) =
     nwr_eval(sizeof(nwr_eval), index, count, row_count, t, clock, input_scale, t_rows, clock_rows, input_scale_rows, output_count, noises)
 
+"One evaluation of a run as numbers: output j becomes the sum of factors times inputs, and of fresh unit normals. All inputs are read before an output is written."
+struct nwr_plan
+    struct_size::UInt32
+    count::UInt32
+    row_count::UInt32
+    slot_count::UInt32
+    input_count::UInt32
+    output_count::UInt32
+    inputs::Ptr{Int32}
+    outputs::Ptr{Int32}
+    factors::Ptr{Float64}
+    opening::Ptr{Float64}
+    t_rows::Ptr{Float64}
+    clock_rows::Ptr{Float64}
+    input_scale_rows::Ptr{Float64}
+end
+nwr_plan(; count = 0, row_count = 0, slot_count = 0, input_count = 0, output_count = 0, inputs = C_NULL, outputs = C_NULL, factors = C_NULL, opening = C_NULL, t_rows = C_NULL, clock_rows = C_NULL, input_scale_rows = C_NULL) =
+    nwr_plan(sizeof(nwr_plan), count, row_count, slot_count, input_count, output_count, inputs, outputs, factors, opening, t_rows, clock_rows, input_scale_rows)
+
 "What nwr_sampler_run calls."
 struct nwr_callbacks
     struct_size::UInt32
@@ -515,6 +544,8 @@ const sym_nwr_sampler_start = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_sampler_next = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_sampler_step = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_sampler_denoised = Ref{Ptr{Cvoid}}(C_NULL)
+const sym_nwr_sampler_plan = Ref{Ptr{Cvoid}}(C_NULL)
+const sym_nwr_sampler_plan_json = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_sampler_run = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_sampler_cancel = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_sampler_save = Ref{Ptr{Cvoid}}(C_NULL)
@@ -558,6 +589,8 @@ function load(path::AbstractString)
     sym_nwr_sampler_next[] = Libdl.dlsym(handle[], :nwr_sampler_next)
     sym_nwr_sampler_step[] = Libdl.dlsym(handle[], :nwr_sampler_step)
     sym_nwr_sampler_denoised[] = Libdl.dlsym(handle[], :nwr_sampler_denoised)
+    sym_nwr_sampler_plan[] = Libdl.dlsym(handle[], :nwr_sampler_plan)
+    sym_nwr_sampler_plan_json[] = Libdl.dlsym(handle[], :nwr_sampler_plan_json)
     sym_nwr_sampler_run[] = Libdl.dlsym(handle[], :nwr_sampler_run)
     sym_nwr_sampler_cancel[] = Libdl.dlsym(handle[], :nwr_sampler_cancel)
     sym_nwr_sampler_save[] = Libdl.dlsym(handle[], :nwr_sampler_save)
@@ -666,6 +699,12 @@ nwr_sampler_step(sampler, x, outputs, output_count) =
 "Writes the last evaluation's estimate of the clean sample: a preview, or the last step's x0. Needs NWR_SAMPLER_KEEP_DENOISED. out has x's shape and any float dtype."
 nwr_sampler_denoised(sampler, out) =
     ccall(sym_nwr_sampler_denoised[], nwr_status, (Ptr{nwr_sampler}, Ptr{nwr_tensor},), sampler, out)
+"Writes one evaluation of the run's plan, so that a compiler, a graph or another program can run the sampler without this library; index count is the run's end, which has times alone. What it points to lives as long as the sampler and never changes. NWR_ERROR_UNSUPPORTED for runs that are no table: adaptive ones, limited data, learned variance, guidance by the outputs' sums."
+nwr_sampler_plan(sampler, index, out) =
+    ccall(sym_nwr_sampler_plan[], nwr_status, (Ptr{nwr_sampler}, Csize_t, Ptr{nwr_plan},), sampler, index, out)
+"The whole plan as JSON, with the specs of sampler and schedule; docs/plan.md is its format. The text lives as long as the sampler. Errors as of nwr_sampler_plan."
+nwr_sampler_plan_json(sampler, out) =
+    ccall(sym_nwr_sampler_plan_json[], nwr_status, (Ptr{nwr_sampler}, Ptr{Ptr{UInt8}},), sampler, out)
 "The loop of next, model, step, from the sampler's present point to the end. NWR_CANCELLED leaves the sampler where it is: run goes on from there."
 nwr_sampler_run(sampler, x, callbacks) =
     ccall(sym_nwr_sampler_run[], nwr_status, (Ptr{nwr_sampler}, Ptr{nwr_tensor}, Ptr{nwr_callbacks},), sampler, x, callbacks)
@@ -703,6 +742,7 @@ const LAYOUT = [
     (nwr_operand, 16, [0, 4, 8]),
     (nwr_sampler_options, 104, [0, 4, 8, 12, 16, 24, 32, 36, 40, 48, 52, 56, 64, 68, 72, 80, 88, 96]),
     (nwr_eval, 72, [0, 4, 8, 12, 16, 24, 32, 40, 48, 56, 64, 68]),
+    (nwr_plan, 80, [0, 4, 8, 12, 16, 20, 24, 32, 40, 48, 56, 64, 72]),
     (nwr_callbacks, 32, [0, 4, 8, 16, 24]),
     (nwr_import_options, 32, [0, 4, 8, 12, 16, 24]),
     (nwr_import, 64, [0, 4, 8, 12, 16, 24, 32, 40, 48, 56, 60]),

@@ -412,26 +412,6 @@ public static class Schedules
             ("latent_scale", Spec.Number(latentScale, 1.0)),
             ("sigma_data", Spec.Number(sigmaData, 1.0)));
 
-    /// <summary><c>azula-0.1.ve</c>: Azula.ve with the default of versions before 0.3.</summary>
-    /// <param name="sigmaMin">Sigma at t = 0. From 1e-12 to 1e+12.</param>
-    /// <param name="sigmaMax">Sigma at t = 1. From 1e-12 to 1e+12.</param>
-    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
-    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
-    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
-    /// <returns>The spec, with the settings that are not the defaults.</returns>
-    public static Spec Azula01Ve(
-        double sigmaMin = 0.001,
-        double sigmaMax = 100.0,
-        ScheduleLatent latent = ScheduleLatent.None,
-        double latentScale = 1.0,
-        double sigmaData = 1.0) =>
-        Spec.Of("azula-0.1.ve",
-            ("sigma_min", Spec.Number(sigmaMin, 0.001)),
-            ("sigma_max", Spec.Number(sigmaMax, 100.0)),
-            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
-            ("latent_scale", Spec.Number(latentScale, 1.0)),
-            ("sigma_data", Spec.Number(sigmaData, 1.0)));
-
     /// <summary><c>diffusionlab.flow_matching</c>: Linear, t = 1 is noise.</summary>
     /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
     /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
@@ -624,6 +604,109 @@ public static class Schedules
         Spec.Of("nami.seed",
             ("eps", Spec.Number(eps, 1e-12)),
             ("score_eps", Spec.Number(scoreEps, 1e-12)),
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>flow</c>: Linear, t = sigma, with a shifted table of levels for grids to choose from.</summary>
+    /// <param name="shift">K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.</param>
+    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
+    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Flow(
+        double shift = 1.0,
+        double mu = 0.0,
+        double power = 1.0,
+        double count = 1000.0,
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("flow",
+            ("shift", Spec.Number(shift, 1.0)),
+            ("mu", Spec.Number(mu, 0.0)),
+            ("power", Spec.Number(power, 1.0)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>edm-levels</c>: Edm with a table of levels for grids to choose from.</summary>
+    /// <param name="sigmaMin">Least sigma of the table. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaMax">Largest, where sampling begins. From 1e-12 to 1e+12.</param>
+    /// <param name="rho">The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.</param>
+    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec EdmLevels(
+        double sigmaMin = 0.002,
+        double sigmaMax = 120.0,
+        double rho = 0.0,
+        double count = 1000.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("edm-levels",
+            ("sigma_min", Spec.Number(sigmaMin, 0.002)),
+            ("sigma_max", Spec.Number(sigmaMax, 120.0)),
+            ("rho", Spec.Number(rho, 0.0)),
+            ("count", Spec.Number(count, 1000.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>wuerstchen</c>: Cosine whose alpha_bar is kept between 1e-4 and 0.9999.</summary>
+    /// <param name="s">Offset of the cosine. From 0 to 1.</param>
+    /// <param name="scaler">Above 1: 1 - (1-t)^scaler for t; below: t^scaler. From 0.001 to 1000.</param>
+    /// <param name="shift">Divides alpha/sigma. From 1e-06 to 1e+06.</param>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Wuerstchen(
+        double s = 0.008,
+        double scaler = 1.0,
+        double shift = 1.0,
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("wuerstchen",
+            ("s", Spec.Number(s, 0.008)),
+            ("scaler", Spec.Number(scaler, 1.0)),
+            ("shift", Spec.Number(shift, 1.0)),
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>k.v</c>: Trigonometric, t = 1 is noise: sigma/alpha = tan(pi/2 t).</summary>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec KV(
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("k.v",
+            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
+            ("latent_scale", Spec.Number(latentScale, 1.0)),
+            ("sigma_data", Spec.Number(sigmaData, 1.0)));
+
+    /// <summary><c>azula-0.1.ve</c>: Azula.ve with the default of versions before 0.3.</summary>
+    /// <param name="sigmaMin">Sigma at t = 0. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaMax">Sigma at t = 1. From 1e-12 to 1e+12.</param>
+    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
+    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
+    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec Azula01Ve(
+        double sigmaMin = 0.001,
+        double sigmaMax = 100.0,
+        ScheduleLatent latent = ScheduleLatent.None,
+        double latentScale = 1.0,
+        double sigmaData = 1.0) =>
+        Spec.Of("azula-0.1.ve",
+            ("sigma_min", Spec.Number(sigmaMin, 0.001)),
+            ("sigma_max", Spec.Number(sigmaMax, 100.0)),
             ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
             ("latent_scale", Spec.Number(latentScale, 1.0)),
             ("sigma_data", Spec.Number(sigmaData, 1.0)));
@@ -884,32 +967,6 @@ public static class Schedules
             ("between", Spec.Word((int)between, 0, ["log-sigma", "sigma"])),
             ("sigma_data", Spec.Number(sigmaData, 1.0)));
 
-    /// <summary><c>flow</c>: Linear, t = sigma, with a shifted table of levels for grids to choose from.</summary>
-    /// <param name="shift">K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.</param>
-    /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
-    /// <param name="power">Exponent of 1/s - 1. From 0.001 to 1000.</param>
-    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
-    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
-    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
-    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
-    /// <returns>The spec, with the settings that are not the defaults.</returns>
-    public static Spec Flow(
-        double shift = 1.0,
-        double mu = 0.0,
-        double power = 1.0,
-        double count = 1000.0,
-        ScheduleLatent latent = ScheduleLatent.None,
-        double latentScale = 1.0,
-        double sigmaData = 1.0) =>
-        Spec.Of("flow",
-            ("shift", Spec.Number(shift, 1.0)),
-            ("mu", Spec.Number(mu, 0.0)),
-            ("power", Spec.Number(power, 1.0)),
-            ("count", Spec.Number(count, 1000.0)),
-            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
-            ("latent_scale", Spec.Number(latentScale, 1.0)),
-            ("sigma_data", Spec.Number(sigmaData, 1.0)));
-
     /// <summary><c>sd3</c>: Flow with shift 3.</summary>
     /// <param name="shift">K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.</param>
     /// <param name="mu">Shift is exp(mu) times more. From -50 to 50.</param>
@@ -1118,26 +1175,6 @@ public static class Schedules
             ("latent_scale", Spec.Number(latentScale, 1.0)),
             ("sigma_data", Spec.Number(sigmaData, 1.0)));
 
-    /// <summary><c>edm-levels</c>: Edm with a table of levels for grids to choose from.</summary>
-    /// <param name="sigmaMin">Least sigma of the table. From 1e-12 to 1e+12.</param>
-    /// <param name="sigmaMax">Largest, where sampling begins. From 1e-12 to 1e+12.</param>
-    /// <param name="rho">The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.</param>
-    /// <param name="count">Size of the table. From 2 to 1e+07.</param>
-    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
-    /// <returns>The spec, with the settings that are not the defaults.</returns>
-    public static Spec EdmLevels(
-        double sigmaMin = 0.002,
-        double sigmaMax = 120.0,
-        double rho = 0.0,
-        double count = 1000.0,
-        double sigmaData = 1.0) =>
-        Spec.Of("edm-levels",
-            ("sigma_min", Spec.Number(sigmaMin, 0.002)),
-            ("sigma_max", Spec.Number(sigmaMax, 120.0)),
-            ("rho", Spec.Number(rho, 0.0)),
-            ("count", Spec.Number(count, 1000.0)),
-            ("sigma_data", Spec.Number(sigmaData, 1.0)));
-
     /// <summary><c>comfy.edm</c>: Edm-levels from 0.002 to 120.</summary>
     /// <param name="sigmaMin">Least sigma of the table. From 1e-12 to 1e+12.</param>
     /// <param name="sigmaMax">Largest, where sampling begins. From 1e-12 to 1e+12.</param>
@@ -1236,43 +1273,6 @@ public static class Schedules
             ("sigma_max", Spec.Number(sigmaMax, 500.0)),
             ("rho", Spec.Number(rho, 0.0)),
             ("count", Spec.Number(count, 1000.0)),
-            ("sigma_data", Spec.Number(sigmaData, 1.0)));
-
-    /// <summary><c>wuerstchen</c>: Cosine whose alpha_bar is kept between 1e-4 and 0.9999.</summary>
-    /// <param name="s">Offset of the cosine. From 0 to 1.</param>
-    /// <param name="scaler">Above 1: 1 - (1-t)^scaler for t; below: t^scaler. From 0.001 to 1000.</param>
-    /// <param name="shift">Divides alpha/sigma. From 1e-06 to 1e+06.</param>
-    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
-    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
-    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
-    /// <returns>The spec, with the settings that are not the defaults.</returns>
-    public static Spec Wuerstchen(
-        double s = 0.008,
-        double scaler = 1.0,
-        double shift = 1.0,
-        ScheduleLatent latent = ScheduleLatent.None,
-        double latentScale = 1.0,
-        double sigmaData = 1.0) =>
-        Spec.Of("wuerstchen",
-            ("s", Spec.Number(s, 0.008)),
-            ("scaler", Spec.Number(scaler, 1.0)),
-            ("shift", Spec.Number(shift, 1.0)),
-            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
-            ("latent_scale", Spec.Number(latentScale, 1.0)),
-            ("sigma_data", Spec.Number(sigmaData, 1.0)));
-
-    /// <summary><c>k.v</c>: Trigonometric, t = 1 is noise: sigma/alpha = tan(pi/2 t).</summary>
-    /// <param name="latent">Gamma, the third leg of a two-sided interpolant.</param>
-    /// <param name="latentScale">Factor of gamma^2. From 1e-12 to 1e+12.</param>
-    /// <param name="sigmaData">Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.</param>
-    /// <returns>The spec, with the settings that are not the defaults.</returns>
-    public static Spec KV(
-        ScheduleLatent latent = ScheduleLatent.None,
-        double latentScale = 1.0,
-        double sigmaData = 1.0) =>
-        Spec.Of("k.v",
-            ("latent", Spec.Word((int)latent, 0, ["none", "brownian", "bsquared", "sinesquared", "sigmoid"])),
-            ("latent_scale", Spec.Number(latentScale, 1.0)),
             ("sigma_data", Spec.Number(sigmaData, 1.0)));
 }
 
@@ -1543,26 +1543,6 @@ public static class Grids
             ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
             ("lambda_min", Spec.Number(lambdaMin, -700.0)));
 
-    /// <summary><c>comfy.beta</c>: Beta with round=yes.</summary>
-    /// <param name="alpha">First exponent. From 0.01 to 1000.</param>
-    /// <param name="beta">Second exponent. From 0.01 to 1000.</param>
-    /// <param name="round">To whole indices.</param>
-    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
-    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
-    /// <returns>The spec, with the settings that are not the defaults.</returns>
-    public static Spec ComfyBeta(
-        double alpha = 0.6,
-        double beta = 0.6,
-        bool round = true,
-        GridTail tail = GridTail.Clean,
-        double lambdaMin = -700.0) =>
-        Spec.Of("comfy.beta",
-            ("alpha", Spec.Number(alpha, 0.6)),
-            ("beta", Spec.Number(beta, 0.6)),
-            ("round", Spec.Truth(round, true)),
-            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
-            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
-
     /// <summary><c>smoothstep</c>: Places in the table along 3u^2 - 2u^3.</summary>
     /// <param name="round">To whole indices.</param>
     /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
@@ -1574,20 +1554,6 @@ public static class Grids
         double lambdaMin = -700.0) =>
         Spec.Of("smoothstep",
             ("round", Spec.Truth(round, false)),
-            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
-            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
-
-    /// <summary><c>sdcpp.smoothstep</c>: Smoothstep with round=yes.</summary>
-    /// <param name="round">To whole indices.</param>
-    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
-    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
-    /// <returns>The spec, with the settings that are not the defaults.</returns>
-    public static Spec SdcppSmoothstep(
-        bool round = true,
-        GridTail tail = GridTail.Clean,
-        double lambdaMin = -700.0) =>
-        Spec.Of("sdcpp.smoothstep",
-            ("round", Spec.Truth(round, true)),
             ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
             ("lambda_min", Spec.Number(lambdaMin, -700.0)));
 
@@ -1772,28 +1738,6 @@ public static class Grids
             ("power", Spec.Number(power, 2.0)),
             ("last", Spec.Number(last, 0.0)));
 
-    /// <summary><c>k.vp</c>: Even in t down to 0.001 of the way, then data.</summary>
-    /// <param name="power">Of which even times have the root. From 0.001 to 1000.</param>
-    /// <param name="last">Fraction of the way from data of the last time but one; 0: as even as the rest. From 0 to 0.999999.</param>
-    /// <returns>The spec, with the settings that are not the defaults.</returns>
-    public static Spec KVp(
-        double power = 1.0,
-        double last = 0.001) =>
-        Spec.Of("k.vp",
-            ("power", Spec.Number(power, 1.0)),
-            ("last", Spec.Number(last, 0.001)));
-
-    /// <summary><c>score-sde</c>: Even in t down to 1e-5 of the way, then data.</summary>
-    /// <param name="power">Of which even times have the root. From 0.001 to 1000.</param>
-    /// <param name="last">Fraction of the way from data of the last time but one; 0: as even as the rest. From 0 to 0.999999.</param>
-    /// <returns>The spec, with the settings that are not the defaults.</returns>
-    public static Spec ScoreSde(
-        double power = 1.0,
-        double last = 1e-05) =>
-        Spec.Of("score-sde",
-            ("power", Spec.Number(power, 1.0)),
-            ("last", Spec.Number(last, 1e-05)));
-
     /// <summary><c>sine-squared</c>: Even in the arc sine of the root of sin(pi/2 t).</summary>
     /// <returns>The spec, with the settings that are not the defaults.</returns>
     public static Spec SineSquared() =>
@@ -1851,6 +1795,85 @@ public static class Grids
             ("twice", Spec.Truth(twice, false)),
             ("most", Spec.Number(most, 1.0)),
             ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>logit-normal</c>: S as quantiles of a logit-normal distribution.</summary>
+    /// <param name="mean">Of the normal. From -1000 to 1000.</param>
+    /// <param name="std">Of the normal. From 1e-06 to 1000.</param>
+    /// <param name="logsnrMin">2 log(alpha/sigma) at most noise. From -700 to 700.</param>
+    /// <param name="logsnrMax">2 log(alpha/sigma) at least noise. From -700 to 700.</param>
+    /// <param name="tokens">Length of the sequence: mean grows by log(tokens/1024)/2; 0: not. From 0 to 1e+09.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec LogitNormal(
+        double mean = 0.0,
+        double std = 1.75,
+        double logsnrMin = -18.0,
+        double logsnrMax = 15.0,
+        double tokens = 0.0,
+        GridTail tail = GridTail.Clean) =>
+        Spec.Of("logit-normal",
+            ("mean", Spec.Number(mean, 0.0)),
+            ("std", Spec.Number(std, 1.75)),
+            ("logsnr_min", Spec.Number(logsnrMin, -18.0)),
+            ("logsnr_max", Spec.Number(logsnrMax, 15.0)),
+            ("tokens", Spec.Number(tokens, 0.0)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
+
+    /// <summary><c>comfy.beta</c>: Beta with round=yes.</summary>
+    /// <param name="alpha">First exponent. From 0.01 to 1000.</param>
+    /// <param name="beta">Second exponent. From 0.01 to 1000.</param>
+    /// <param name="round">To whole indices.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ComfyBeta(
+        double alpha = 0.6,
+        double beta = 0.6,
+        bool round = true,
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("comfy.beta",
+            ("alpha", Spec.Number(alpha, 0.6)),
+            ("beta", Spec.Number(beta, 0.6)),
+            ("round", Spec.Truth(round, true)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>sdcpp.smoothstep</c>: Smoothstep with round=yes.</summary>
+    /// <param name="round">To whole indices.</param>
+    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
+    /// <param name="lambdaMin">Indices whose log(alpha/sigma) is below are left out. From -700 to 700.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec SdcppSmoothstep(
+        bool round = true,
+        GridTail tail = GridTail.Clean,
+        double lambdaMin = -700.0) =>
+        Spec.Of("sdcpp.smoothstep",
+            ("round", Spec.Truth(round, true)),
+            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])),
+            ("lambda_min", Spec.Number(lambdaMin, -700.0)));
+
+    /// <summary><c>k.vp</c>: Even in t down to 0.001 of the way, then data.</summary>
+    /// <param name="power">Of which even times have the root. From 0.001 to 1000.</param>
+    /// <param name="last">Fraction of the way from data of the last time but one; 0: as even as the rest. From 0 to 0.999999.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec KVp(
+        double power = 1.0,
+        double last = 0.001) =>
+        Spec.Of("k.vp",
+            ("power", Spec.Number(power, 1.0)),
+            ("last", Spec.Number(last, 0.001)));
+
+    /// <summary><c>score-sde</c>: Even in t down to 1e-5 of the way, then data.</summary>
+    /// <param name="power">Of which even times have the root. From 0.001 to 1000.</param>
+    /// <param name="last">Fraction of the way from data of the last time but one; 0: as even as the rest. From 0 to 0.999999.</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec ScoreSde(
+        double power = 1.0,
+        double last = 1e-05) =>
+        Spec.Of("score-sde",
+            ("power", Spec.Number(power, 1.0)),
+            ("last", Spec.Number(last, 1e-05)));
 
     /// <summary><c>sd3</c>: Flow with shift 3.</summary>
     /// <param name="shift">K of k s/(1 + (k-1) s); 0 is the schedule's own. From 0 to 1e+06.</param>
@@ -2274,29 +2297,6 @@ public static class Grids
             ("closed", Spec.Truth(closed, false)),
             ("twice", Spec.Truth(twice, false)),
             ("most", Spec.Number(most, 0.999999)),
-            ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
-
-    /// <summary><c>logit-normal</c>: S as quantiles of a logit-normal distribution.</summary>
-    /// <param name="mean">Of the normal. From -1000 to 1000.</param>
-    /// <param name="std">Of the normal. From 1e-06 to 1000.</param>
-    /// <param name="logsnrMin">2 log(alpha/sigma) at most noise. From -700 to 700.</param>
-    /// <param name="logsnrMax">2 log(alpha/sigma) at least noise. From -700 to 700.</param>
-    /// <param name="tokens">Length of the sequence: mean grows by log(tokens/1024)/2; 0: not. From 0 to 1e+09.</param>
-    /// <param name="tail">Where the last step ends: at data, at the least noise level, or where it began.</param>
-    /// <returns>The spec, with the settings that are not the defaults.</returns>
-    public static Spec LogitNormal(
-        double mean = 0.0,
-        double std = 1.75,
-        double logsnrMin = -18.0,
-        double logsnrMax = 15.0,
-        double tokens = 0.0,
-        GridTail tail = GridTail.Clean) =>
-        Spec.Of("logit-normal",
-            ("mean", Spec.Number(mean, 0.0)),
-            ("std", Spec.Number(std, 1.75)),
-            ("logsnr_min", Spec.Number(logsnrMin, -18.0)),
-            ("logsnr_max", Spec.Number(logsnrMax, 15.0)),
-            ("tokens", Spec.Number(tokens, 0.0)),
             ("tail", Spec.Word((int)tail, 0, ["clean", "least", "repeat"])));
 }
 
@@ -3160,7 +3160,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>zab</c>: Adams-Bashforth for the noise in sigma/alpha.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 7.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="guidanceFrom">What the weighted difference is added to.</param>
     /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
@@ -3228,7 +3228,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>vab</c>: Adams-Bashforth for noise minus data in sigma/(alpha+sigma).</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 7.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="guidanceFrom">What the weighted difference is added to.</param>
     /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
@@ -3296,7 +3296,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>zeab</c>: Exponential Adams-Bashforth for the noise in log-SNR.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 7.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="guidanceFrom">What the weighted difference is added to.</param>
     /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
@@ -3364,7 +3364,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>xeab</c>: Exponential Adams-Bashforth for the data in log-SNR.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 7.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="guidanceFrom">What the weighted difference is added to.</param>
     /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
@@ -3432,7 +3432,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>reab</c>: Exponential Adams-Bashforth for the angular prediction in log-SNR.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 7.</param>
     /// <param name="scale">Of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="guidanceFrom">What the weighted difference is added to.</param>
@@ -3580,7 +3580,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>lms</c>: Linear multistep, exact weights.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 5.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
@@ -3805,7 +3805,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>deis</c>: The noise a polynomial in log-SNR, exact integrals.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 5.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
@@ -4295,6 +4295,8 @@ public static class Samplers
     /// <param name="variant">Weights where two values meet: bh1, bh2, or exact integrals.</param>
     /// <param name="corrector">Whether the next evaluation corrects a step.</param>
     /// <param name="correctorBegin">The first step that is corrected. From 0 to 1e+06.</param>
+    /// <param name="correctorSkip">Steps that are not corrected, as a sum: 1 for step 0, 2 for 1, 4 for 2. From 0 to 9.0072e+15.</param>
+    /// <param name="predictorOrder">Values of the predictor: 1 is ddim, 2 dpmpp-2m; 0 is as order. From 0 to 4.</param>
     /// <param name="predict">What is extrapolated.</param>
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
@@ -4324,6 +4326,8 @@ public static class Samplers
         SamplerVariant variant = SamplerVariant.Bh2,
         bool corrector = true,
         double correctorBegin = 0.0,
+        double correctorSkip = 0.0,
+        double predictorOrder = 0.0,
         SamplerPredict predict = SamplerPredict.Data,
         SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
@@ -4352,6 +4356,8 @@ public static class Samplers
             ("variant", Spec.Word((int)variant, 1, ["bh1", "bh2", "exact"])),
             ("corrector", Spec.Truth(corrector, true)),
             ("corrector_begin", Spec.Number(correctorBegin, 0.0)),
+            ("corrector_skip", Spec.Number(correctorSkip, 0.0)),
+            ("predictor_order", Spec.Number(predictorOrder, 0.0)),
             ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
@@ -5919,6 +5925,318 @@ public static class Samplers
             ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
             ("unit_input", Spec.Truth(unitInput, false)));
 
+    /// <summary><c>dpm-adaptive</c>: Steps in log-SNR chosen by their errors.</summary>
+    /// <param name="order">Of the result that is kept. From 2 to 3.</param>
+    /// <param name="predict">What is extrapolated.</param>
+    /// <param name="rtol">Error of a step, as a share of the state. From 0 to 1.</param>
+    /// <param name="atol">Error of a step beside that. From 1e-300 to 1e+06.</param>
+    /// <param name="first">Length of the first step, in log(alpha/sigma) or in t. From 1e-12 to 1e+06.</param>
+    /// <param name="controller">Of steps: a PID controller; a step of 0.9 error^(-1/order); or that, between 0.2 and 10.</param>
+    /// <param name="p">The PID controller's proportional part. From -10 to 10.</param>
+    /// <param name="i">Its integral part. From -10 to 10.</param>
+    /// <param name="d">Its differential part. From -10 to 10.</param>
+    /// <param name="accept">PID: the least growth with which a step is taken. From 0.001 to 10.</param>
+    /// <param name="error">Over the whole batch, or the largest of a sample.</param>
+    /// <param name="mostEvaluations">After which the run fails. From 1 to 1e+09.</param>
+    /// <param name="eta">Share of fresh noise; 0 is deterministic. From 0 to 1e+06.</param>
+    /// <param name="sNoise">Scale of the fresh noise. From 0 to 1e+06.</param>
+    /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DpmAdaptive(
+        double order = 3.0,
+        SamplerPredict predict = SamplerPredict.Noise,
+        double rtol = 0.05,
+        double atol = 0.0078,
+        double first = 0.05,
+        SamplerController controller = SamplerController.Pid,
+        double p = 0.0,
+        double i = 1.0,
+        double d = 0.0,
+        double accept = 0.81,
+        SamplerError error = SamplerError.Batch,
+        double mostEvaluations = 10000.0,
+        double eta = 0.0,
+        double sNoise = 1.0,
+        SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
+        double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
+        bool unitInput = false) =>
+        Spec.Of("dpm-adaptive",
+            ("order", Spec.Number(order, 3.0)),
+            ("predict", Spec.Word((int)predict, 1, ["data", "noise"])),
+            ("rtol", Spec.Number(rtol, 0.05)),
+            ("atol", Spec.Number(atol, 0.0078)),
+            ("first", Spec.Number(first, 0.05)),
+            ("controller", Spec.Word((int)controller, 0, ["pid", "plain", "bounded"])),
+            ("p", Spec.Number(p, 0.0)),
+            ("i", Spec.Number(i, 1.0)),
+            ("d", Spec.Number(d, 0.0)),
+            ("accept", Spec.Number(accept, 0.81)),
+            ("error", Spec.Word((int)error, 0, ["batch", "sample"])),
+            ("most_evaluations", Spec.Number(mostEvaluations, 10000.0)),
+            ("eta", Spec.Number(eta, 0.0)),
+            ("s_noise", Spec.Number(sNoise, 1.0)),
+            ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>bogacki-shampine-adaptive</c>: Third-order ODE, steps chosen by their errors.</summary>
+    /// <param name="rtol">Error of a step, as a share of the state. From 0 to 1.</param>
+    /// <param name="atol">Error of a step beside that. From 1e-300 to 1e+06.</param>
+    /// <param name="first">Length of the first step, in log(alpha/sigma) or in t. From 1e-12 to 1e+06.</param>
+    /// <param name="controller">Of steps: a PID controller; a step of 0.9 error^(-1/order); or that, between 0.2 and 10.</param>
+    /// <param name="p">The PID controller's proportional part. From -10 to 10.</param>
+    /// <param name="i">Its integral part. From -10 to 10.</param>
+    /// <param name="d">Its differential part. From -10 to 10.</param>
+    /// <param name="accept">PID: the least growth with which a step is taken. From 0.001 to 10.</param>
+    /// <param name="error">Over the whole batch, or the largest of a sample.</param>
+    /// <param name="mostEvaluations">After which the run fails. From 1 to 1e+09.</param>
+    /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
+    /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec BogackiShampineAdaptive(
+        double rtol = 1e-05,
+        double atol = 1e-05,
+        double first = 0.01,
+        SamplerController controller = SamplerController.Bounded,
+        double p = 0.0,
+        double i = 1.0,
+        double d = 0.0,
+        double accept = 0.81,
+        SamplerError error = SamplerError.Batch,
+        double mostEvaluations = 10000.0,
+        SamplerSpace space = SamplerSpace.T,
+        SamplerLastStep lastStep = SamplerLastStep.Data,
+        double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
+        bool unitInput = false) =>
+        Spec.Of("bogacki-shampine-adaptive",
+            ("rtol", Spec.Number(rtol, 1e-05)),
+            ("atol", Spec.Number(atol, 1e-05)),
+            ("first", Spec.Number(first, 0.01)),
+            ("controller", Spec.Word((int)controller, 2, ["pid", "plain", "bounded"])),
+            ("p", Spec.Number(p, 0.0)),
+            ("i", Spec.Number(i, 1.0)),
+            ("d", Spec.Number(d, 0.0)),
+            ("accept", Spec.Number(accept, 0.81)),
+            ("error", Spec.Word((int)error, 0, ["batch", "sample"])),
+            ("most_evaluations", Spec.Number(mostEvaluations, 10000.0)),
+            ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
+            ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
+    /// <summary><c>dormand-prince-adaptive</c>: Fifth-order ODE, steps chosen by their errors.</summary>
+    /// <param name="rtol">Error of a step, as a share of the state. From 0 to 1.</param>
+    /// <param name="atol">Error of a step beside that. From 1e-300 to 1e+06.</param>
+    /// <param name="first">Length of the first step, in log(alpha/sigma) or in t. From 1e-12 to 1e+06.</param>
+    /// <param name="controller">Of steps: a PID controller; a step of 0.9 error^(-1/order); or that, between 0.2 and 10.</param>
+    /// <param name="p">The PID controller's proportional part. From -10 to 10.</param>
+    /// <param name="i">Its integral part. From -10 to 10.</param>
+    /// <param name="d">Its differential part. From -10 to 10.</param>
+    /// <param name="accept">PID: the least growth with which a step is taken. From 0.001 to 10.</param>
+    /// <param name="error">Over the whole batch, or the largest of a sample.</param>
+    /// <param name="mostEvaluations">After which the run fails. From 1 to 1e+09.</param>
+    /// <param name="space">What is stepped: x in t, or x/alpha in sigma/alpha.</param>
+    /// <param name="lastStep">A step to clean data: on the data prediction where there is one, or as any other step.</param>
+    /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceFrom">What the weighted difference is added to.</param>
+    /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
+    /// <param name="guidanceRescale">Share of the conditional output's standard deviation that is restored. From 0 to 1.</param>
+    /// <param name="guidanceBegin">Part of the steps from which on there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceEnd">Part of the steps up to which there is guidance. From 0 to 1.</param>
+    /// <param name="guidanceLow">Least sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceHigh">Largest sigma/alpha at which there is guidance. From 0 to 1e+300.</param>
+    /// <param name="guidanceImage">Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceParallel">Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.</param>
+    /// <param name="guidanceNorm">Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.</param>
+    /// <param name="guidanceMomentum">Projected: share of the differences before. From -1 to 1.</param>
+    /// <param name="guidanceDecay">Decaying: how fast. From 0 to 1e+06.</param>
+    /// <param name="zeroInit">So many steps take the model's output for 0. From 0 to 1e+06.</param>
+    /// <param name="cfgPp">CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.</param>
+    /// <param name="clip">Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.</param>
+    /// <param name="threshold">Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.</param>
+    /// <param name="thresholdMax">The most that this quantile counts for. From 1 to 1e+300.</param>
+    /// <param name="limitedNoise">Noise follows from limited data, or stays what the model said.</param>
+    /// <param name="unitInput">Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).</param>
+    /// <returns>The spec, with the settings that are not the defaults.</returns>
+    public static Spec DormandPrinceAdaptive(
+        double rtol = 1e-05,
+        double atol = 1e-05,
+        double first = 0.01,
+        SamplerController controller = SamplerController.Bounded,
+        double p = 0.0,
+        double i = 1.0,
+        double d = 0.0,
+        double accept = 0.81,
+        SamplerError error = SamplerError.Batch,
+        double mostEvaluations = 10000.0,
+        SamplerSpace space = SamplerSpace.T,
+        SamplerLastStep lastStep = SamplerLastStep.Data,
+        double guidance = 1.0,
+        SamplerGuidanceFrom guidanceFrom = SamplerGuidanceFrom.Unconditional,
+        SamplerGuidanceMethod guidanceMethod = SamplerGuidanceMethod.Plain,
+        double guidanceRescale = 0.0,
+        double guidanceBegin = 0.0,
+        double guidanceEnd = 1.0,
+        double guidanceLow = 0.0,
+        double guidanceHigh = 1e+300,
+        double guidanceImage = 0.0,
+        double guidanceParallel = 1.0,
+        double guidanceNorm = 0.0,
+        double guidanceMomentum = 0.0,
+        double guidanceDecay = 8.0,
+        double zeroInit = 0.0,
+        SamplerCfgPp cfgPp = SamplerCfgPp.No,
+        double clip = 0.0,
+        double threshold = 0.0,
+        double thresholdMax = 1.0,
+        SamplerLimitedNoise limitedNoise = SamplerLimitedNoise.Data,
+        bool unitInput = false) =>
+        Spec.Of("dormand-prince-adaptive",
+            ("rtol", Spec.Number(rtol, 1e-05)),
+            ("atol", Spec.Number(atol, 1e-05)),
+            ("first", Spec.Number(first, 0.01)),
+            ("controller", Spec.Word((int)controller, 2, ["pid", "plain", "bounded"])),
+            ("p", Spec.Number(p, 0.0)),
+            ("i", Spec.Number(i, 1.0)),
+            ("d", Spec.Number(d, 0.0)),
+            ("accept", Spec.Number(accept, 0.81)),
+            ("error", Spec.Word((int)error, 0, ["batch", "sample"])),
+            ("most_evaluations", Spec.Number(mostEvaluations, 10000.0)),
+            ("space", Spec.Word((int)space, 0, ["t", "sigma"])),
+            ("last_step", Spec.Word((int)lastStep, 0, ["data", "plain"])),
+            ("guidance", Spec.Number(guidance, 1.0)),
+            ("guidance_from", Spec.Word((int)guidanceFrom, 0, ["unconditional", "conditional"])),
+            ("guidance_method", Spec.Word((int)guidanceMethod, 0, ["plain", "zero_star", "projected", "tangential", "decaying"])),
+            ("guidance_rescale", Spec.Number(guidanceRescale, 0.0)),
+            ("guidance_begin", Spec.Number(guidanceBegin, 0.0)),
+            ("guidance_end", Spec.Number(guidanceEnd, 1.0)),
+            ("guidance_low", Spec.Number(guidanceLow, 0.0)),
+            ("guidance_high", Spec.Number(guidanceHigh, 1e+300)),
+            ("guidance_image", Spec.Number(guidanceImage, 0.0)),
+            ("guidance_parallel", Spec.Number(guidanceParallel, 1.0)),
+            ("guidance_norm", Spec.Number(guidanceNorm, 0.0)),
+            ("guidance_momentum", Spec.Number(guidanceMomentum, 0.0)),
+            ("guidance_decay", Spec.Number(guidanceDecay, 8.0)),
+            ("zero_init", Spec.Number(zeroInit, 0.0)),
+            ("cfg_pp", Spec.Word((int)cfgPp, 0, ["no", "yes", "comfy"])),
+            ("clip", Spec.Number(clip, 0.0)),
+            ("threshold", Spec.Number(threshold, 0.0)),
+            ("threshold_max", Spec.Number(thresholdMax, 1.0)),
+            ("limited_noise", Spec.Word((int)limitedNoise, 0, ["data", "model"])),
+            ("unit_input", Spec.Truth(unitInput, false)));
+
     /// <summary><c>restart</c>: Heun, with a stretch of levels gone through again.</summary>
     /// <param name="sMin">Sigma/alpha of the lower end; the nearest of the grid is taken. From 0 to 1e+06.</param>
     /// <param name="sMax">Sigma/alpha of the upper end. From 1e-12 to 1e+06.</param>
@@ -6563,7 +6881,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>azula.reab</c>: Reab with scale=mixed, first-order as in azula.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 7.</param>
     /// <param name="scale">Of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="guidanceFrom">What the weighted difference is added to.</param>
@@ -6812,7 +7130,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>k.lms</c>: Lms that starts with Euler's step.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 5.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
@@ -7470,7 +7788,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>diffusers.deis</c>: Starts with Euler's step.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 5.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
@@ -7548,6 +7866,8 @@ public static class Samplers
     /// <param name="variant">Weights where two values meet: bh1, bh2, or exact integrals.</param>
     /// <param name="corrector">Whether the next evaluation corrects a step.</param>
     /// <param name="correctorBegin">The first step that is corrected. From 0 to 1e+06.</param>
+    /// <param name="correctorSkip">Steps that are not corrected, as a sum: 1 for step 0, 2 for 1, 4 for 2. From 0 to 9.0072e+15.</param>
+    /// <param name="predictorOrder">Values of the predictor: 1 is ddim, 2 dpmpp-2m; 0 is as order. From 0 to 4.</param>
     /// <param name="predict">What is extrapolated.</param>
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
@@ -7577,6 +7897,8 @@ public static class Samplers
         SamplerVariant variant = SamplerVariant.Bh2,
         bool corrector = true,
         double correctorBegin = 0.0,
+        double correctorSkip = 0.0,
+        double predictorOrder = 0.0,
         SamplerPredict predict = SamplerPredict.Data,
         SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.Yes,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
@@ -7605,6 +7927,8 @@ public static class Samplers
             ("variant", Spec.Word((int)variant, 1, ["bh1", "bh2", "exact"])),
             ("corrector", Spec.Truth(corrector, true)),
             ("corrector_begin", Spec.Number(correctorBegin, 0.0)),
+            ("corrector_skip", Spec.Number(correctorSkip, 0.0)),
+            ("predictor_order", Spec.Number(predictorOrder, 0.0)),
             ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 1, ["no", "yes", "last"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
@@ -8242,6 +8566,8 @@ public static class Samplers
     /// <param name="variant">Weights where two values meet: bh1, bh2, or exact integrals.</param>
     /// <param name="corrector">Whether the next evaluation corrects a step.</param>
     /// <param name="correctorBegin">The first step that is corrected. From 0 to 1e+06.</param>
+    /// <param name="correctorSkip">Steps that are not corrected, as a sum: 1 for step 0, 2 for 1, 4 for 2. From 0 to 9.0072e+15.</param>
+    /// <param name="predictorOrder">Values of the predictor: 1 is ddim, 2 dpmpp-2m; 0 is as order. From 0 to 4.</param>
     /// <param name="predict">What is extrapolated.</param>
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
@@ -8271,6 +8597,8 @@ public static class Samplers
         SamplerVariant variant = SamplerVariant.Bh1,
         bool corrector = true,
         double correctorBegin = 3.0,
+        double correctorSkip = 0.0,
+        double predictorOrder = 0.0,
         SamplerPredict predict = SamplerPredict.Data,
         SamplerLowerOrderFinal lowerOrderFinal = SamplerLowerOrderFinal.No,
         SamplerDpmpp2mSpace space = SamplerDpmpp2mSpace.Sigma,
@@ -8299,6 +8627,8 @@ public static class Samplers
             ("variant", Spec.Word((int)variant, 0, ["bh1", "bh2", "exact"])),
             ("corrector", Spec.Truth(corrector, true)),
             ("corrector_begin", Spec.Number(correctorBegin, 3.0)),
+            ("corrector_skip", Spec.Number(correctorSkip, 0.0)),
+            ("predictor_order", Spec.Number(predictorOrder, 0.0)),
             ("predict", Spec.Word((int)predict, 0, ["data", "noise"])),
             ("lower_order_final", Spec.Word((int)lowerOrderFinal, 0, ["no", "yes", "last"])),
             ("space", Spec.Word((int)space, 0, ["sigma", "flow"])),
@@ -8824,6 +9154,26 @@ public enum SamplerSlope
     Exact,
     /// <summary><c>backward</c></summary>
     Backward,
+}
+
+/// <summary>Of steps: a PID controller; a step of 0.9 error^(-1/order); or that, between 0.2 and 10.</summary>
+public enum SamplerController
+{
+    /// <summary><c>pid</c></summary>
+    Pid,
+    /// <summary><c>plain</c></summary>
+    Plain,
+    /// <summary><c>bounded</c></summary>
+    Bounded,
+}
+
+/// <summary>Over the whole batch, or the largest of a sample.</summary>
+public enum SamplerError
+{
+    /// <summary><c>batch</c></summary>
+    Batch,
+    /// <summary><c>sample</c></summary>
+    Sample,
 }
 
 /// <summary>Whether an output is read by the level at which it was asked, or by the noisier one.</summary>

@@ -220,6 +220,24 @@ internal static unsafe class Layout
             text.Append($"  noises {(byte*)&it.Noises - start} {sizeof(uint)}\n");
         }
         {
+            NwrPlan it = default;
+            byte* start = (byte*)&it;
+            text.Append($"struct nwr_plan {sizeof(NwrPlan)}\n");
+            text.Append($"  struct_size {(byte*)&it.StructSize - start} {sizeof(uint)}\n");
+            text.Append($"  count {(byte*)&it.Count - start} {sizeof(uint)}\n");
+            text.Append($"  row_count {(byte*)&it.RowCount - start} {sizeof(uint)}\n");
+            text.Append($"  slot_count {(byte*)&it.SlotCount - start} {sizeof(uint)}\n");
+            text.Append($"  input_count {(byte*)&it.InputCount - start} {sizeof(uint)}\n");
+            text.Append($"  output_count {(byte*)&it.OutputCount - start} {sizeof(uint)}\n");
+            text.Append($"  inputs {(byte*)&it.Inputs - start} {sizeof(int*)}\n");
+            text.Append($"  outputs {(byte*)&it.Outputs - start} {sizeof(int*)}\n");
+            text.Append($"  factors {(byte*)&it.Factors - start} {sizeof(double*)}\n");
+            text.Append($"  opening {(byte*)&it.Opening - start} {sizeof(double*)}\n");
+            text.Append($"  t_rows {(byte*)&it.TRows - start} {sizeof(double*)}\n");
+            text.Append($"  clock_rows {(byte*)&it.ClockRows - start} {sizeof(double*)}\n");
+            text.Append($"  input_scale_rows {(byte*)&it.InputScaleRows - start} {sizeof(double*)}\n");
+        }
+        {
             NwrCallbacks it = default;
             byte* start = (byte*)&it;
             text.Append($"struct nwr_callbacks {sizeof(NwrCallbacks)}\n");
@@ -272,6 +290,7 @@ internal static unsafe class Layout
         text.Append($"enum nwr_sampler_flags {sizeof(NwrSamplerFlags)}\n");
         text.Append($"enum nwr_clock {sizeof(Clock)}\n");
         text.Append($"enum nwr_start {sizeof(StartFrom)}\n");
+        text.Append($"enum nwr_plan_array {sizeof(NwrPlanArray)}\n");
         return text.ToString();
     }
 }

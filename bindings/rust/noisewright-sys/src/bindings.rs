@@ -3172,7 +3172,23 @@ impl nwr_sampler_kind {
     pub const NWR_SAMPLER_RESTART: nwr_sampler_kind = nwr_sampler_kind(50);
 }
 impl nwr_sampler_kind {
-    #[doc = " EDM's steps, with a stretch of levels that is noised and gone through again."]
+    #[doc = " Methods that choose their steps by their errors, and land on every time that is given."]
+    #[doc = "  DPM-Solver of orders 2 and 3, 2206.00927, algorithm 3."]
+    pub const NWR_SAMPLER_DPM_ADAPTIVE: nwr_sampler_kind = nwr_sampler_kind(51);
+}
+impl nwr_sampler_kind {
+    #[doc = " Methods that choose their steps by their errors, and land on every time that is given."]
+    #[doc = "  DPM-Solver of orders 2 and 3, 2206.00927, algorithm 3."]
+    pub const NWR_SAMPLER_BOGACKI_SHAMPINE_ADAPTIVE: nwr_sampler_kind = nwr_sampler_kind(52);
+}
+impl nwr_sampler_kind {
+    #[doc = " Methods that choose their steps by their errors, and land on every time that is given."]
+    #[doc = "  DPM-Solver of orders 2 and 3, 2206.00927, algorithm 3."]
+    pub const NWR_SAMPLER_DORMAND_PRINCE_ADAPTIVE: nwr_sampler_kind = nwr_sampler_kind(53);
+}
+impl nwr_sampler_kind {
+    #[doc = " Methods that choose their steps by their errors, and land on every time that is given."]
+    #[doc = "  DPM-Solver of orders 2 and 3, 2206.00927, algorithm 3."]
     pub const NWR_SAMPLER_KIND_INT32_: nwr_sampler_kind = nwr_sampler_kind(-2147483648);
 }
 #[repr(transparent)]
@@ -3245,10 +3261,10 @@ pub struct nwr_sampler_options {
     pub name: *const ::core::ffi::c_char,
     pub params: *const nwr_param,
     pub param_count: u32,
-    #[doc = " With times NULL: a default grid of this many steps; 0 is 50. Trailing indices for a discrete"]
-    #[doc = "  schedule, karras for edm, a flow's own shifted levels, else even in t; noise and score"]
-    #[doc = " predictions, which say nothing about data where alpha is 0, and samplers that cannot step from"]
-    #[doc = " there, begin at log(alpha/sigma) = -5.1 instead."]
+    #[doc = " With times NULL: a default grid of this many steps; 0 is 50, or 1 for an adaptive sampler."]
+    #[doc = " Trailing indices for a discrete schedule, karras for edm, a flow's own shifted levels, else"]
+    #[doc = " even in t; noise and score predictions, which say nothing about data where alpha is 0, and"]
+    #[doc = " samplers that cannot step from there, begin at log(alpha/sigma) = -5.1 instead."]
     pub steps: u32,
     #[doc = " time_rows rows of time_count times, 2 or more; copied. In a run towards data they may turn,"]
     #[doc = " all rows at the same steps; a row that stands still goes with the others. What goes back to"]
@@ -3931,6 +3947,322 @@ extern "C" {
     #[doc = " Writes the last evaluation's estimate of the clean sample: a preview, or the last step's x0."]
     #[doc = " Needs NWR_SAMPLER_KEEP_DENOISED. out has x's shape and any float dtype."]
     pub fn nwr_sampler_denoised(sampler: *const nwr_sampler, out: *const nwr_tensor) -> nwr_status;
+}
+impl nwr_plan_array {
+    #[doc = " x"]
+    pub const NWR_PLAN_STATE: nwr_plan_array = nwr_plan_array(0);
+}
+impl nwr_plan_array {
+    #[doc = " x"]
+    pub const NWR_PLAN_MODEL: nwr_plan_array = nwr_plan_array(100);
+}
+impl nwr_plan_array {
+    #[doc = " x"]
+    pub const NWR_PLAN_SLOT: nwr_plan_array = nwr_plan_array(200);
+}
+impl nwr_plan_array {
+    #[doc = " Fresh normals, where a callback or a named generator writes them."]
+    pub const NWR_PLAN_NOISE: nwr_plan_array = nwr_plan_array(300);
+}
+impl nwr_plan_array {
+    #[doc = " Fresh normals, where a callback or a named generator writes them."]
+    pub const NWR_PLAN_ARRAY_INT32_: nwr_plan_array = nwr_plan_array(-2147483648);
+}
+#[repr(transparent)]
+#[doc = " What an array of a plan is. From NWR_PLAN_MODEL and NWR_PLAN_SLOT on, numbers count the model's"]
+#[doc = "  outputs and the arrays that a run keeps."]
+#[derive(Debug, Copy, Clone, Hash, PartialEq, Eq)]
+pub struct nwr_plan_array(pub ::core::ffi::c_int);
+#[doc = " One evaluation of a run as numbers: output j becomes the sum of factors times inputs, and of"]
+#[doc = "  fresh unit normals. All inputs are read before an output is written."]
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct nwr_plan {
+    pub struct_size: u32,
+    #[doc = " Evaluations in all."]
+    pub count: u32,
+    #[doc = " 1, or the batch size when samples have times of their own."]
+    pub row_count: u32,
+    #[doc = " Arrays that the run keeps, each of x's shape."]
+    pub slot_count: u32,
+    pub input_count: u32,
+    pub output_count: u32,
+    #[doc = " nwr_plan_array of each input and output."]
+    pub inputs: *const i32,
+    pub outputs: *const i32,
+    #[doc = " [row][output][input_count + 1]; the last is that of fresh normals, as nwr_random_fill makes"]
+    #[doc = "  them from the run's generators."]
+    pub factors: *const f64,
+    #[doc = " [row][2]: what the first step does to x before its evaluation, x and normals; or NULL."]
+    pub opening: *const f64,
+    #[doc = " As in nwr_eval, of this evaluation."]
+    pub t_rows: *const f64,
+    pub clock_rows: *const f64,
+    pub input_scale_rows: *const f64,
+}
+#[test]
+fn bindgen_test_layout_nwr_plan() {
+    assert_eq!(
+        ::core::mem::size_of::<nwr_plan>(),
+        80usize,
+        concat!("Size of: ", stringify!(nwr_plan))
+    );
+    assert_eq!(
+        ::core::mem::align_of::<nwr_plan>(),
+        8usize,
+        concat!("Alignment of ", stringify!(nwr_plan))
+    );
+    fn test_field_struct_size() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_plan>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).struct_size) as usize - ptr as usize
+            },
+            0usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_plan),
+                "::",
+                stringify!(struct_size)
+            )
+        );
+    }
+    test_field_struct_size();
+    fn test_field_count() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_plan>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).count) as usize - ptr as usize
+            },
+            4usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_plan),
+                "::",
+                stringify!(count)
+            )
+        );
+    }
+    test_field_count();
+    fn test_field_row_count() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_plan>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).row_count) as usize - ptr as usize
+            },
+            8usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_plan),
+                "::",
+                stringify!(row_count)
+            )
+        );
+    }
+    test_field_row_count();
+    fn test_field_slot_count() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_plan>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).slot_count) as usize - ptr as usize
+            },
+            12usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_plan),
+                "::",
+                stringify!(slot_count)
+            )
+        );
+    }
+    test_field_slot_count();
+    fn test_field_input_count() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_plan>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).input_count) as usize - ptr as usize
+            },
+            16usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_plan),
+                "::",
+                stringify!(input_count)
+            )
+        );
+    }
+    test_field_input_count();
+    fn test_field_output_count() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_plan>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).output_count) as usize - ptr as usize
+            },
+            20usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_plan),
+                "::",
+                stringify!(output_count)
+            )
+        );
+    }
+    test_field_output_count();
+    fn test_field_inputs() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_plan>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).inputs) as usize - ptr as usize
+            },
+            24usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_plan),
+                "::",
+                stringify!(inputs)
+            )
+        );
+    }
+    test_field_inputs();
+    fn test_field_outputs() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_plan>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).outputs) as usize - ptr as usize
+            },
+            32usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_plan),
+                "::",
+                stringify!(outputs)
+            )
+        );
+    }
+    test_field_outputs();
+    fn test_field_factors() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_plan>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).factors) as usize - ptr as usize
+            },
+            40usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_plan),
+                "::",
+                stringify!(factors)
+            )
+        );
+    }
+    test_field_factors();
+    fn test_field_opening() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_plan>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).opening) as usize - ptr as usize
+            },
+            48usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_plan),
+                "::",
+                stringify!(opening)
+            )
+        );
+    }
+    test_field_opening();
+    fn test_field_t_rows() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_plan>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).t_rows) as usize - ptr as usize
+            },
+            56usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_plan),
+                "::",
+                stringify!(t_rows)
+            )
+        );
+    }
+    test_field_t_rows();
+    fn test_field_clock_rows() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_plan>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).clock_rows) as usize - ptr as usize
+            },
+            64usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_plan),
+                "::",
+                stringify!(clock_rows)
+            )
+        );
+    }
+    test_field_clock_rows();
+    fn test_field_input_scale_rows() {
+        assert_eq!(
+            unsafe {
+                let uninit = ::core::mem::MaybeUninit::<nwr_plan>::uninit();
+                let ptr = uninit.as_ptr();
+                ::core::ptr::addr_of!((*ptr).input_scale_rows) as usize - ptr as usize
+            },
+            72usize,
+            concat!(
+                "Offset of field: ",
+                stringify!(nwr_plan),
+                "::",
+                stringify!(input_scale_rows)
+            )
+        );
+    }
+    test_field_input_scale_rows();
+}
+impl Default for nwr_plan {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+extern "C" {
+    #[must_use]
+    #[doc = " Writes one evaluation of the run's plan, so that a compiler, a graph or another program can run"]
+    #[doc = "  the sampler without this library; index count is the run's end, which has times alone. What it"]
+    #[doc = "  points to lives as long as the sampler and never changes. NWR_ERROR_UNSUPPORTED for runs that"]
+    #[doc = " are no table: adaptive ones, limited data, learned variance, guidance by the outputs' sums."]
+    pub fn nwr_sampler_plan(
+        sampler: *const nwr_sampler,
+        index: usize,
+        out: *mut nwr_plan,
+    ) -> nwr_status;
+}
+extern "C" {
+    #[must_use]
+    #[doc = " The whole plan as JSON, with the specs of sampler and schedule; docs/plan.md is its format. The"]
+    #[doc = "  text lives as long as the sampler. Errors as of nwr_sampler_plan."]
+    pub fn nwr_sampler_plan_json(
+        sampler: *const nwr_sampler,
+        out: *mut *const ::core::ffi::c_char,
+    ) -> nwr_status;
 }
 #[doc = " Writes the model's outputs for x into output, an array of eval->output_count dense tensors of"]
 #[doc = " x's shape and dtype, in the order of nwr_sampler_step. Returns 0 to go on, positive to cancel,"]

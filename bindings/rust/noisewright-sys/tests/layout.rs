@@ -40,6 +40,7 @@ fn layout_is_that_of_c() {
     layout!(out, nwr_operand quantity reserved tensor);
     layout!(out, nwr_sampler_options struct_size flags kind prediction name params param_count steps times time_count time_rows rngs rng_count clock noise release user generator);
     layout!(out, nwr_eval struct_size index count row_count t clock input_scale t_rows clock_rows input_scale_rows output_count noises);
+    layout!(out, nwr_plan struct_size count row_count slot_count input_count output_count inputs outputs factors opening t_rows clock_rows input_scale_rows);
     layout!(out, nwr_callbacks struct_size flags model progress user);
     layout!(out, nwr_import_options struct_size flags steps param_count params schedule);
     layout!(out, nwr_import struct_size prediction clock start clock_scale source grid sampler warnings warning_count steps);
@@ -65,6 +66,7 @@ fn layout_is_that_of_c() {
     );
     out += &format!("enum nwr_clock {}\n", size_of::<nwr_clock>());
     out += &format!("enum nwr_start {}\n", size_of::<nwr_start>());
+    out += &format!("enum nwr_plan_array {}\n", size_of::<nwr_plan_array>());
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/abi/layout.txt");
     match std::fs::read_to_string(file) {
         Ok(expected) => assert_eq!(out, expected),

@@ -902,44 +902,6 @@ pub mod schedules {
         }
     }
 
-    /// `azula-0.1.ve`: Azula.ve with the default of versions before 0.3.
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    pub struct Azula01Ve {
-        /// Sigma at t = 0. From 1e-12 to 1e+12.
-        pub sigma_min: f64,
-        /// Sigma at t = 1. From 1e-12 to 1e+12.
-        pub sigma_max: f64,
-        /// Gamma, the third leg of a two-sided interpolant.
-        pub latent: Latent,
-        /// Factor of gamma^2. From 1e-12 to 1e+12.
-        pub latent_scale: f64,
-        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
-        pub sigma_data: f64,
-    }
-
-    impl Default for Azula01Ve {
-        fn default() -> Self {
-            Self {
-                sigma_min: 0.001,
-                sigma_max: 100.0,
-                latent: Latent::None,
-                latent_scale: 1.0,
-                sigma_data: 1.0,
-            }
-        }
-    }
-
-    impl From<Azula01Ve> for Spec {
-        fn from(value: Azula01Ve) -> Self {
-            Self::new("azula-0.1.ve")
-                .number("sigma_min", value.sigma_min)
-                .number("sigma_max", value.sigma_max)
-                .word("latent", value.latent.word())
-                .number("latent_scale", value.latent_scale)
-                .number("sigma_data", value.sigma_data)
-        }
-    }
-
     /// `diffusionlab.flow_matching`: Linear, t = 1 is noise.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct DiffusionlabFlowMatching {
@@ -1341,6 +1303,200 @@ pub mod schedules {
             Self::new("nami.seed")
                 .number("eps", value.eps)
                 .number("score_eps", value.score_eps)
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `flow`: Linear, t = sigma, with a shifted table of levels for grids to choose from.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Flow {
+        /// K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.
+        pub shift: f64,
+        /// Shift is exp(mu) times more. From -50 to 50.
+        pub mu: f64,
+        /// Exponent of 1/s - 1. From 0.001 to 1000.
+        pub power: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Flow {
+        fn default() -> Self {
+            Self {
+                shift: 1.0,
+                mu: 0.0,
+                power: 1.0,
+                count: 1000.0,
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Flow> for Spec {
+        fn from(value: Flow) -> Self {
+            Self::new("flow")
+                .number("shift", value.shift)
+                .number("mu", value.mu)
+                .number("power", value.power)
+                .number("count", value.count)
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `edm-levels`: Edm with a table of levels for grids to choose from.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct EdmLevels {
+        /// Least sigma of the table. From 1e-12 to 1e+12.
+        pub sigma_min: f64,
+        /// Largest, where sampling begins. From 1e-12 to 1e+12.
+        pub sigma_max: f64,
+        /// The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.
+        pub rho: f64,
+        /// Size of the table. From 2 to 1e+07.
+        pub count: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for EdmLevels {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.002,
+                sigma_max: 120.0,
+                rho: 0.0,
+                count: 1000.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<EdmLevels> for Spec {
+        fn from(value: EdmLevels) -> Self {
+            Self::new("edm-levels")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
+                .number("rho", value.rho)
+                .number("count", value.count)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `wuerstchen`: Cosine whose alpha_bar is kept between 1e-4 and 0.9999.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Wuerstchen {
+        /// Offset of the cosine. From 0 to 1.
+        pub s: f64,
+        /// Above 1: 1 - (1-t)^scaler for t; below: t^scaler. From 0.001 to 1000.
+        pub scaler: f64,
+        /// Divides alpha/sigma. From 1e-06 to 1e+06.
+        pub shift: f64,
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Wuerstchen {
+        fn default() -> Self {
+            Self {
+                s: 0.008,
+                scaler: 1.0,
+                shift: 1.0,
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Wuerstchen> for Spec {
+        fn from(value: Wuerstchen) -> Self {
+            Self::new("wuerstchen")
+                .number("s", value.s)
+                .number("scaler", value.scaler)
+                .number("shift", value.shift)
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `k.v`: Trigonometric, t = 1 is noise: sigma/alpha = tan(pi/2 t).
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct KV {
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for KV {
+        fn default() -> Self {
+            Self {
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<KV> for Spec {
+        fn from(value: KV) -> Self {
+            Self::new("k.v")
+                .word("latent", value.latent.word())
+                .number("latent_scale", value.latent_scale)
+                .number("sigma_data", value.sigma_data)
+        }
+    }
+
+    /// `azula-0.1.ve`: Azula.ve with the default of versions before 0.3.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Azula01Ve {
+        /// Sigma at t = 0. From 1e-12 to 1e+12.
+        pub sigma_min: f64,
+        /// Sigma at t = 1. From 1e-12 to 1e+12.
+        pub sigma_max: f64,
+        /// Gamma, the third leg of a two-sided interpolant.
+        pub latent: Latent,
+        /// Factor of gamma^2. From 1e-12 to 1e+12.
+        pub latent_scale: f64,
+        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
+        pub sigma_data: f64,
+    }
+
+    impl Default for Azula01Ve {
+        fn default() -> Self {
+            Self {
+                sigma_min: 0.001,
+                sigma_max: 100.0,
+                latent: Latent::None,
+                latent_scale: 1.0,
+                sigma_data: 1.0,
+            }
+        }
+    }
+
+    impl From<Azula01Ve> for Spec {
+        fn from(value: Azula01Ve) -> Self {
+            Self::new("azula-0.1.ve")
+                .number("sigma_min", value.sigma_min)
+                .number("sigma_max", value.sigma_max)
                 .word("latent", value.latent.word())
                 .number("latent_scale", value.latent_scale)
                 .number("sigma_data", value.sigma_data)
@@ -1779,52 +1935,6 @@ pub mod schedules {
         }
     }
 
-    /// `flow`: Linear, t = sigma, with a shifted table of levels for grids to choose from.
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    pub struct Flow {
-        /// K of k s/(1 + (k-1) s), s even. From 1e-06 to 1e+06.
-        pub shift: f64,
-        /// Shift is exp(mu) times more. From -50 to 50.
-        pub mu: f64,
-        /// Exponent of 1/s - 1. From 0.001 to 1000.
-        pub power: f64,
-        /// Size of the table. From 2 to 1e+07.
-        pub count: f64,
-        /// Gamma, the third leg of a two-sided interpolant.
-        pub latent: Latent,
-        /// Factor of gamma^2. From 1e-12 to 1e+12.
-        pub latent_scale: f64,
-        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
-        pub sigma_data: f64,
-    }
-
-    impl Default for Flow {
-        fn default() -> Self {
-            Self {
-                shift: 1.0,
-                mu: 0.0,
-                power: 1.0,
-                count: 1000.0,
-                latent: Latent::None,
-                latent_scale: 1.0,
-                sigma_data: 1.0,
-            }
-        }
-    }
-
-    impl From<Flow> for Spec {
-        fn from(value: Flow) -> Self {
-            Self::new("flow")
-                .number("shift", value.shift)
-                .number("mu", value.mu)
-                .number("power", value.power)
-                .number("count", value.count)
-                .word("latent", value.latent.word())
-                .number("latent_scale", value.latent_scale)
-                .number("sigma_data", value.sigma_data)
-        }
-    }
-
     /// `sd3`: Flow with shift 3.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Sd3 {
@@ -2193,44 +2303,6 @@ pub mod schedules {
         }
     }
 
-    /// `edm-levels`: Edm with a table of levels for grids to choose from.
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    pub struct EdmLevels {
-        /// Least sigma of the table. From 1e-12 to 1e+12.
-        pub sigma_min: f64,
-        /// Largest, where sampling begins. From 1e-12 to 1e+12.
-        pub sigma_max: f64,
-        /// The table is even in sigma^(1/rho); 0: in log(sigma). From 0 to 1000.
-        pub rho: f64,
-        /// Size of the table. From 2 to 1e+07.
-        pub count: f64,
-        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
-        pub sigma_data: f64,
-    }
-
-    impl Default for EdmLevels {
-        fn default() -> Self {
-            Self {
-                sigma_min: 0.002,
-                sigma_max: 120.0,
-                rho: 0.0,
-                count: 1000.0,
-                sigma_data: 1.0,
-            }
-        }
-    }
-
-    impl From<EdmLevels> for Spec {
-        fn from(value: EdmLevels) -> Self {
-            Self::new("edm-levels")
-                .number("sigma_min", value.sigma_min)
-                .number("sigma_max", value.sigma_max)
-                .number("rho", value.rho)
-                .number("count", value.count)
-                .number("sigma_data", value.sigma_data)
-        }
-    }
-
     /// `comfy.edm`: Edm-levels from 0.002 to 120.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct ComfyEdm {
@@ -2421,78 +2493,6 @@ pub mod schedules {
         }
     }
 
-    /// `wuerstchen`: Cosine whose alpha_bar is kept between 1e-4 and 0.9999.
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    pub struct Wuerstchen {
-        /// Offset of the cosine. From 0 to 1.
-        pub s: f64,
-        /// Above 1: 1 - (1-t)^scaler for t; below: t^scaler. From 0.001 to 1000.
-        pub scaler: f64,
-        /// Divides alpha/sigma. From 1e-06 to 1e+06.
-        pub shift: f64,
-        /// Gamma, the third leg of a two-sided interpolant.
-        pub latent: Latent,
-        /// Factor of gamma^2. From 1e-12 to 1e+12.
-        pub latent_scale: f64,
-        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
-        pub sigma_data: f64,
-    }
-
-    impl Default for Wuerstchen {
-        fn default() -> Self {
-            Self {
-                s: 0.008,
-                scaler: 1.0,
-                shift: 1.0,
-                latent: Latent::None,
-                latent_scale: 1.0,
-                sigma_data: 1.0,
-            }
-        }
-    }
-
-    impl From<Wuerstchen> for Spec {
-        fn from(value: Wuerstchen) -> Self {
-            Self::new("wuerstchen")
-                .number("s", value.s)
-                .number("scaler", value.scaler)
-                .number("shift", value.shift)
-                .word("latent", value.latent.word())
-                .number("latent_scale", value.latent_scale)
-                .number("sigma_data", value.sigma_data)
-        }
-    }
-
-    /// `k.v`: Trigonometric, t = 1 is noise: sigma/alpha = tan(pi/2 t).
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    pub struct KV {
-        /// Gamma, the third leg of a two-sided interpolant.
-        pub latent: Latent,
-        /// Factor of gamma^2. From 1e-12 to 1e+12.
-        pub latent_scale: f64,
-        /// Standard deviation of the data in EDM's preconditioning. From 1e-12 to 1e+12.
-        pub sigma_data: f64,
-    }
-
-    impl Default for KV {
-        fn default() -> Self {
-            Self {
-                latent: Latent::None,
-                latent_scale: 1.0,
-                sigma_data: 1.0,
-            }
-        }
-    }
-
-    impl From<KV> for Spec {
-        fn from(value: KV) -> Self {
-            Self::new("k.v")
-                .word("latent", value.latent.word())
-                .number("latent_scale", value.latent_scale)
-                .number("sigma_data", value.sigma_data)
-        }
-    }
-
     #[cfg(test)]
     pub(crate) fn defaults() -> Vec<Spec> {
         vec![
@@ -2516,7 +2516,6 @@ pub mod schedules {
             AzulaCosine::default().into(),
             AzulaRectified::default().into(),
             AzulaVe::default().into(),
-            Azula01Ve::default().into(),
             DiffusionlabFlowMatching::default().into(),
             GensbiSmVp::default().into(),
             GensbiSmVe::default().into(),
@@ -2528,6 +2527,11 @@ pub mod schedules {
             AlbergoTrig::default().into(),
             AlbergoEncodingDecoding::default().into(),
             NamiSeed::default().into(),
+            Flow::default().into(),
+            EdmLevels::default().into(),
+            Wuerstchen::default().into(),
+            KV::default().into(),
+            Azula01Ve::default().into(),
             Sd15::default().into(),
             SdZeroSnr::default().into(),
             ComfySdZeroSnr::default().into(),
@@ -2536,7 +2540,6 @@ pub mod schedules {
             Iddpm::default().into(),
             Kandinsky::default().into(),
             ShapE::default().into(),
-            Flow::default().into(),
             Sd3::default().into(),
             Flux::default().into(),
             Auraflow::default().into(),
@@ -2545,14 +2548,11 @@ pub mod schedules {
             HunyuanVideo::default().into(),
             MinimaxH3::default().into(),
             ComfyFlux::default().into(),
-            EdmLevels::default().into(),
             ComfyEdm::default().into(),
             Svd::default().into(),
             DiffusersEdm::default().into(),
             DiffusersCm::default().into(),
             DiffusersCosineDpm::default().into(),
-            Wuerstchen::default().into(),
-            KV::default().into(),
         ]
     }
 }
@@ -3044,44 +3044,6 @@ pub mod grids {
         }
     }
 
-    /// `comfy.beta`: Beta with round=yes.
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    pub struct ComfyBeta {
-        /// First exponent. From 0.01 to 1000.
-        pub alpha: f64,
-        /// Second exponent. From 0.01 to 1000.
-        pub beta: f64,
-        /// To whole indices.
-        pub round: Round,
-        /// Where the last step ends: at data, at the least noise level, or where it began.
-        pub tail: Tail,
-        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
-        pub lambda_min: f64,
-    }
-
-    impl Default for ComfyBeta {
-        fn default() -> Self {
-            Self {
-                alpha: 0.6,
-                beta: 0.6,
-                round: Round::Yes,
-                tail: Tail::Clean,
-                lambda_min: -700.0,
-            }
-        }
-    }
-
-    impl From<ComfyBeta> for Spec {
-        fn from(value: ComfyBeta) -> Self {
-            Self::new("comfy.beta")
-                .number("alpha", value.alpha)
-                .number("beta", value.beta)
-                .word("round", value.round.word())
-                .word("tail", value.tail.word())
-                .number("lambda_min", value.lambda_min)
-        }
-    }
-
     /// `smoothstep`: Places in the table along 3u^2 - 2u^3.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Smoothstep {
@@ -3106,36 +3068,6 @@ pub mod grids {
     impl From<Smoothstep> for Spec {
         fn from(value: Smoothstep) -> Self {
             Self::new("smoothstep")
-                .word("round", value.round.word())
-                .word("tail", value.tail.word())
-                .number("lambda_min", value.lambda_min)
-        }
-    }
-
-    /// `sdcpp.smoothstep`: Smoothstep with round=yes.
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    pub struct SdcppSmoothstep {
-        /// To whole indices.
-        pub round: Round,
-        /// Where the last step ends: at data, at the least noise level, or where it began.
-        pub tail: Tail,
-        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
-        pub lambda_min: f64,
-    }
-
-    impl Default for SdcppSmoothstep {
-        fn default() -> Self {
-            Self {
-                round: Round::Yes,
-                tail: Tail::Clean,
-                lambda_min: -700.0,
-            }
-        }
-    }
-
-    impl From<SdcppSmoothstep> for Spec {
-        fn from(value: SdcppSmoothstep) -> Self {
-            Self::new("sdcpp.smoothstep")
                 .word("round", value.round.word())
                 .word("tail", value.tail.word())
                 .number("lambda_min", value.lambda_min)
@@ -3547,58 +3479,6 @@ pub mod grids {
         }
     }
 
-    /// `k.vp`: Even in t down to 0.001 of the way, then data.
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    pub struct KVp {
-        /// Of which even times have the root. From 0.001 to 1000.
-        pub power: f64,
-        /// Fraction of the way from data of the last time but one; 0: as even as the rest. From 0 to 0.999999.
-        pub last: f64,
-    }
-
-    impl Default for KVp {
-        fn default() -> Self {
-            Self {
-                power: 1.0,
-                last: 0.001,
-            }
-        }
-    }
-
-    impl From<KVp> for Spec {
-        fn from(value: KVp) -> Self {
-            Self::new("k.vp")
-                .number("power", value.power)
-                .number("last", value.last)
-        }
-    }
-
-    /// `score-sde`: Even in t down to 1e-5 of the way, then data.
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    pub struct ScoreSde {
-        /// Of which even times have the root. From 0.001 to 1000.
-        pub power: f64,
-        /// Fraction of the way from data of the last time but one; 0: as even as the rest. From 0 to 0.999999.
-        pub last: f64,
-    }
-
-    impl Default for ScoreSde {
-        fn default() -> Self {
-            Self {
-                power: 1.0,
-                last: 1e-05,
-            }
-        }
-    }
-
-    impl From<ScoreSde> for Spec {
-        fn from(value: ScoreSde) -> Self {
-            Self::new("score-sde")
-                .number("power", value.power)
-                .number("last", value.last)
-        }
-    }
-
     /// `sine-squared`: Even in the arc sine of the root of sin(pi/2 t).
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct SineSquared;
@@ -3742,6 +3622,168 @@ pub mod grids {
                 .word("twice", value.twice.word())
                 .number("most", value.most)
                 .word("tail", value.tail.word())
+        }
+    }
+
+    /// `logit-normal`: S as quantiles of a logit-normal distribution.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct LogitNormal {
+        /// Of the normal. From -1000 to 1000.
+        pub mean: f64,
+        /// Of the normal. From 1e-06 to 1000.
+        pub std: f64,
+        /// 2 log(alpha/sigma) at most noise. From -700 to 700.
+        pub logsnr_min: f64,
+        /// 2 log(alpha/sigma) at least noise. From -700 to 700.
+        pub logsnr_max: f64,
+        /// Length of the sequence: mean grows by log(tokens/1024)/2; 0: not. From 0 to 1e+09.
+        pub tokens: f64,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+    }
+
+    impl Default for LogitNormal {
+        fn default() -> Self {
+            Self {
+                mean: 0.0,
+                std: 1.75,
+                logsnr_min: -18.0,
+                logsnr_max: 15.0,
+                tokens: 0.0,
+                tail: Tail::Clean,
+            }
+        }
+    }
+
+    impl From<LogitNormal> for Spec {
+        fn from(value: LogitNormal) -> Self {
+            Self::new("logit-normal")
+                .number("mean", value.mean)
+                .number("std", value.std)
+                .number("logsnr_min", value.logsnr_min)
+                .number("logsnr_max", value.logsnr_max)
+                .number("tokens", value.tokens)
+                .word("tail", value.tail.word())
+        }
+    }
+
+    /// `comfy.beta`: Beta with round=yes.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ComfyBeta {
+        /// First exponent. From 0.01 to 1000.
+        pub alpha: f64,
+        /// Second exponent. From 0.01 to 1000.
+        pub beta: f64,
+        /// To whole indices.
+        pub round: Round,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for ComfyBeta {
+        fn default() -> Self {
+            Self {
+                alpha: 0.6,
+                beta: 0.6,
+                round: Round::Yes,
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
+
+    impl From<ComfyBeta> for Spec {
+        fn from(value: ComfyBeta) -> Self {
+            Self::new("comfy.beta")
+                .number("alpha", value.alpha)
+                .number("beta", value.beta)
+                .word("round", value.round.word())
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// `sdcpp.smoothstep`: Smoothstep with round=yes.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct SdcppSmoothstep {
+        /// To whole indices.
+        pub round: Round,
+        /// Where the last step ends: at data, at the least noise level, or where it began.
+        pub tail: Tail,
+        /// Indices whose log(alpha/sigma) is below are left out. From -700 to 700.
+        pub lambda_min: f64,
+    }
+
+    impl Default for SdcppSmoothstep {
+        fn default() -> Self {
+            Self {
+                round: Round::Yes,
+                tail: Tail::Clean,
+                lambda_min: -700.0,
+            }
+        }
+    }
+
+    impl From<SdcppSmoothstep> for Spec {
+        fn from(value: SdcppSmoothstep) -> Self {
+            Self::new("sdcpp.smoothstep")
+                .word("round", value.round.word())
+                .word("tail", value.tail.word())
+                .number("lambda_min", value.lambda_min)
+        }
+    }
+
+    /// `k.vp`: Even in t down to 0.001 of the way, then data.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct KVp {
+        /// Of which even times have the root. From 0.001 to 1000.
+        pub power: f64,
+        /// Fraction of the way from data of the last time but one; 0: as even as the rest. From 0 to 0.999999.
+        pub last: f64,
+    }
+
+    impl Default for KVp {
+        fn default() -> Self {
+            Self {
+                power: 1.0,
+                last: 0.001,
+            }
+        }
+    }
+
+    impl From<KVp> for Spec {
+        fn from(value: KVp) -> Self {
+            Self::new("k.vp")
+                .number("power", value.power)
+                .number("last", value.last)
+        }
+    }
+
+    /// `score-sde`: Even in t down to 1e-5 of the way, then data.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ScoreSde {
+        /// Of which even times have the root. From 0.001 to 1000.
+        pub power: f64,
+        /// Fraction of the way from data of the last time but one; 0: as even as the rest. From 0 to 0.999999.
+        pub last: f64,
+    }
+
+    impl Default for ScoreSde {
+        fn default() -> Self {
+            Self {
+                power: 1.0,
+                last: 1e-05,
+            }
+        }
+    }
+
+    impl From<ScoreSde> for Spec {
+        fn from(value: ScoreSde) -> Self {
+            Self::new("score-sde")
+                .number("power", value.power)
+                .number("last", value.last)
         }
     }
 
@@ -4401,48 +4443,6 @@ pub mod grids {
         }
     }
 
-    /// `logit-normal`: S as quantiles of a logit-normal distribution.
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    pub struct LogitNormal {
-        /// Of the normal. From -1000 to 1000.
-        pub mean: f64,
-        /// Of the normal. From 1e-06 to 1000.
-        pub std: f64,
-        /// 2 log(alpha/sigma) at most noise. From -700 to 700.
-        pub logsnr_min: f64,
-        /// 2 log(alpha/sigma) at least noise. From -700 to 700.
-        pub logsnr_max: f64,
-        /// Length of the sequence: mean grows by log(tokens/1024)/2; 0: not. From 0 to 1e+09.
-        pub tokens: f64,
-        /// Where the last step ends: at data, at the least noise level, or where it began.
-        pub tail: Tail,
-    }
-
-    impl Default for LogitNormal {
-        fn default() -> Self {
-            Self {
-                mean: 0.0,
-                std: 1.75,
-                logsnr_min: -18.0,
-                logsnr_max: 15.0,
-                tokens: 0.0,
-                tail: Tail::Clean,
-            }
-        }
-    }
-
-    impl From<LogitNormal> for Spec {
-        fn from(value: LogitNormal) -> Self {
-            Self::new("logit-normal")
-                .number("mean", value.mean)
-                .number("std", value.std)
-                .number("logsnr_min", value.logsnr_min)
-                .number("logsnr_max", value.logsnr_max)
-                .number("tokens", value.tokens)
-                .word("tail", value.tail.word())
-        }
-    }
-
     #[cfg(test)]
     pub(crate) fn defaults() -> Vec<Spec> {
         vec![
@@ -4462,9 +4462,7 @@ pub mod grids {
             DdimUniform::default().into(),
             Lcm::default().into(),
             Beta::default().into(),
-            ComfyBeta::default().into(),
             Smoothstep::default().into(),
-            SdcppSmoothstep::default().into(),
             KKarras::default().into(),
             KExponential::default().into(),
             Polyexponential::default().into(),
@@ -4476,10 +4474,13 @@ pub mod grids {
             Ays::default().into(),
             Gits::default().into(),
             TimeQuadratic::default().into(),
-            KVp::default().into(),
-            ScoreSde::default().into(),
             SineSquared.into(),
             Flow::default().into(),
+            LogitNormal::default().into(),
+            ComfyBeta::default().into(),
+            SdcppSmoothstep::default().into(),
+            KVp::default().into(),
+            ScoreSde::default().into(),
             Sd3::default().into(),
             Flux::default().into(),
             Flux2::default().into(),
@@ -4488,7 +4489,6 @@ pub mod grids {
             ComfyFlowSgm::default().into(),
             DiffusersFlowMultistep::default().into(),
             DiffusersFlowUnipc::default().into(),
-            LogitNormal::default().into(),
         ]
     }
 }
@@ -6058,7 +6058,7 @@ pub mod samplers {
     /// `zab`: Adams-Bashforth for the noise in sigma/alpha.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Zab {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 7.
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
@@ -6160,7 +6160,7 @@ pub mod samplers {
     /// `vab`: Adams-Bashforth for noise minus data in sigma/(alpha+sigma).
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Vab {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 7.
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
@@ -6262,7 +6262,7 @@ pub mod samplers {
     /// `zeab`: Exponential Adams-Bashforth for the noise in log-SNR.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Zeab {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 7.
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
@@ -6364,7 +6364,7 @@ pub mod samplers {
     /// `xeab`: Exponential Adams-Bashforth for the data in log-SNR.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Xeab {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 7.
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
@@ -6484,7 +6484,7 @@ pub mod samplers {
     /// `reab`: Exponential Adams-Bashforth for the angular prediction in log-SNR.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Reab {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 7.
         pub order: f64,
         /// Of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one.
         pub scale: Scale,
@@ -6740,7 +6740,7 @@ pub mod samplers {
     /// `lms`: Linear multistep, exact weights.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Lms {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 5.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// The first step: of order 1, or corrected with the value at its end.
         pub start: Start,
@@ -7110,7 +7110,7 @@ pub mod samplers {
     /// `deis`: The noise a polynomial in log-SNR, exact integrals.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Deis {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 5.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// The first step: of order 1, or corrected with the value at its end.
         pub start: Start,
@@ -7930,6 +7930,10 @@ pub mod samplers {
         pub corrector: Corrector,
         /// The first step that is corrected. From 0 to 1e+06.
         pub corrector_begin: f64,
+        /// Steps that are not corrected, as a sum: 1 for step 0, 2 for 1, 4 for 2. From 0 to 9.0072e+15.
+        pub corrector_skip: f64,
+        /// Values of the predictor: 1 is ddim, 2 dpmpp-2m; 0 is as order. From 0 to 4.
+        pub predictor_order: f64,
         /// What is extrapolated.
         pub predict: Predict,
         /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
@@ -7985,6 +7989,8 @@ pub mod samplers {
                 variant: Variant::Bh2,
                 corrector: Corrector::Yes,
                 corrector_begin: 0.0,
+                corrector_skip: 0.0,
+                predictor_order: 0.0,
                 predict: Predict::Data,
                 lower_order_final: LowerOrderFinal::No,
                 space: Dpmpp2mSpace::Sigma,
@@ -8019,6 +8025,8 @@ pub mod samplers {
                 .word("variant", value.variant.word())
                 .word("corrector", value.corrector.word())
                 .number("corrector_begin", value.corrector_begin)
+                .number("corrector_skip", value.corrector_skip)
+                .number("predictor_order", value.predictor_order)
                 .word("predict", value.predict.word())
                 .word("lower_order_final", value.lower_order_final.word())
                 .word("space", value.space.word())
@@ -10479,6 +10487,495 @@ pub mod samplers {
         }
     }
 
+    /// Of steps: a PID controller; a step of 0.9 error^(-1/order); or that, between 0.2 and 10.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Controller {
+        /// `pid`
+        Pid,
+        /// `plain`
+        Plain,
+        /// `bounded`
+        Bounded,
+    }
+
+    impl Controller {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Pid => "pid",
+                Self::Plain => "plain",
+                Self::Bounded => "bounded",
+            }
+        }
+    }
+
+    /// Over the whole batch, or the largest of a sample.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Error {
+        /// `batch`
+        Batch,
+        /// `sample`
+        Sample,
+    }
+
+    impl Error {
+        fn word(self) -> &'static str {
+            match self {
+                Self::Batch => "batch",
+                Self::Sample => "sample",
+            }
+        }
+    }
+
+    /// `dpm-adaptive`: Steps in log-SNR chosen by their errors.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DpmAdaptive {
+        /// Of the result that is kept. From 2 to 3.
+        pub order: f64,
+        /// What is extrapolated.
+        pub predict: Predict,
+        /// Error of a step, as a share of the state. From 0 to 1.
+        pub rtol: f64,
+        /// Error of a step beside that. From 1e-300 to 1e+06.
+        pub atol: f64,
+        /// Length of the first step, in log(alpha/sigma) or in t. From 1e-12 to 1e+06.
+        pub first: f64,
+        /// Of steps: a PID controller; a step of 0.9 error^(-1/order); or that, between 0.2 and 10.
+        pub controller: Controller,
+        /// The PID controller's proportional part. From -10 to 10.
+        pub p: f64,
+        /// Its integral part. From -10 to 10.
+        pub i: f64,
+        /// Its differential part. From -10 to 10.
+        pub d: f64,
+        /// PID: the least growth with which a step is taken. From 0.001 to 10.
+        pub accept: f64,
+        /// Over the whole batch, or the largest of a sample.
+        pub error: Error,
+        /// After which the run fails. From 1 to 1e+09.
+        pub most_evaluations: f64,
+        /// Share of fresh noise; 0 is deterministic. From 0 to 1e+06.
+        pub eta: f64,
+        /// Scale of the fresh noise. From 0 to 1e+06.
+        pub s_noise: f64,
+        /// What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).
+        pub space: Dpmpp2mSpace,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DpmAdaptive {
+        fn default() -> Self {
+            Self {
+                order: 3.0,
+                predict: Predict::Noise,
+                rtol: 0.05,
+                atol: 0.0078,
+                first: 0.05,
+                controller: Controller::Pid,
+                p: 0.0,
+                i: 1.0,
+                d: 0.0,
+                accept: 0.81,
+                error: Error::Batch,
+                most_evaluations: 10000.0,
+                eta: 0.0,
+                s_noise: 1.0,
+                space: Dpmpp2mSpace::Sigma,
+                guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DpmAdaptive> for Spec {
+        fn from(value: DpmAdaptive) -> Self {
+            Self::new("dpm-adaptive")
+                .number("order", value.order)
+                .word("predict", value.predict.word())
+                .number("rtol", value.rtol)
+                .number("atol", value.atol)
+                .number("first", value.first)
+                .word("controller", value.controller.word())
+                .number("p", value.p)
+                .number("i", value.i)
+                .number("d", value.d)
+                .number("accept", value.accept)
+                .word("error", value.error.word())
+                .number("most_evaluations", value.most_evaluations)
+                .number("eta", value.eta)
+                .number("s_noise", value.s_noise)
+                .word("space", value.space.word())
+                .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `bogacki-shampine-adaptive`: Third-order ODE, steps chosen by their errors.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct BogackiShampineAdaptive {
+        /// Error of a step, as a share of the state. From 0 to 1.
+        pub rtol: f64,
+        /// Error of a step beside that. From 1e-300 to 1e+06.
+        pub atol: f64,
+        /// Length of the first step, in log(alpha/sigma) or in t. From 1e-12 to 1e+06.
+        pub first: f64,
+        /// Of steps: a PID controller; a step of 0.9 error^(-1/order); or that, between 0.2 and 10.
+        pub controller: Controller,
+        /// The PID controller's proportional part. From -10 to 10.
+        pub p: f64,
+        /// Its integral part. From -10 to 10.
+        pub i: f64,
+        /// Its differential part. From -10 to 10.
+        pub d: f64,
+        /// PID: the least growth with which a step is taken. From 0.001 to 10.
+        pub accept: f64,
+        /// Over the whole batch, or the largest of a sample.
+        pub error: Error,
+        /// After which the run fails. From 1 to 1e+09.
+        pub most_evaluations: f64,
+        /// What is stepped: x in t, or x/alpha in sigma/alpha.
+        pub space: Space,
+        /// A step to clean data: on the data prediction where there is one, or as any other step.
+        pub last_step: LastStep,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for BogackiShampineAdaptive {
+        fn default() -> Self {
+            Self {
+                rtol: 1e-05,
+                atol: 1e-05,
+                first: 0.01,
+                controller: Controller::Bounded,
+                p: 0.0,
+                i: 1.0,
+                d: 0.0,
+                accept: 0.81,
+                error: Error::Batch,
+                most_evaluations: 10000.0,
+                space: Space::T,
+                last_step: LastStep::Data,
+                guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<BogackiShampineAdaptive> for Spec {
+        fn from(value: BogackiShampineAdaptive) -> Self {
+            Self::new("bogacki-shampine-adaptive")
+                .number("rtol", value.rtol)
+                .number("atol", value.atol)
+                .number("first", value.first)
+                .word("controller", value.controller.word())
+                .number("p", value.p)
+                .number("i", value.i)
+                .number("d", value.d)
+                .number("accept", value.accept)
+                .word("error", value.error.word())
+                .number("most_evaluations", value.most_evaluations)
+                .word("space", value.space.word())
+                .word("last_step", value.last_step.word())
+                .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
+    /// `dormand-prince-adaptive`: Fifth-order ODE, steps chosen by their errors.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct DormandPrinceAdaptive {
+        /// Error of a step, as a share of the state. From 0 to 1.
+        pub rtol: f64,
+        /// Error of a step beside that. From 1e-300 to 1e+06.
+        pub atol: f64,
+        /// Length of the first step, in log(alpha/sigma) or in t. From 1e-12 to 1e+06.
+        pub first: f64,
+        /// Of steps: a PID controller; a step of 0.9 error^(-1/order); or that, between 0.2 and 10.
+        pub controller: Controller,
+        /// The PID controller's proportional part. From -10 to 10.
+        pub p: f64,
+        /// Its integral part. From -10 to 10.
+        pub i: f64,
+        /// Its differential part. From -10 to 10.
+        pub d: f64,
+        /// PID: the least growth with which a step is taken. From 0.001 to 10.
+        pub accept: f64,
+        /// Over the whole batch, or the largest of a sample.
+        pub error: Error,
+        /// After which the run fails. From 1 to 1e+09.
+        pub most_evaluations: f64,
+        /// What is stepped: x in t, or x/alpha in sigma/alpha.
+        pub space: Space,
+        /// A step to clean data: on the data prediction where there is one, or as any other step.
+        pub last_step: LastStep,
+        /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
+        pub guidance: f64,
+        /// What the weighted difference is added to.
+        pub guidance_from: GuidanceFrom,
+        /// Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.
+        pub guidance_method: GuidanceMethod,
+        /// Share of the conditional output's standard deviation that is restored. From 0 to 1.
+        pub guidance_rescale: f64,
+        /// Part of the steps from which on there is guidance. From 0 to 1.
+        pub guidance_begin: f64,
+        /// Part of the steps up to which there is guidance. From 0 to 1.
+        pub guidance_end: f64,
+        /// Least sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_low: f64,
+        /// Largest sigma/alpha at which there is guidance. From 0 to 1e+300.
+        pub guidance_high: f64,
+        /// Weight of a second condition, whose output comes between the two; 0: there is none. From -1e+06 to 1e+06.
+        pub guidance_image: f64,
+        /// Projected: share of the difference along the conditional output. From -1e+06 to 1e+06.
+        pub guidance_parallel: f64,
+        /// Projected: the most that the difference measures; 0: no bound. From 0 to 1e+300.
+        pub guidance_norm: f64,
+        /// Projected: share of the differences before. From -1 to 1.
+        pub guidance_momentum: f64,
+        /// Decaying: how fast. From 0 to 1e+06.
+        pub guidance_decay: f64,
+        /// So many steps take the model's output for 0. From 0 to 1e+06.
+        pub zero_init: f64,
+        /// CFG++: guided data, but unconditional noise; or with the older values as in ComfyUI.
+        pub cfg_pp: CfgPp,
+        /// Data are limited to this magnitude; 0: they are not. From 0 to 1e+300.
+        pub clip: f64,
+        /// Dynamic thresholding: quantile of a sample's data that limits them, if above 1, and by which they are divided; 0: none. From 0 to 1.
+        pub threshold: f64,
+        /// The most that this quantile counts for. From 1 to 1e+300.
+        pub threshold_max: f64,
+        /// Noise follows from limited data, or stays what the model said.
+        pub limited_noise: LimitedNoise,
+        /// Whether the model reads x/sqrt((alpha sigma_data)^2+sigma^2).
+        pub unit_input: UnitInput,
+    }
+
+    impl Default for DormandPrinceAdaptive {
+        fn default() -> Self {
+            Self {
+                rtol: 1e-05,
+                atol: 1e-05,
+                first: 0.01,
+                controller: Controller::Bounded,
+                p: 0.0,
+                i: 1.0,
+                d: 0.0,
+                accept: 0.81,
+                error: Error::Batch,
+                most_evaluations: 10000.0,
+                space: Space::T,
+                last_step: LastStep::Data,
+                guidance: 1.0,
+                guidance_from: GuidanceFrom::Unconditional,
+                guidance_method: GuidanceMethod::Plain,
+                guidance_rescale: 0.0,
+                guidance_begin: 0.0,
+                guidance_end: 1.0,
+                guidance_low: 0.0,
+                guidance_high: 1e+300,
+                guidance_image: 0.0,
+                guidance_parallel: 1.0,
+                guidance_norm: 0.0,
+                guidance_momentum: 0.0,
+                guidance_decay: 8.0,
+                zero_init: 0.0,
+                cfg_pp: CfgPp::No,
+                clip: 0.0,
+                threshold: 0.0,
+                threshold_max: 1.0,
+                limited_noise: LimitedNoise::Data,
+                unit_input: UnitInput::No,
+            }
+        }
+    }
+
+    impl From<DormandPrinceAdaptive> for Spec {
+        fn from(value: DormandPrinceAdaptive) -> Self {
+            Self::new("dormand-prince-adaptive")
+                .number("rtol", value.rtol)
+                .number("atol", value.atol)
+                .number("first", value.first)
+                .word("controller", value.controller.word())
+                .number("p", value.p)
+                .number("i", value.i)
+                .number("d", value.d)
+                .number("accept", value.accept)
+                .word("error", value.error.word())
+                .number("most_evaluations", value.most_evaluations)
+                .word("space", value.space.word())
+                .word("last_step", value.last_step.word())
+                .number("guidance", value.guidance)
+                .word("guidance_from", value.guidance_from.word())
+                .word("guidance_method", value.guidance_method.word())
+                .number("guidance_rescale", value.guidance_rescale)
+                .number("guidance_begin", value.guidance_begin)
+                .number("guidance_end", value.guidance_end)
+                .number("guidance_low", value.guidance_low)
+                .number("guidance_high", value.guidance_high)
+                .number("guidance_image", value.guidance_image)
+                .number("guidance_parallel", value.guidance_parallel)
+                .number("guidance_norm", value.guidance_norm)
+                .number("guidance_momentum", value.guidance_momentum)
+                .number("guidance_decay", value.guidance_decay)
+                .number("zero_init", value.zero_init)
+                .word("cfg_pp", value.cfg_pp.word())
+                .number("clip", value.clip)
+                .number("threshold", value.threshold)
+                .number("threshold_max", value.threshold_max)
+                .word("limited_noise", value.limited_noise.word())
+                .word("unit_input", value.unit_input.word())
+        }
+    }
+
     /// `restart`: Heun, with a stretch of levels gone through again.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Restart {
@@ -11448,7 +11945,7 @@ pub mod samplers {
     /// `azula.reab`: Reab with scale=mixed, first-order as in azula.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct AzulaReab {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 7.
         pub order: f64,
         /// Of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one.
         pub scale: Scale,
@@ -11814,7 +12311,7 @@ pub mod samplers {
     /// `k.lms`: Lms that starts with Euler's step.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct KLms {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 5.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// The first step: of order 1, or corrected with the value at its end.
         pub start: Start,
@@ -12782,7 +13279,7 @@ pub mod samplers {
     /// `diffusers.deis`: Starts with Euler's step.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct DiffusersDeis {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 5.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// The first step: of order 1, or corrected with the value at its end.
         pub start: Start,
@@ -12900,6 +13397,10 @@ pub mod samplers {
         pub corrector: Corrector,
         /// The first step that is corrected. From 0 to 1e+06.
         pub corrector_begin: f64,
+        /// Steps that are not corrected, as a sum: 1 for step 0, 2 for 1, 4 for 2. From 0 to 9.0072e+15.
+        pub corrector_skip: f64,
+        /// Values of the predictor: 1 is ddim, 2 dpmpp-2m; 0 is as order. From 0 to 4.
+        pub predictor_order: f64,
         /// What is extrapolated.
         pub predict: Predict,
         /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
@@ -12955,6 +13456,8 @@ pub mod samplers {
                 variant: Variant::Bh2,
                 corrector: Corrector::Yes,
                 corrector_begin: 0.0,
+                corrector_skip: 0.0,
+                predictor_order: 0.0,
                 predict: Predict::Data,
                 lower_order_final: LowerOrderFinal::Yes,
                 space: Dpmpp2mSpace::Sigma,
@@ -12989,6 +13492,8 @@ pub mod samplers {
                 .word("variant", value.variant.word())
                 .word("corrector", value.corrector.word())
                 .number("corrector_begin", value.corrector_begin)
+                .number("corrector_skip", value.corrector_skip)
+                .number("predictor_order", value.predictor_order)
                 .word("predict", value.predict.word())
                 .word("lower_order_final", value.lower_order_final.word())
                 .word("space", value.space.word())
@@ -13916,6 +14421,10 @@ pub mod samplers {
         pub corrector: Corrector,
         /// The first step that is corrected. From 0 to 1e+06.
         pub corrector_begin: f64,
+        /// Steps that are not corrected, as a sum: 1 for step 0, 2 for 1, 4 for 2. From 0 to 9.0072e+15.
+        pub corrector_skip: f64,
+        /// Values of the predictor: 1 is ddim, 2 dpmpp-2m; 0 is as order. From 0 to 4.
+        pub predictor_order: f64,
         /// What is extrapolated.
         pub predict: Predict,
         /// No step's order exceeds the number of steps left; or the last step alone is of order 1.
@@ -13971,6 +14480,8 @@ pub mod samplers {
                 variant: Variant::Bh1,
                 corrector: Corrector::Yes,
                 corrector_begin: 3.0,
+                corrector_skip: 0.0,
+                predictor_order: 0.0,
                 predict: Predict::Data,
                 lower_order_final: LowerOrderFinal::No,
                 space: Dpmpp2mSpace::Sigma,
@@ -14005,6 +14516,8 @@ pub mod samplers {
                 .word("variant", value.variant.word())
                 .word("corrector", value.corrector.word())
                 .number("corrector_begin", value.corrector_begin)
+                .number("corrector_skip", value.corrector_skip)
+                .number("predictor_order", value.predictor_order)
                 .word("predict", value.predict.word())
                 .word("lower_order_final", value.lower_order_final.word())
                 .word("space", value.space.word())
@@ -14337,6 +14850,9 @@ pub mod samplers {
             Kutta38::default().into(),
             BogackiShampine::default().into(),
             DormandPrince::default().into(),
+            DpmAdaptive::default().into(),
+            BogackiShampineAdaptive::default().into(),
+            DormandPrinceAdaptive::default().into(),
             Restart::default().into(),
             AzulaDdim::default().into(),
             DiffusersEuler::default().into(),

@@ -201,6 +201,12 @@ internal enum NwrSamplerKind
     DormandPrince = 49,
     /// <summary>EDM's steps, with a stretch of levels that is noised and gone through again.</summary>
     Restart = 50,
+    /// <summary>Methods that choose their steps by their errors, and land on every time that is given. DPM-Solver of orders 2 and 3, 2206.00927, algorithm 3.</summary>
+    DpmAdaptive = 51,
+    /// <summary>NWR_SAMPLER_BOGACKI_SHAMPINE_ADAPTIVE.</summary>
+    BogackiShampineAdaptive = 52,
+    /// <summary>NWR_SAMPLER_DORMAND_PRINCE_ADAPTIVE.</summary>
+    DormandPrinceAdaptive = 53,
 }
 
 /// <summary>Bits of nwr_sampler_options.flags.</summary>
@@ -209,6 +215,19 @@ internal enum NwrSamplerFlags
 {
     /// <summary>Keep each evaluation's estimate of the clean sample for nwr_sampler_denoised.</summary>
     KeepDenoised = 1,
+}
+
+/// <summary>What an array of a plan is. From NWR_PLAN_MODEL and NWR_PLAN_SLOT on, numbers count the model's outputs and the arrays that a run keeps.</summary>
+internal enum NwrPlanArray
+{
+    /// <summary>x</summary>
+    State = 0,
+    /// <summary>NWR_PLAN_MODEL.</summary>
+    Model = 100,
+    /// <summary>NWR_PLAN_SLOT.</summary>
+    Slot = 200,
+    /// <summary>Fresh normals, where a callback or a named generator writes them.</summary>
+    Noise = 300,
 }
 
 /// <summary>A view of an array that you own. Axis 0 is the batch. Byte for byte a DLTensor, and frozen.</summary>
@@ -445,7 +464,7 @@ internal unsafe struct NwrSamplerOptions
     public byte* Name;
     public NwrParam* Params;
     public uint ParamCount;
-    /// <summary>With times NULL: a default grid of this many steps; 0 is 50. Trailing indices for a discrete schedule, karras for edm, a flow's own shifted levels, else even in t; noise and score predictions, which say nothing about data where alpha is 0, and samplers that cannot step from there, begin at log(alpha/sigma) = -5.1 instead.</summary>
+    /// <summary>With times NULL: a default grid of this many steps; 0 is 50, or 1 for an adaptive sampler. Trailing indices for a discrete schedule, karras for edm, a flow's own shifted levels, else even in t; noise and score predictions, which say nothing about data where alpha is 0, and samplers that cannot step from there, begin at log(alpha/sigma) = -5.1 instead.</summary>
     public uint Steps;
     /// <summary>time_rows rows of time_count times, 2 or more; copied. In a run towards data they may turn, all rows at the same steps; a row that stands still goes with the others. What goes back to more noise is the forward process, without the model, and each stretch towards data is a run of its own, with no history but the state (Lugmayr et al. 2201.09865, algorithm 1).</summary>
     public double* Times;
@@ -491,6 +510,32 @@ internal unsafe struct NwrEval
     public uint OutputCount;
     /// <summary>1 where times turn back: the step only adds noise, and the model need not be asked.</summary>
     public uint Noises;
+}
+
+/// <summary>One evaluation of a run as numbers: output j becomes the sum of factors times inputs, and of fresh unit normals. All inputs are read before an output is written.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NwrPlan
+{
+    public uint StructSize;
+    /// <summary>Evaluations in all.</summary>
+    public uint Count;
+    /// <summary>1, or the batch size when samples have times of their own.</summary>
+    public uint RowCount;
+    /// <summary>Arrays that the run keeps, each of x's shape.</summary>
+    public uint SlotCount;
+    public uint InputCount;
+    public uint OutputCount;
+    /// <summary>nwr_plan_array of each input and output.</summary>
+    public int* Inputs;
+    public int* Outputs;
+    /// <summary>[row][output][input_count + 1]; the last is that of fresh normals, as nwr_random_fill makes them from the run's generators.</summary>
+    public double* Factors;
+    /// <summary>[row][2]: what the first step does to x before its evaluation, x and normals; or NULL.</summary>
+    public double* Opening;
+    /// <summary>As in nwr_eval, of this evaluation.</summary>
+    public double* TRows;
+    public double* ClockRows;
+    public double* InputScaleRows;
 }
 
 /// <summary>What nwr_sampler_run calls.</summary>
@@ -717,6 +762,16 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "nwr_sampler_denoised")]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial Status SamplerDenoised(void* sampler, NwrTensor* @out);
+
+    /// <summary>Writes one evaluation of the run's plan, so that a compiler, a graph or another program can run the sampler without this library; index count is the run's end, which has times alone. What it points to lives as long as the sampler and never changes. NWR_ERROR_UNSUPPORTED for runs that are no table: adaptive ones, limited data, learned variance, guidance by the outputs' sums.</summary>
+    [LibraryImport(Library, EntryPoint = "nwr_sampler_plan")]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial Status SamplerPlan(void* sampler, nuint index, NwrPlan* @out);
+
+    /// <summary>The whole plan as JSON, with the specs of sampler and schedule; docs/plan.md is its format. The text lives as long as the sampler. Errors as of nwr_sampler_plan.</summary>
+    [LibraryImport(Library, EntryPoint = "nwr_sampler_plan_json")]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial Status SamplerPlanJson(void* sampler, byte** @out);
 
     /// <summary>The loop of next, model, step, from the sampler's present point to the end. NWR_CANCELLED leaves the sampler where it is: run goes on from there.</summary>
     [LibraryImport(Library, EntryPoint = "nwr_sampler_run")]
