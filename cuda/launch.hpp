@@ -256,6 +256,8 @@ inline void plan_mix(const MixPlan& plan, bool made_on_device, MixWork* out) {
     vectors =
         vectors && operand.dtype == rows.operand[0].dtype && is_vector_place(operand, rows.rows);
   }
+  // What makes arithmetic wide may be an input that nothing takes.
+  vectors = vectors && work.wide == (rows.operand[0].dtype == Dtype::f64);
   vectors = vectors && on_whole_blocks(plan.rngs, rng_count, rows.rows, rows.count);
   const Access access = vectors ? Access::vector : rows.dense ? Access::dense : Access::strided;
   work.passes = passes_of(access, rows.operand[0].size, rows.count, work.noise);

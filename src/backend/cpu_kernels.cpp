@@ -822,13 +822,14 @@ NWR_INLINE bool side_by_side(const Lane& lane) { return lane.stride == lane.size
 // How the operands that a recipe uses lie in memory.
 struct Order {
   bool direct;  // side by side, to be computed where they are
-  bool same;    // of one dtype, which is that of the first output
+  bool same;    // of one dtype, which is that of the first output and, if wide, double
 };
 
 NWR_INLINE Order order_of(const MixLayout& layout, const MixRecipe& recipe) {
   const Dtype dtype = layout.output[0].dtype;
+  // What makes arithmetic wide may be an input that this sample leaves out.
   Order order = {!recipe.staged || layout.output_count <= kJointOutputs,
-                 !recipe.noise || dtype == Dtype::f32};
+                 (!recipe.noise || dtype == Dtype::f32) && (!layout.wide || dtype == Dtype::f64)};
   for (int i = 0; i < recipe.used_count; ++i) {
     NWR_SHORT_LOOP;
     const Lane& lane = layout.input[recipe.used[i]];

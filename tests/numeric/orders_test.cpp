@@ -378,9 +378,9 @@ TEST(Ends, AreFiniteForEverySampler) {
       }
     }
   }
-  const std::set<std::string> expected = {
-      "azula.heun", "diffusers.euler", "diffusers.heun", "euler-maruyama",
-      "ito",        "k.euler",         "k.heun",         "stochastic-heun"};
+  const std::set<std::string> expected = {"azula.heun",   "diffusers.euler", "diffusers.heun",
+                                          "dpm-adaptive", "euler-maruyama",  "ito",
+                                          "k.euler",      "k.heun",          "stochastic-heun"};
   EXPECT_EQ(expected, refused);
 }
 
@@ -407,7 +407,8 @@ TEST(Forms, OfOneModelGiveOneTrajectory) {
         for (size_t i = 0; i < path.size(); ++i) {
           worst = std::max(worst, std::fabs(path[i] - expected[i]));
         }
-        EXPECT_LT(worst, 1e-12);
+        // Steps that follow from errors follow from rounding too.
+        EXPECT_LT(worst, sampler.find("-adaptive") == std::string::npos ? 1e-12 : 1e-8);
       }
     }
   }

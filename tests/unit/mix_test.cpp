@@ -368,6 +368,21 @@ TEST(Mix, AnythingAtAll) {
   }
 }
 
+// A sample may leave out the one input that makes the arithmetic wide.
+TEST(Mix, WideByAnInputThatIsLeftOut) {
+  Random random(6);
+  Wish wish;
+  wish.extents = {3, 211};
+  wish.inputs = 2;
+  Case c = make_case(random, wish);
+  for (const bool both : {false, true}) {
+    c.arrays[c.inputs[1]].view.dtype = Dtype::f64;
+    c.arrays[c.inputs[1]].bytes.assign(3 * 211 * 8, 0x3F);
+    c.factors = {-1.5, both ? 0.25 : 0, 0};
+    check(c);
+  }
+}
+
 TEST(Mix, AnOutputMayBeAnyInput) {
   Random random(4);
   for (int outputs = 1; outputs <= 4; ++outputs) {

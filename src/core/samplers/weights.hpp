@@ -9,7 +9,7 @@
 
 namespace noisewright {
 
-inline constexpr int kMostNodes = kMaxSlots + 1;
+inline constexpr int kMostNodes = 6;
 
 // Integrals of v^k times a weight over v from 0 to 1, k from 0 on.
 using Moments = std::array<double, kMostNodes>;
