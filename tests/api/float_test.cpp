@@ -173,8 +173,8 @@ Bytes runs() {
     const Schedule schedule = make_schedule(spec);
     for (const char* name :
          {"euler", "dpmpp-2m", "unipc(order=3)", "sa-solver", "deis", "lms", "er-sde", "seeds-3",
-          "edm(s_churn=20)", "dpmpp-2m(guidance=1.3,rescale=0.4)", "ddim(eta=0.4,threshold=0.9)",
-          "dormand-prince"}) {
+          "edm(s_churn=20)", "dpmpp-2m(guidance=1.3,guidance_rescale=0.4)",
+          "ddim(eta=0.4,threshold=0.9)", "dormand-prince"}) {
       const auto options = options_for(name);
       nwr_sampler* made = nullptr;
       if (IN_MODE(nwr_sampler_create(context.get(), schedule.get(), &options, &made)) != NWR_OK) {
