@@ -100,6 +100,17 @@ int main(void) {
   FIELD(nwr_rng, offset);
   END(nwr_rng);
 
+  STRUCT(nwr_random_options);
+  FIELD(nwr_random_options, struct_size);
+  FIELD(nwr_random_options, flags);
+  FIELD(nwr_random_options, what);
+  FIELD(nwr_random_options, param_count);
+  FIELD(nwr_random_options, name);
+  FIELD(nwr_random_options, params);
+  FIELD(nwr_random_options, from_level);
+  FIELD(nwr_random_options, to_level);
+  END(nwr_random_options);
+
   STRUCT(nwr_coeffs);
   FIELD(nwr_coeffs, alpha);
   FIELD(nwr_coeffs, sigma);
@@ -145,17 +156,6 @@ int main(void) {
   FIELD(nwr_weight_options, name);
   FIELD(nwr_weight_options, params);
   END(nwr_weight_options);
-
-  STRUCT(nwr_random_options);
-  FIELD(nwr_random_options, struct_size);
-  FIELD(nwr_random_options, flags);
-  FIELD(nwr_random_options, what);
-  FIELD(nwr_random_options, param_count);
-  FIELD(nwr_random_options, name);
-  FIELD(nwr_random_options, params);
-  FIELD(nwr_random_options, from_level);
-  FIELD(nwr_random_options, to_level);
-  END(nwr_random_options);
 
   STRUCT(nwr_density_options);
   FIELD(nwr_density_options, struct_size);
@@ -227,6 +227,29 @@ int main(void) {
   FIELD(nwr_callbacks, user);
   END(nwr_callbacks);
 
+  STRUCT(nwr_import_options);
+  FIELD(nwr_import_options, struct_size);
+  FIELD(nwr_import_options, flags);
+  FIELD(nwr_import_options, steps);
+  FIELD(nwr_import_options, param_count);
+  FIELD(nwr_import_options, params);
+  FIELD(nwr_import_options, schedule);
+  END(nwr_import_options);
+
+  STRUCT(nwr_import);
+  FIELD(nwr_import, struct_size);
+  FIELD(nwr_import, prediction);
+  FIELD(nwr_import, clock);
+  FIELD(nwr_import, start);
+  FIELD(nwr_import, clock_scale);
+  FIELD(nwr_import, source);
+  FIELD(nwr_import, grid);
+  FIELD(nwr_import, sampler);
+  FIELD(nwr_import, warnings);
+  FIELD(nwr_import, warning_count);
+  FIELD(nwr_import, steps);
+  END(nwr_import);
+
   ENUM(nwr_status);
   ENUM(nwr_dtype);
   ENUM(nwr_device);
@@ -237,6 +260,7 @@ int main(void) {
   ENUM(nwr_weight_kind);
   ENUM(nwr_density_kind);
   ENUM(nwr_grid_kind);
+  ENUM(nwr_strength);
   ENUM(nwr_quantity);
   ENUM(nwr_sampler_kind);
   ENUM(nwr_sampler_flags);

@@ -78,16 +78,20 @@ TEST(Import, IsThreeCallsFromAFileToARun) {
 }
 
 TEST(Import, EveryKeyIsFollowedOrNamed) {
-  const auto warnings = warnings_of(imported(
+  const Schedule schedule = imported(
       R"({"_class_name": "DDIMScheduler", "clip_sample": true, "thresholding": true,
-          "sample_max_value": 2.0, "invented": [1, {"a": "\u00e9"}], "steps_offset": 1})"));
-  ASSERT_EQ(3u, warnings.size());
-  EXPECT_EQ(0u, warnings[0].find("clip_sample=true: "));
-  EXPECT_EQ(0u, warnings[1].find("thresholding=true: "));
+          "sample_max_value": 2.0, "invented": [1, {"a": "\u00e9"}], "steps_offset": 1,
+          "timestep_spacing": "linspace"})");
+  const auto warnings = warnings_of(schedule);
+  ASSERT_EQ(2u, warnings.size());
+  EXPECT_EQ(0u, warnings[0].find("timestep_spacing=\"linspace\": "));
   EXPECT_EQ("\"invented\"=[1,{\"a\":\"\\u00e9\"}]: DDIMScheduler is not known to read it",
-            warnings[2]);
-  // A default of the class that is not followed is named too.
-  EXPECT_EQ(1u, warnings_of(imported(R"({"_class_name": "DDIMScheduler"})")).size());
+            warnings[1]);
+  EXPECT_STREQ("ddim(eta=0,threshold=0.995,threshold_max=2,limited_noise=model)",
+               info_of(schedule).sampler);
+  // Defaults of the class are followed too.
+  EXPECT_STREQ("ddim(eta=0,clip=1,limited_noise=model)",
+               info_of(imported(R"({"_class_name": "DDIMScheduler"})")).sampler);
 }
 
 TEST(Import, TakesWhatTheClassTakesWhenItIsCalled) {

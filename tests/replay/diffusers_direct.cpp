@@ -48,6 +48,17 @@ void place_model(Plan& plan, const Schedule& table) {
   }
 }
 
+// The times of an import as another class, without the end.
+Numbers imported_times(const Recording& recording, const char* as) {
+  const auto n = static_cast<size_t>(to_number(member(recording.file(), "num_inference_steps")));
+  Json config = recording.config();
+  config["_class_name"] = as;
+  const Imported ours = import_config(config.dump(), n, {});
+  Numbers times = grid(ours.schedule, ours.grid, n + 1);
+  times.pop_back();
+  return times;
+}
+
 // A run for each stretch down and the one up behind it. The peer's steps up take the betas of
 // other indices than those on which the state stands: such a point is an index of its own here.
 Plan plan_repaint(Check& check, const Recording& recording) {
@@ -285,6 +296,8 @@ Plan plan_cogvideox_dpm(Check& check, const Recording& recording) {
   check_probe(check, recording, plan.schedule);
   Numbers times = recording.numbers("timesteps");
   const size_t n = times.size();
+  check.state("timesteps", imported_times(recording, "CogVideoXDDIMScheduler"),
+              recording.at("timesteps"));
   const double width = std::floor(static_cast<double>(discrete_count(config)) /
                                   to_number(member(recording.file(), "num_inference_steps")));
   for (size_t i = 0; i + 1 < n; ++i) {
@@ -456,6 +469,12 @@ Plan churn_edm(Check& check, const Recording& recording) {
 
 Plan churn_flow(Check& check, const Recording& recording) {
   const Numbers levels = recording.numbers("sigmas"), once = without_repeats(levels);
+  // A flow's times are its levels.
+  check.level("sigmas", imported_times(recording, "FlowMatchEulerDiscreteScheduler"),
+              Json(Numbers(once.begin(), once.end() - 1)));
+  for (size_t i = 1; i < levels.size(); ++i) {
+    check.require(levels[i] == once[(i + 1) / 2], indexed("sigmas", i));
+  }
   Numbers times;
   for (const double s : once) times.push_back(1 - s);
   Plan plan;
