@@ -38,7 +38,7 @@ class Builder : public nlohmann::json_sax<Json> {
 
   bool null() override { return leaf(Kind::null, Json(nullptr), 0); }
   bool boolean(bool value) override {
-    if (depth_ == 1) now_->flag = value;
+    if (now_ && depth_ == 1) now_->flag = value;
     return leaf(Kind::boolean, Json(value), 0);
   }
   bool number_integer(int64_t value) override {
@@ -51,7 +51,7 @@ class Builder : public nlohmann::json_sax<Json> {
     return leaf(Kind::number, Json(value), value);
   }
   bool string(std::string& value) override {
-    if (depth_ == 1) now_->text = value;
+    if (now_ && depth_ == 1) now_->text = value;
     return leaf(Kind::text, Json(value), 0);
   }
   bool binary(Json::binary_t&) override { return false; }  // no part of text
@@ -69,7 +69,7 @@ class Builder : public nlohmann::json_sax<Json> {
       first_ = true;
     } else if (now_) {
       separate();
-      append((as_text(Json(name)) + ":").c_str());
+      append(as_text(Json(name)) + ":");
       first_ = true;
     }
     return true;
@@ -92,7 +92,7 @@ class Builder : public nlohmann::json_sax<Json> {
       now_->numbers_alone = now_->numbers_alone && kind == Kind::number;
     }
     separate();
-    append(as_text(value).c_str());
+    append(as_text(value));
     return true;
   }
   bool open(Kind kind, char bracket) {
@@ -100,7 +100,7 @@ class Builder : public nlohmann::json_sax<Json> {
       if (depth_ == 1) now_->kind = kind;
       if (depth_ > 1) now_->numbers_alone = false;
       separate();
-      append(std::string(1, bracket).c_str());
+      append(std::string(1, bracket));
     }
     first_ = true;
     ++depth_;
@@ -109,14 +109,14 @@ class Builder : public nlohmann::json_sax<Json> {
   bool close(char bracket) {
     --depth_;
     first_ = false;
-    if (now_ && depth_ > 0) append(std::string(1, bracket).c_str());
+    if (now_ && depth_ > 0) append(std::string(1, bracket));
     return true;
   }
   void separate() {
     if (!first_) append(",");
     first_ = false;
   }
-  void append(const char* text) {
+  void append(const std::string& text) {
     if (now_->shown.size() <= kMostShown) now_->shown += text;
   }
 
