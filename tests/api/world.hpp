@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <new>
 
 #include "api/support.hpp"
 
@@ -55,7 +56,12 @@ class Books {
     void* memory = nullptr;
     if (posix_memalign(&memory, align, bytes) != 0) return nullptr;
     std::memset(memory, 0xFF, bytes);  // NaNs: whoever reads before writing shows it
-    books.live_[memory] = bytes;
+    try {
+      books.live_[memory] = bytes;
+    } catch (const std::bad_alloc&) {  // the book itself may be what has no memory
+      ::free(memory);
+      return nullptr;
+    }
     return memory;
   }
   static void free(void* user, void* memory, size_t bytes, nwr_device device, void* stream) {
