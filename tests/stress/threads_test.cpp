@@ -25,9 +25,9 @@ namespace nwr_test {
 namespace {
 
 #if defined(NWR_TEST_SANITIZED)
-constexpr int kRuns = 150;
+constexpr int kRuns = 150, kRounds = 3;
 #else
-constexpr int kRuns = 10000;
+constexpr int kRuns = 10000, kRounds = 20;
 #endif
 constexpr size_t kThreads = 8;
 
@@ -110,7 +110,7 @@ TEST(Stress, SamplersAreHandedBetweenThreads) {
   for (const char* name : {"unipc(order=3)", "dpmpp-sde", "edm(s_churn=9)"}) {
     const nwr_rng rng = {5, 0, 0};
     auto options = sized<nwr_sampler_options>();
-    options.name = name, options.steps = 60, options.prediction = NWR_DATA;
+    options.name = name, options.steps = 2 * kRounds, options.prediction = NWR_DATA;
     options.rngs = &rng, options.rng_count = 1;
     const Sampler alone = make_sampler(context, schedule, options);
     const Sampler handed = make_sampler(context, schedule, options);
@@ -161,7 +161,7 @@ TEST(Stress, CancelFromElsewhereLosesNothing) {
     NWR_ASSERT_OK(nwr_sampler_run(whole.get(), expected, &callbacks));
   }
   int cancelled = 0;
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < kRounds; ++round) {
     const Sampler sampler = make_sampler(context, schedule, options);
     Tensor x = Tensor(NWR_F32, {64}).fill({0.5, -1});
     NWR_ASSERT_OK(nwr_sampler_start(sampler.get(), x, NWR_START_STATE));
@@ -179,7 +179,7 @@ TEST(Stress, CancelFromElsewhereLosesNothing) {
     EXPECT_EQ(NWR_OK, status) << nwr_last_error();
     EXPECT_TRUE(expected.bytes() == x.bytes());
   }
-  EXPECT_GT(cancelled, 20);
+  EXPECT_GT(cancelled, kRounds);
 }
 
 // The first calls of the process, at once: what is made when it is first needed is made once.
