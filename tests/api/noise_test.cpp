@@ -470,7 +470,7 @@ TEST_F(GeneratorRuns, BadInputIsNamedAndWritesNothing) {
 }
 
 // Found by tests/fuzz: an offset that would take years to reach.
-TEST(Generators, RefuseOffsetsThatATwisterCannotReach) {
+TEST(FarOffsets, AreRefusedWhereATwisterCannotReachThem) {
   const Context context = make_context();
   const Tensor out(NWR_F32, {3});
   auto options = sized<nwr_random_options>();
