@@ -72,7 +72,10 @@ nwr_status nwr_context_create(const nwr_context_options* options, nwr_context** 
   });
 }
 
-void nwr_context_destroy(nwr_context* context) { Ref<Context>::release(unwrap(context)); }
+void nwr_context_destroy(nwr_context* context) {
+  const FloatScope scope;
+  Ref<Context>::release(unwrap(context));
+}
 
 nwr_status nwr_context_synchronize(const nwr_context* context) {
   return guard([&] {
@@ -93,6 +96,7 @@ nwr_status nwr_memory_alloc(const nwr_context* context, size_t bytes, void** out
 }
 
 void nwr_memory_free(const nwr_context* context, void* memory) {
+  const FloatScope scope;
   if (context && memory) unwrap(context)->take_back(memory);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the border that no exception crosses: the only catch (...) of the library.
+// Owns the border that no exception and no floating-point mode crosses: the only catch (...) of the
+// library.
 // Must not know what the calls do.
 #pragma once
 
@@ -7,11 +8,13 @@
 #include <new>
 
 #include "core/error.hpp"
+#include "core/float_scope.hpp"
 
 namespace noisewright {
 
 template <class F>
 nwr_status guard(F&& f) noexcept {
+  const FloatScope scope;
   try {
     return f();
   } catch (const Error& error) {

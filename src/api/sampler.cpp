@@ -90,7 +90,7 @@ struct Released {
   nwr_release_fn release;
   void* user;
   ~Released() {
-    if (release) release(user);
+    if (release) call_host(release, user);
   }
 };
 
@@ -257,7 +257,7 @@ nwr_status nwr_sampler_create(const nwr_context* context, const nwr_schedule* sc
       const Context* const where = unwrap(context);  // which the sampler keeps
       noise = [owner, call, where](uint64_t draw, const Array& array) {
         const nwr_tensor tensor = to_tensor(array, *where);
-        const int32_t result = call(owner->user, draw, &tensor);
+        const int32_t result = call_host(call, owner->user, draw, &tensor);
         if (result < 0) {
           fail(NWR_ERROR_CALLBACK, "options.noise returned ", result, " for draw ", draw);
         }
@@ -274,7 +274,10 @@ nwr_status nwr_sampler_create(const nwr_context* context, const nwr_schedule* sc
   });
 }
 
-void nwr_sampler_destroy(nwr_sampler* sampler) { delete unwrap(sampler); }
+void nwr_sampler_destroy(nwr_sampler* sampler) {
+  const FloatScope scope;
+  delete unwrap(sampler);
+}
 
 nwr_status nwr_sampler_start(nwr_sampler* sampler, const nwr_tensor* x, nwr_start start) {
   return guard([&] {
@@ -341,11 +344,13 @@ nwr_status nwr_sampler_run(nwr_sampler* sampler, const nwr_tensor* x,
       if (s.take_cancel()) return NWR_CANCELLED;
       nwr_eval eval = describe(s, s.evaluation());
       eval.struct_size = sizeof eval;
-      if (!eval.noises && !goes_on("callbacks.model", given.model(given.user, &eval, x, outputs))) {
+      if (!eval.noises &&
+          !goes_on("callbacks.model", call_host(given.model, given.user, &eval, x, outputs))) {
         return NWR_CANCELLED;
       }
       step(run, x, outputs, eval.output_count);
-      if (given.progress && !goes_on("callbacks.progress", given.progress(given.user, &eval, x))) {
+      if (given.progress &&
+          !goes_on("callbacks.progress", call_host(given.progress, given.user, &eval, x))) {
         return NWR_CANCELLED;
       }
     }

@@ -24,7 +24,10 @@ nwr_status nwr_schedule_create(const nwr_schedule_options* options, nwr_schedule
   });
 }
 
-void nwr_schedule_destroy(nwr_schedule* schedule) { Ref<Schedule>::release(unwrap(schedule)); }
+void nwr_schedule_destroy(nwr_schedule* schedule) {
+  const FloatScope scope;
+  Ref<Schedule>::release(unwrap(schedule));
+}
 
 nwr_status nwr_schedule_get_info(const nwr_schedule* schedule, nwr_schedule_info* out) {
   return guard([&] {

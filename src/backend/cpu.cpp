@@ -152,7 +152,6 @@ void MixJob::run(int64_t begin, int64_t end) const {
 }
 
 int32_t mix(Queue* queue, const MixPlan& plan) {
-  const FloatScope scope;
   const View* views[kMaxViews];
   int view_count = 0;
   for (int j = 0; j < plan.output_count; ++j) views[view_count++] = &plan.output[j];
@@ -196,7 +195,6 @@ int32_t mix(Queue* queue, const MixPlan& plan) {
 // ---- rows ---------------------------------------------------------------------------------------
 
 int32_t rows(Queue* queue, const RowsPlan& made, const MixPlan& plan) {
-  const FloatScope scope;
   const auto count = static_cast<size_t>(made.rows * made.row_size());
   const std::unique_ptr<double[]> factors(new (std::nothrow) double[count]);
   if (!factors) return out_of_memory();
@@ -211,7 +209,6 @@ int32_t rows(Queue* queue, const RowsPlan& made, const MixPlan& plan) {
 // ---- guide --------------------------------------------------------------------------------------
 
 int32_t guide(Queue* queue, const GuidePlan& made, const MixPlan& plan) {
-  const FloatScope scope;
   const int64_t size = int64_t{plan.output_count} * (plan.input_count + 1);
   double* const factors = made.scratch;
   for (int64_t row = 0; row < made.rows; ++row) {
@@ -254,7 +251,6 @@ struct ChangeJob {
 };
 
 int32_t change(Queue* queue, const ChangePlan& plan) {
-  const FloatScope scope;
   ChangeJob job;
   job.kernels = &queue->kernels;
   job.plan = &plan;
@@ -293,7 +289,6 @@ struct FillJob {
 };
 
 int32_t fill(Queue* queue, const FillPlan& plan) {
-  const FloatScope scope;
   FillJob job;
   job.kernels = &queue->kernels;
   job.plan = &plan;
@@ -336,7 +331,6 @@ struct CopyJob {
 };
 
 int32_t copy(Queue* queue, const CopyPlan& plan) {
-  const FloatScope scope;
   CopyJob job;
   const View* const views[] = {&plan.to, &plan.from};
   make_grid(plan.shape, views, 2, false, true, &job.grid);

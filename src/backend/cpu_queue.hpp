@@ -7,10 +7,6 @@
 #include "backend/grid.hpp"
 #include "backend/threads.hpp"
 
-#if defined(__x86_64__)
-#  include <immintrin.h>
-#endif
-
 namespace noisewright {
 
 struct Queue {
@@ -30,34 +26,6 @@ inline constexpr double kLeastTaskNs = 2500;
 // Tasks start on whole groups of random numbers and of cache lines.
 inline constexpr int64_t kTaskGrain = 128;
 
-// Gives code the default rounding, with subnormals kept and exceptions masked, whatever the host
-// has set; other libraries do change it for the whole thread (-ffast-math start-up code, say).
-// Every entry and every task opens one before its first floating-point operation.
-class FloatScope {
- public:
-#if defined(__x86_64__)
-  FloatScope() : before_(_mm_getcsr()) {
-    if (changed()) _mm_setcsr(kDefault);
-  }
-  ~FloatScope() {
-    if (changed()) _mm_setcsr(before_);
-  }
-
- private:
-  static constexpr unsigned kDefault = 0x1F80u;
-  static constexpr unsigned kControlBits = 0xFFC0u;  // the rest are flags of past exceptions
-  bool changed() const { return (before_ & kControlBits) != kDefault; }
-  const unsigned before_;
-#else
-  FloatScope() {}
-  ~FloatScope() {}
-#endif
-
- public:
-  FloatScope(const FloatScope&) = delete;
-  FloatScope& operator=(const FloatScope&) = delete;
-};
-
 inline Lane lane_of(const Grid& grid, int view, Dtype dtype) {
   return {dtype, static_cast<int32_t>(grid.size[view]), grid.stride[view][grid.axes - 1]};
 }
@@ -72,7 +40,6 @@ struct Tasks {
     const Tasks& tasks = *static_cast<const Tasks*>(context);
     const int64_t begin = task * tasks.size;
     const int64_t left = tasks.count - begin;
-    const FloatScope scope;
     tasks.job->run(begin, left < tasks.size ? tasks.count : begin + tasks.size);
   }
 };

@@ -153,7 +153,6 @@ double select_row(const Source& source, int64_t row, double quantile) {
 }  // namespace
 
 int32_t cpu_reduce(Queue* queue, const ReducePlan& plan) {
-  const FloatScope scope;
   Source source;
   const View* views[kMaxReduced];
   for (int k = 0; k < plan.input_count; ++k) views[k] = &plan.input[k];

@@ -10,6 +10,7 @@
 
 #include "backend/backend.hpp"
 #include "core/error.hpp"
+#include "core/float_scope.hpp"
 
 #define NWR_TEXT_OF(x) #x
 #define NWR_TEXT(x) NWR_TEXT_OF(x)
@@ -53,6 +54,8 @@ std::string own_folder() {
 }
 
 void* open_library(const char* file, std::string* why) {
+  // Start-up code of others may change the floating-point mode.
+  const HostScope scope;
   void* const library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char* const error = dlerror();

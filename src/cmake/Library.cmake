@@ -19,6 +19,14 @@ if(kernels IN_LIST backend_sources)
   nwr_isa_sources(isa_sources "${kernels}")
 endif()
 
+if(NWR_FUZZ)
+  # Kernels see arrays that are checked: a fuzzer looks for addresses there and for no paths, and
+  # instrumented in every way they take clang half an hour.
+  set_property(SOURCE "${kernels}" ${isa_sources} APPEND
+               PROPERTY COMPILE_OPTIONS -O0 -fno-sanitize=undefined,float-cast-overflow
+                        -fno-sanitize=fuzzer-no-link)
+endif()
+
 add_library(nwr_core OBJECT ${core_sources} ${backend_sources} ${isa_sources})
 # Headers alone: nothing of it is left for those who link the library.
 target_link_libraries(nwr_core PRIVATE Threads::Threads nlohmann_json::nlohmann_json)

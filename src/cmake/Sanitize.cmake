@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Turns NWR_SANITIZE into flags for every target of this build, tests and examples included.
+# Turns NWR_SANITIZE and NWR_FUZZ into flags for every target of this build, tests and examples included.
 if(NWR_SANITIZE)
   string(REPLACE "," ";" nwr_sanitizers "${NWR_SANITIZE}")
   foreach(name IN LISTS nwr_sanitizers)
@@ -17,4 +17,7 @@ if(NWR_SANITIZE)
     # Not part of 'undefined', and the conversions to half precision are where it would bite.
     add_compile_options(-fsanitize=float-cast-overflow)
   endif()
+endif()
+if(NWR_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()

@@ -19,8 +19,8 @@ Context::Context(const Backend& backend, const QueueOptions& options)
 }
 
 Context::~Context() {
-  for (const auto& [memory, bytes] : lent_) backend_->free(queue_, memory, bytes);
-  for (const auto& [key, kept] : kept_) backend_->free(queue_, kept.first, kept.second);
+  for (const auto& [memory, bytes] : lent_) release(memory, bytes);
+  for (const auto& [key, kept] : kept_) release(kept.first, kept.second);
   if (host_ != queue_) cpu_backend().close(host_);
   backend_->close(queue_);
 }
@@ -29,7 +29,12 @@ void Context::raise(int32_t status) { throw Error{static_cast<nwr_status>(status
 
 void* Context::allocate(size_t bytes) const {
   void* memory = nullptr;
-  check(backend_->alloc(queue_, bytes, &memory));
+  int32_t status = NWR_OK;
+  {
+    const HostScope scope;  // the allocator may be the host's
+    status = backend_->alloc(queue_, bytes, &memory);
+  }
+  check(status);
   return memory;
 }
 

@@ -11,6 +11,7 @@
 
 #include "backend/backend.hpp"
 #include "core/error.hpp"
+#include "core/float_scope.hpp"
 #include "core/ref.hpp"
 
 namespace noisewright {
@@ -53,7 +54,10 @@ class Context : public RefCounted {
   }
 
   void* allocate(size_t bytes) const;
-  void release(void* memory, size_t bytes) const { backend_->free(queue_, memory, bytes); }
+  void release(void* memory, size_t bytes) const {
+    const HostScope scope;  // the memory may be the host's allocator's
+    backend_->free(queue_, memory, bytes);
+  }
 
   // Numbers on the device that make() gives when their key is first asked for. They stay as long as
   // the context, for captured work may read them.

@@ -11,6 +11,7 @@
 
 #include "core/catalog.hpp"
 #include "core/error.hpp"
+#include "core/float_scope.hpp"
 #include "core/imports/import.hpp"
 #include "core/ref.hpp"
 #include "core/spec.hpp"
@@ -98,7 +99,7 @@ class Schedule : public RefCounted {
   Schedule(const Settings& settings, Ends ends);
 
   ~Schedule() override {
-    if (release_) release_(user_);
+    if (release_) call_host(release_, user_);
   }
 
   virtual nwr_coeffs coeffs(double t) const = 0;

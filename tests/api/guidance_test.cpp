@@ -60,6 +60,7 @@ Result run(const Case& r) {
       nwr_sampler* loaded = nullptr;
       NWR_EXPECT_OK(nwr_sampler_load(context.get(), schedule.get(), bytes.data(), size, &loaded));
       sampler.reset(loaded);
+      // What it told is gone with the sampler before.
       NWR_EXPECT_OK(nwr_sampler_next(sampler.get(), &eval));
     }
     result.outputs.push_back(eval.output_count);

@@ -469,4 +469,22 @@ TEST_F(GeneratorRuns, BadInputIsNamedAndWritesNothing) {
   EXPECT_EQ(nullptr, made);
 }
 
+// Found by tests/fuzz: an offset that would take years to reach.
+TEST(FarOffsets, AreRefusedWhereATwisterCannotReachThem) {
+  const Context context = make_context();
+  const Tensor out(NWR_F32, {3});
+  auto options = sized<nwr_random_options>();
+  options.name = "torch-cpu";
+  for (const nwr_rng bad :
+       {nwr_rng{1, 0, ~0ull}, nwr_rng{1, ~0ull, 0}, nwr_rng{1, 0, 1ull << 37}}) {
+    nwr_rng rng = bad;
+    const auto before = out.bytes();
+    EXPECT_EQ(NWR_ERROR_INVALID_ARGUMENT,
+              nwr_random_generate(context.get(), &options, &rng, 1, out));
+    EXPECT_NE(nullptr, std::strstr(nwr_last_error(), "torch-cpu: offset is "));
+    EXPECT_EQ(before, out.bytes());
+    EXPECT_EQ(bad.offset, rng.offset);
+  }
+}
+
 }  // namespace

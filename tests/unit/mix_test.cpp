@@ -568,39 +568,6 @@ TEST(Mix, EmptyShapesDoNothing) {
   }
 }
 
-#if defined(__x86_64__)
-// The host's rounding mode and flush bits neither change results nor get lost.
-TEST(Mix, IgnoresAndKeepsTheFloatingPointEnvironment) {
-  Random random(11);
-  Wish wish;
-  wish.extents = {4, 20011};
-  wish.outputs = 2;
-  wish.rngs = 1;
-  for (const int dtype : {0, 1, 2, 3}) {
-    wish.dtype = dtype;
-    const Case c = make_case(random, wish);
-    const std::vector<Bytes> want = expected_memory(c);
-    for (const Kernels* kernels : all_kernels()) {
-      for (const uint32_t threads : {1u, 2u}) {
-        // Flush to zero, denormals are zero; rounding down; up; exceptions not masked.
-        for (const unsigned odd : {0x9FC0u, 0x3F80u, 0x5F80u, 0x0000u}) {
-          const test::QueuePtr queue = make_queue(*kernels, threads);
-          std::vector<Bytes> got = c.memory();
-          const MixPlan plan = c.plan(got);
-          const unsigned before = _mm_getcsr();
-          _mm_setcsr(odd);
-          cpu_backend().mix(queue.get(), plan);
-          const unsigned after = _mm_getcsr();
-          _mm_setcsr(before);
-          EXPECT_EQ(after, odd);
-          EXPECT_TRUE(same(c, got, want)) << kernels->name << " " << std::hex << odd;
-        }
-      }
-    }
-  }
-}
-#endif
-
 // ---- fill -------------------------------------------------------------------------------------
 
 TEST(Fill, FollowsShapeStridesAndSamples) {

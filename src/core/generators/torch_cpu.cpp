@@ -62,6 +62,12 @@ double TorchCpu::single_normal(Rng& rng) {
 }
 
 void TorchCpu::draw(Distribution what, Rng& rng, Dtype type, int64_t count, void* data) {
+  // The twister goes through every word before the first one: half a minute, and not for ever.
+  constexpr uint64_t kMostWords = uint64_t{1} << 36;
+  if (rng.offset > kMostWords || rng.stream > kMostWords) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, "torch-cpu: offset is ", rng.offset, " and stream ",
+         rng.stream, ", but only ", kMostWords, " words can be gone through");
+  }
   if (what == Distribution::normal && count < kBlock) {
     for (int64_t i = 0; i < count; ++i) {
       store_number(data, type, static_cast<size_t>(i), single_normal(rng));

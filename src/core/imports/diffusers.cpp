@@ -817,7 +817,7 @@ constexpr Other kOthers[] = {
 }  // namespace
 
 Import import_diffusers(std::string_view text, const nwr_import_options& options) {
-  const nlohmann::json object = parse_config(text);
+  const Config object = parse_config(text);
   Import out;
   out.steps = options.steps;
   Reader reader(object, options, out);
@@ -845,9 +845,7 @@ Import import_diffusers(std::string_view text, const nwr_import_options& options
   if (out.source.empty()) {
     fail(NWR_ERROR_NOT_FOUND, "text: _class_name is missing or empty (known are ", known, ")");
   }
-  fail(NWR_ERROR_NOT_FOUND, "text: _class_name=",
-       nlohmann::json(out.source.substr(0, 60))
-           .dump(-1, ' ', true, nlohmann::json::error_handler_t::replace),
+  fail(NWR_ERROR_NOT_FOUND, "text: _class_name=", quote(out.source),
        " is no class that is known (known are ", known, ")");
 }
 

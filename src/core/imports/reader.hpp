@@ -4,7 +4,7 @@
 #pragma once
 
 #include <initializer_list>
-#include <nlohmann/json.hpp>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -14,12 +14,28 @@
 
 namespace noisewright {
 
+// What a configuration gives to one key. A tree of JSON values is not kept: it allocates when it is
+// destroyed, and then a lack of memory would end the process.
+struct ConfigValue {
+  enum class Kind { null, boolean, number, text, list, object };
+  Kind kind = Kind::null;
+  bool flag = false;
+  double number = 0;
+  std::string text;
+  std::vector<double> numbers;  // of a list
+  bool numbers_alone = true;    // that it has
+  std::string shown;            // as JSON, cut to what a message has room for
+};
+using Config = std::map<std::string, ConfigValue, std::less<>>;
+
 // An object, at most 1 MiB and four levels deep. Python's Infinity, -Infinity and NaN are numbers.
-nlohmann::json parse_config(std::string_view text);
+Config parse_config(std::string_view text);
+// Text as a message shows it: in quotes, ASCII, cut short.
+std::string quote(const std::string& text);
 
 class Reader {
  public:
-  Reader(const nlohmann::json& object, const nwr_import_options& options, Import& out);
+  Reader(const Config& object, const nwr_import_options& options, Import& out);
 
   // A member that is missing or null is what the class takes by default.
   double number(const char* key, double by_default);
@@ -45,11 +61,11 @@ class Reader {
   void finish();
 
  private:
-  const nlohmann::json* find(const char* key);
+  const ConfigValue* find(const char* key);
   [[noreturn]] void refuse(const char* key, const char* kind) const;
   std::string shown(const char* key) const;
 
-  const nlohmann::json& object_;
+  const Config& object_;
   const nwr_import_options& options_;
   Import& out_;
   std::set<std::string, std::less<>> read_, asked_;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "core/float_scope.hpp"
 #include "core/schedule.hpp"
 
 namespace noisewright {
@@ -37,7 +38,7 @@ class Custom : public Schedule {
     c.alpha = c.sigma = c.dalpha = c.dsigma = kUnset;
     c.gamma = c.gamma_dgamma = 0;
     c.log_alpha = c.dlog_alpha = c.lambda = c.diffusion2 = kUnset;
-    const int32_t result = call_(user_, t, &c);
+    const int32_t result = call_host(call_, user_, t, &c);
     if (result < 0) {
       fail(NWR_ERROR_CALLBACK, "options.coeffs returned ", result, " at t = ", t);
     }
