@@ -1734,7 +1734,7 @@ pc(; corrections = 1.0, delta = 0.01, guidance = 1.0, guidance_from = "unconditi
 
 Adams-Bashforth for the noise in sigma/alpha
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 7)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
 - `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
@@ -1763,7 +1763,7 @@ zab(; order = 2.0, guidance = 1.0, guidance_from = "unconditional", guidance_met
 
 Adams-Bashforth for noise minus data in sigma/(alpha+sigma)
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 7)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
 - `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
@@ -1792,7 +1792,7 @@ vab(; order = 2.0, guidance = 1.0, guidance_from = "unconditional", guidance_met
 
 exponential Adams-Bashforth for the noise in log-SNR
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 7)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
 - `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
@@ -1821,7 +1821,7 @@ zeab(; order = 2.0, guidance = 1.0, guidance_from = "unconditional", guidance_me
 
 exponential Adams-Bashforth for the data in log-SNR
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 7)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
 - `guidance_method`: plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size; one of \"plain\", \"zero_star\", \"projected\", \"tangential\", \"decaying\"
@@ -1850,7 +1850,7 @@ xeab(; order = 2.0, guidance = 1.0, guidance_from = "unconditional", guidance_me
 
 exponential Adams-Bashforth for the angular prediction in log-SNR
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 7)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `scale`: of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one; one of \"next\", \"mixed\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
@@ -1912,7 +1912,7 @@ euler_ancestral(; eta = 1.0, s_noise = 1.0, noise = "variance", space = "sigma",
 
 linear multistep, exact weights
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 5)
 - `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
@@ -2006,7 +2006,7 @@ pndm(; order = 4.0, start = "heun", average = "noise", guidance = 1.0, guidance_
 
 the noise a polynomial in log-SNR, exact integrals
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 5)
 - `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
@@ -3272,7 +3272,7 @@ azula_heun(; space = "sigma", last_step = "data", part = 1.0, guidance = 1.0, gu
 
 reab with scale=mixed, first-order as in azula
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 7)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
 - `scale`: of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one; one of \"next\", \"mixed\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)
 - `guidance_from`: what the weighted difference is added to; one of \"unconditional\", \"conditional\"
@@ -3374,7 +3374,7 @@ k_heun(; solver = "heun", s_churn = 0.0, s_min = 0.0, s_max = 1e+300, s_noise = 
 
 lms that starts with Euler's step
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 5)
 - `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `space`: what is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma); one of \"sigma\", \"flow\"
@@ -3644,7 +3644,7 @@ diffusers_dpm_singlestep(; order = 2.0, predict = "data", solver = "midpoint", e
 
 starts with Euler's step
 
-- `order`: how many values the polynomial goes through; fewer at the start (1 to 6)
+- `order`: how many values the polynomial goes through; fewer at the start (1 to 5)
 - `start`: the first step: of order 1, or corrected with the value at its end; one of \"euler\", \"corrected\"
 - `lower_order_final`: no step's order exceeds the number of steps left; or the last step alone is of order 1; one of \"no\", \"yes\", \"last\"
 - `guidance`: classifier-free guidance: weight of the conditional output; 1 takes one output (-1e+06 to 1e+06)

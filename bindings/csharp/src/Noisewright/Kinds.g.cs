@@ -3160,7 +3160,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>zab</c>: Adams-Bashforth for the noise in sigma/alpha.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 7.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="guidanceFrom">What the weighted difference is added to.</param>
     /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
@@ -3228,7 +3228,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>vab</c>: Adams-Bashforth for noise minus data in sigma/(alpha+sigma).</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 7.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="guidanceFrom">What the weighted difference is added to.</param>
     /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
@@ -3296,7 +3296,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>zeab</c>: Exponential Adams-Bashforth for the noise in log-SNR.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 7.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="guidanceFrom">What the weighted difference is added to.</param>
     /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
@@ -3364,7 +3364,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>xeab</c>: Exponential Adams-Bashforth for the data in log-SNR.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 7.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="guidanceFrom">What the weighted difference is added to.</param>
     /// <param name="guidanceMethod">Plain; or of an unconditional output that is fit to the conditional one; or of a difference projected (apg) or tangential (tcfg); or decaying with its size.</param>
@@ -3432,7 +3432,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>reab</c>: Exponential Adams-Bashforth for the angular prediction in log-SNR.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 7.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="scale">Of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="guidanceFrom">What the weighted difference is added to.</param>
@@ -3580,7 +3580,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>lms</c>: Linear multistep, exact weights.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 5.</param>
     /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
@@ -3805,7 +3805,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>deis</c>: The noise a polynomial in log-SNR, exact integrals.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 5.</param>
     /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
@@ -6881,7 +6881,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>azula.reab</c>: Reab with scale=mixed, first-order as in azula.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 7.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
     /// <param name="scale">Of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>
     /// <param name="guidanceFrom">What the weighted difference is added to.</param>
@@ -7130,7 +7130,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>k.lms</c>: Lms that starts with Euler's step.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 5.</param>
     /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="space">What is stepped: x/alpha in sigma/alpha, or x/(alpha+sigma) in sigma/(alpha+sigma).</param>
@@ -7788,7 +7788,7 @@ public static class Samplers
             ("unit_input", Spec.Truth(unitInput, false)));
 
     /// <summary><c>diffusers.deis</c>: Starts with Euler's step.</summary>
-    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 6.</param>
+    /// <param name="order">How many values the polynomial goes through; fewer at the start. From 1 to 5.</param>
     /// <param name="start">The first step: of order 1, or corrected with the value at its end.</param>
     /// <param name="lowerOrderFinal">No step's order exceeds the number of steps left; or the last step alone is of order 1.</param>
     /// <param name="guidance">Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.</param>

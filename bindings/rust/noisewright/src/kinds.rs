@@ -6058,7 +6058,7 @@ pub mod samplers {
     /// `zab`: Adams-Bashforth for the noise in sigma/alpha.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Zab {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 7.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
@@ -6160,7 +6160,7 @@ pub mod samplers {
     /// `vab`: Adams-Bashforth for noise minus data in sigma/(alpha+sigma).
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Vab {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 7.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
@@ -6262,7 +6262,7 @@ pub mod samplers {
     /// `zeab`: Exponential Adams-Bashforth for the noise in log-SNR.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Zeab {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 7.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
@@ -6364,7 +6364,7 @@ pub mod samplers {
     /// `xeab`: Exponential Adams-Bashforth for the data in log-SNR.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Xeab {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 7.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// Classifier-free guidance: weight of the conditional output; 1 takes one output. From -1e+06 to 1e+06.
         pub guidance: f64,
@@ -6484,7 +6484,7 @@ pub mod samplers {
     /// `reab`: Exponential Adams-Bashforth for the angular prediction in log-SNR.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Reab {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 7.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// Of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one.
         pub scale: Scale,
@@ -6740,7 +6740,7 @@ pub mod samplers {
     /// `lms`: Linear multistep, exact weights.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Lms {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 5.
         pub order: f64,
         /// The first step: of order 1, or corrected with the value at its end.
         pub start: Start,
@@ -7110,7 +7110,7 @@ pub mod samplers {
     /// `deis`: The noise a polynomial in log-SNR, exact integrals.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Deis {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 5.
         pub order: f64,
         /// The first step: of order 1, or corrected with the value at its end.
         pub start: Start,
@@ -11945,7 +11945,7 @@ pub mod samplers {
     /// `azula.reab`: Reab with scale=mixed, first-order as in azula.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct AzulaReab {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 7.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
         pub order: f64,
         /// Of the integral, sqrt(alpha^2+sigma^2): at the next time, or with sigma left at this one.
         pub scale: Scale,
@@ -12311,7 +12311,7 @@ pub mod samplers {
     /// `k.lms`: Lms that starts with Euler's step.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct KLms {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 5.
         pub order: f64,
         /// The first step: of order 1, or corrected with the value at its end.
         pub start: Start,
@@ -13279,7 +13279,7 @@ pub mod samplers {
     /// `diffusers.deis`: Starts with Euler's step.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct DiffusersDeis {
-        /// How many values the polynomial goes through; fewer at the start. From 1 to 6.
+        /// How many values the polynomial goes through; fewer at the start. From 1 to 5.
         pub order: f64,
         /// The first step: of order 1, or corrected with the value at its end.
         pub start: Start,
