@@ -873,8 +873,9 @@ NWR_API nwr_status nwr_sampler_next(const nwr_sampler* sampler, nwr_eval* out);
  * conditions; where there is guidance_image, with the image alone; where there is guidance, with
  * none; and with variance=learned_range the share of the variance, -1 to 1. Guidance that depends
  * on the outputs' sums, and limits of data, take one more pass each. Where eval.noises is 1 outputs
- * are not looked at. Allocates nothing on the CPU. NWR_ERROR_INVALID_STATE before start and after
- * the end. */
+ * are not looked at. Allocates nothing on the CPU, but between attempts of an adaptive run.
+ * NWR_ERROR_INVALID_STATE before start and after the end; an adaptive run also ends with it where
+ * its error is no number or its evaluations run out: x has moved on, start it again. */
 NWR_API nwr_status nwr_sampler_step(nwr_sampler* sampler, const nwr_tensor* x,
                                     const nwr_tensor* outputs, size_t output_count);
 /** Writes the last evaluation's estimate of the clean sample: a preview, or the last step's x0.

@@ -1,12 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/plan_text.hpp"
 
-#include <nlohmann/json.hpp>
-
 namespace noisewright {
 namespace {
 
-using Json = nlohmann::ordered_json;
+// Text of JSON, of which every part is put behind a comma but the first of its list. By hand: it is
+// numbers, and running out of memory must leave nothing that cannot be destroyed.
+class JsonText {
+ public:
+  void open(char bracket) { put(), out_ += bracket, first_ = true; }
+  void close(char bracket) { out_ += bracket, first_ = false; }
+  void key(const char* name) { put(), out_ += concat("\"", name, "\":"), first_ = true; }
+  void text(const std::string& text) { put(), out_ += concat("\"", text, "\""); }
+  void raw(const std::string& text) { put(), out_ += text; }
+  // JSON has no infinities, which clocks may have.
+  void number(double x) {
+    if (std::isfinite(x)) return raw(concat(x));
+    raw(std::isnan(x) ? "null" : x > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+  }
+  void numbers(const double* x, int count) {
+    open('[');
+    for (int i = 0; i < count; ++i) number(x[i]);
+    close(']');
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  void put() {
+    if (!first_) out_ += ',';
+    first_ = false;
+  }
+  std::string out_;
+  bool first_ = true;
+};
 
 std::string array_name(int32_t array) {
   if (array == NWR_PLAN_NOISE) return "noise";
@@ -15,28 +41,17 @@ std::string array_name(int32_t array) {
   return "x";
 }
 
-Json names(const int32_t* arrays, int count) {
-  Json out = Json::array();
-  for (int i = 0; i < count; ++i) out.push_back(array_name(arrays[i]));
-  return out;
+void add_names(JsonText& to, const char* key, const int32_t* arrays, int count) {
+  to.key(key);
+  to.open('[');
+  for (int i = 0; i < count; ++i) to.text(array_name(arrays[i]));
+  to.close(']');
 }
 
-// JSON has no infinities, which clocks may have.
-Json number(double x) {
-  if (std::isfinite(x)) return x;
-  return std::isnan(x) ? Json(nullptr) : Json(x > 0 ? "Infinity" : "-Infinity");
-}
-
-Json row(const double* numbers, int count) {
-  Json out = Json::array();
-  for (int i = 0; i < count; ++i) out.push_back(number(numbers[i]));
-  return out;
-}
-
-void add_times(Json& to, const RunTable& table, size_t evaluation) {
-  to["t"] = row(table.t(evaluation), table.rows());
-  to["clock"] = row(table.clock(evaluation), table.rows());
-  to["input_scale"] = row(table.input_scale(evaluation), table.rows());
+void add_times(JsonText& to, const RunTable& table, size_t evaluation) {
+  to.key("t"), to.numbers(table.t(evaluation), table.rows());
+  to.key("clock"), to.numbers(table.clock(evaluation), table.rows());
+  to.key("input_scale"), to.numbers(table.input_scale(evaluation), table.rows());
 }
 
 }  // namespace
@@ -52,39 +67,43 @@ void require_table(const Sampler& s) {
 std::string plan_json(const Sampler& s) {
   const RunTable& table = s.table();
   const int rows = table.rows();
-  Json out;
-  out["format"] = "noisewright-plan-1";
-  out["sampler"] = s.spec();
-  out["schedule"] = s.schedule().spec();
-  out["rows"] = rows;
-  Json evaluations = Json::array();
+  JsonText out;
+  out.open('{');
+  out.key("format"), out.text("noisewright-plan-1");
+  out.key("sampler"), out.text(s.spec());
+  out.key("schedule"), out.text(s.schedule().spec());
+  out.key("rows"), out.raw(concat(rows));
+  if (table.opens()) {
+    out.key("opening"), out.open('[');
+    for (int r = 0; r < rows; ++r) out.numbers(table.plan_opening() + 2 * r, 2);
+    out.close(']');
+  }
+  out.key("evaluations"), out.open('[');
   for (size_t i = 0; i < table.size(); ++i) {
     const RunTable::Line& line = table.line(i);
-    Json one;
-    add_times(one, table, i);
-    one["asks"] = line.asks;
-    one["inputs"] = names(table.arrays(line), line.input_count);
-    one["outputs"] = names(table.arrays(line) + line.input_count, line.output_count);
-    Json factors = Json::array();
+    out.open('{');
+    add_times(out, table, i);
+    out.key("asks"), out.raw(line.asks ? "true" : "false");
+    add_names(out, "inputs", table.arrays(line), line.input_count);
+    add_names(out, "outputs", table.arrays(line) + line.input_count, line.output_count);
+    out.key("factors"), out.open('[');
     const double* at = table.factors(line);
     for (int r = 0; r < rows; ++r) {
-      Json of_row = Json::array();
+      out.open('[');
       for (int j = 0; j < line.output_count; ++j, at += line.input_count + 1) {
-        of_row.push_back(row(at, line.input_count + 1));
+        out.numbers(at, line.input_count + 1);
       }
-      factors.push_back(of_row);
+      out.close(']');
     }
-    one["factors"] = factors;
-    evaluations.push_back(one);
+    out.close(']');
+    out.close('}');
   }
-  if (table.opens()) {
-    Json opening = Json::array();
-    for (int r = 0; r < rows; ++r) opening.push_back(row(table.plan_opening() + 2 * r, 2));
-    out["opening"] = opening;
-  }
-  out["evaluations"] = evaluations;
-  add_times(out["end"], table, table.size());
-  return out.dump(1);
+  out.close(']');
+  out.key("end"), out.open('{');
+  add_times(out, table, table.size());
+  out.close('}');
+  out.close('}');
+  return out.take();
 }
 
 }  // namespace noisewright

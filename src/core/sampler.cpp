@@ -418,7 +418,6 @@ void Sampler::end_attempt(const Array& x, const Array* outputs) {
     const double error = attempt_error(x);
     const double most = settings_["most_evaluations"];
     if (!std::isfinite(error) || static_cast<double>(evaluations_) >= most) {
-      started_ = false;
       fail(NWR_ERROR_INVALID_STATE, setup_.spec, " ends at t = ", control_->attempt()[0], " after ",
            evaluations_, " evaluations, ",
            std::isfinite(error) ? "the most that it takes" : "as its error is not finite",
@@ -462,7 +461,14 @@ void Sampler::end_attempt(const Array& x, const Array* outputs) {
 void Sampler::step(const Array& x, const Array* outputs) {
   ++evaluations_;
   take_line(x, outputs);
-  if (control_ && evaluation_ == table_.size()) end_attempt(x, outputs);
+  if (!control_ || evaluation_ < table_.size()) return;
+  try {
+    end_attempt(x, outputs);
+  } catch (...) {
+    // x has moved on, and there is no attempt to go on with.
+    started_ = false;
+    throw;
+  }
 }
 
 void Sampler::take_line(const Array& x, const Array* outputs) {

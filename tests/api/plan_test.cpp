@@ -167,8 +167,8 @@ TEST(Plan, IsJson) {
   NWR_ASSERT_OK(nwr_sampler_plan_json(sampler.get(), &text));
   NWR_ASSERT_OK(nwr_sampler_plan_json(sampler.get(), &again));
   EXPECT_EQ(text, again);
-  for (const char* part : {"\"format\": \"noisewright-plan-1\"", "\"model1\"", "\"slot0\"",
-                           "\"sampler\": \"dpmpp-2m", "\"schedule\": \"vp", "\"end\""}) {
+  for (const char* part : {"\"format\":\"noisewright-plan-1\"", "\"model1\"", "\"slot0\"",
+                           "\"sampler\":\"dpmpp-2m", "\"schedule\":\"vp", "\"end\""}) {
     EXPECT_NE(nullptr, std::strstr(text, part)) << part;
   }
 }

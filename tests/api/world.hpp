@@ -371,6 +371,16 @@ inline std::vector<Call> calls() {
          auto eval = sized<nwr_eval>();
          return nwr_sampler_next(w.run.get(), &eval);
        }},
+      {"sampler_plan",
+       [](World& w) {
+         auto plan = sized<nwr_plan>();
+         return nwr_sampler_plan(w.run.get(), 0, &plan);
+       }},
+      {"sampler_plan_json",
+       [](World& w) {
+         const char* text = nullptr;
+         return nwr_sampler_plan_json(w.run.get(), &text);
+       }},
       {"sampler_step", [](World& w) { return nwr_sampler_step(w.run.get(), w.x, w.y, 1); }},
       {"sampler_denoised", [](World& w) { return nwr_sampler_denoised(w.run.get(), w.half); }},
       {"sampler_run",

@@ -4,7 +4,7 @@
 namespace noisewright {
 namespace {
 
-constexpr int kCarry = kMaxSlots - 1;
+constexpr int kCarry = 4;
 
 // One run's view of a method: a point, a target and a ring of values for each step.
 struct Run {
