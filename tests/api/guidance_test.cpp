@@ -93,8 +93,7 @@ void expect_near(const Result& a, const Result& b, double tolerance) {
 
 const char* const kMethods[] = {
     "guidance=4,guidance_method=zero_star",
-    "guidance=4,guidance_method=projected,guidance_parallel=0.2,guidance_norm=1.5,guidance_"
-    "momentum=-0.5",
+    "guidance=4,guidance_method=projected,guidance_norm=1.5,guidance_momentum=-0.5",
     "guidance=4,guidance_method=tangential",
     "guidance=4,guidance_method=decaying,guidance_decay=0.5",
     "guidance=4,guidance_rescale=0.7",

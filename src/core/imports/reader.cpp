@@ -247,7 +247,7 @@ std::string Reader::text(const char* key, const char* by_default) {
 }
 
 std::string Reader::choice(const char* key, const char* by_default, const char* choices) {
-  const std::string given = text(key, by_default);
+  std::string given = text(key, by_default);
   bool found = false;
   for_each_name(choices, [&](std::string_view choice) { found = found || choice == given; });
   if (!found) {
