@@ -15,6 +15,7 @@ OUT = sys.argv[1]
 MENU = [("README.md", "Noisewright"), ("docs/tool.md", "The tool"), ("docs/coming-from.md", "Coming from"),
         ("docs/configuration.md", "Configurations"), ("docs/samplers.md", "Samplers"),
         ("docs/grids.md", "Schedules, grids"), ("docs/seeds.md", "Seeds"), ("docs/noise.md", "Noise"),
+        ("docs/guidance.md", "Guidance"), ("docs/plan.md", "Plans"),
         ("docs/recipes.md", "Recipes"), ("docs/conform.md", "Conformance kit"), ("docs/numerics.md", "Numerics"),
         ("docs/faq.md", "Questions"), ("docs/design.md", "Design"),
         ("docs/adding-a-sampler.md", "Adding a sampler"), ("CONTRIBUTING.md", "Contributing"),
