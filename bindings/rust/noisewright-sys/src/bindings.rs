@@ -3933,8 +3933,9 @@ extern "C" {
     #[doc = " conditions; where there is guidance_image, with the image alone; where there is guidance, with"]
     #[doc = " none; and with variance=learned_range the share of the variance, -1 to 1. Guidance that depends"]
     #[doc = " on the outputs' sums, and limits of data, take one more pass each. Where eval.noises is 1 outputs"]
-    #[doc = " are not looked at. Allocates nothing on the CPU. NWR_ERROR_INVALID_STATE before start and after"]
-    #[doc = " the end."]
+    #[doc = " are not looked at. Allocates nothing on the CPU, but between attempts of an adaptive run."]
+    #[doc = " NWR_ERROR_INVALID_STATE before start and after the end; an adaptive run also ends with it where"]
+    #[doc = " its error is no number or its evaluations run out: x has moved on, start it again."]
     pub fn nwr_sampler_step(
         sampler: *mut nwr_sampler,
         x: *const nwr_tensor,
