@@ -12,6 +12,7 @@
 #include "backend/backend.hpp"
 #include "backend/cpu_queue.hpp"
 #include "core/error.hpp"
+#include "math/change.hpp"
 #include "math/guidance.hpp"
 #include "math/mix.hpp"
 

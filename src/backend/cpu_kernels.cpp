@@ -1201,7 +1201,7 @@ int64_t limit_vectors(const ChangeRun& run) {
     for (int64_t i = 0; i < whole; i += kElements) {
       Byte* const p = run.at + i * run.array.size;
       Vector x[1] = {Load<Vector, decltype(tag)::dtype>::at(p)};
-      x[0] = x[0] > bound ? bound : x[0] < -bound ? -bound : x[0];
+      x[0] = limited(x[0], bound);
       if (run.what == Change::scale) x[0] /= bound;
       store_vectors<Vector, decltype(tag)::dtype, To::caches>(p, x);
     }

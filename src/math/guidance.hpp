@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "core/plan.hpp"
-#include "math/change.hpp"
+#include "math/elementary.hpp"
 #include "math/reduce.hpp"
 
 namespace noisewright {
@@ -112,7 +112,7 @@ NWR_HD inline void guide(const GuidePlan& plan, double weight, const double* num
     case Guidance::decaying: {
       const double d[kMaxGuided] = {1, -1, 0};
       const double ratio = std::sqrt(div_rn(gram.product(d, d), gram.product(1, 1)));
-      const double share = exp_rn(mul_rn(-plan.decay, ratio));
+      const double share = elementary_exp(mul_rn(-plan.decay, ratio));
       w = add_rn(add_rn(1.0, mul_rn(add_rn(weight, -1.0), share)), base);
       f[0] = w;
       f[1] = add_rn(1.0, -w);
