@@ -2,6 +2,7 @@
 #include "core/sampler.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "math/reduce.hpp"
 
@@ -118,7 +119,7 @@ Sampler::Sampler(Ref<const Context> context, Ref<const Schedule> schedule, Sampl
       noise_is_array_(noise_ || !is_philox(setup_.generator)),
       settings_(checked_settings(*schedule_, setup_)),
       control_(make_control(*schedule_, setup_, settings_)),
-      table_(next_attempt()),
+      table_(make_table(control_.get())),
       rngs_(setup_.rngs) {
   if (table_.draws() && !noise_ && rngs_.empty()) {
     fail(NWR_ERROR_INVALID_ARGUMENT, "options.rngs is NULL, but ", setup_.spec, " draws noise");
@@ -130,10 +131,11 @@ Sampler::Sampler(Ref<const Context> context, Ref<const Schedule> schedule, Sampl
   }
 }
 
-RunTable Sampler::next_attempt() const {
-  const std::vector<double>& times = control_ ? control_->attempt() : setup_.times;
+RunTable Sampler::make_table(const StepControl* control) const {
+  const std::vector<double>& times = control ? control->attempt() : setup_.times;
   return RunTable({kind_of(settings_), settings_, *schedule_, setup_.prediction, setup_.clock,
-                   setup_.keep_denoised, has_noise_source(), times, setup_.rows, adapts()});
+                   setup_.keep_denoised, has_noise_source(), times, setup_.rows,
+                   control != nullptr});
 }
 
 Sampler::Memory Sampler::prepare(const Shape& shape, Dtype dtype) const {
@@ -222,8 +224,15 @@ void Sampler::start(const Array& x, nwr_start start) {
   if (noisy && !noise_ && setup_.rngs.empty()) {
     fail(NWR_ERROR_INVALID_ARGUMENT, "options.rngs is NULL, but this start draws noise");
   }
+  // An adaptive run has gone on to other attempts than its first.
+  std::unique_ptr<StepControl> control;
+  std::optional<RunTable> first;
+  if (control_ && evaluations_ > 0) {
+    control = make_control(*schedule_, setup_, settings_);
+    first = make_table(control.get());
+  }
   std::vector<double> factors;
-  for (const nwr_coeffs& c : table_.begin()) {
+  for (const nwr_coeffs& c : (first ? *first : table_).begin()) {
     if (start == NWR_START_DATA) factors.push_back(c.alpha);
     const double spread = c.gamma > 0 ? std::hypot(c.sigma, c.gamma) : c.sigma;
     factors.push_back(start == NWR_START_UNIT ? 1 : spread);
@@ -247,9 +256,9 @@ void Sampler::start(const Array& x, nwr_start start) {
   shape_ = x.shape;
   dtype_ = dtype;
   started_ = true;
-  if (control_ && evaluations_ > 0) {
-    control_ = make_control(*schedule_, setup_, settings_);
-    table_ = next_attempt();
+  if (control) {
+    control_ = std::move(control);
+    table_ = std::move(*first);
   }
   evaluation_ = evaluations_ = 0;
   draw_ = 0;
@@ -450,7 +459,7 @@ void Sampler::end_attempt(const Array& x, const Array* outputs) {
     }
   }
   if (control_->done()) return;
-  table_ = next_attempt();
+  table_ = make_table(control_.get());
   evaluation_ = 0;
   if (!taken || !adaptive.first_same) return;
   take_line(x, outputs);

@@ -96,7 +96,8 @@ class Sampler {
   // Ends an attempt: takes it or goes back, and begins the next.
   void end_attempt(const Array& x, const Array* outputs);
   double attempt_error(const Array& x);
-  RunTable next_attempt() const;
+  // Of the whole run, or of an adaptive run's present attempt.
+  RunTable make_table(const StepControl* control) const;
   // The slots that hold something before the next evaluation.
   uint32_t written() const;
   void copy(const View& from, const View& to) const;

@@ -277,7 +277,7 @@ std::unique_ptr<Sampler> SavedState::read(Ref<const Context> context, Ref<const 
     std::vector<double> numbers;
     while (!control.empty()) numbers.push_back(control.f64());
     if (!sampler->control_->load(numbers)) corrupt("its steps are no steps");
-    sampler->table_ = sampler->next_attempt();
+    sampler->table_ = sampler->make_table(sampler->control_.get());
   } else {
     sampler->evaluations_ = sampler->evaluation_;
   }

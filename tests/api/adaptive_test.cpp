@@ -192,24 +192,31 @@ TEST(Adaptive, KeepsItsBitsSavedAnywhereOnAnyThreadsAndAgain) {
 TEST(Adaptive, StartsAgain) {
   const Context context = make_context();
   const Schedule schedule = make_schedule("vp");
-  auto options = sized<nwr_sampler_options>();
-  options.name = "dpm-adaptive";
-  const Sampler sampler = make_sampler(context, schedule, options);
-  std::vector<unsigned char> first;
-  for (int time = 0; time < 3; ++time) {
-    Tensor x(NWR_F64, {2, 3});
-    x.fill({1, -1, 2, -2, 3, -3});
-    NWR_ASSERT_OK(nwr_sampler_start(sampler.get(), x, NWR_START_STATE));
-    auto eval = sized<nwr_eval>();
-    int count = 0;
-    while (nwr_sampler_next(sampler.get(), &eval) == NWR_OK && !(time == 1 && ++count > 7)) {
-      Tensor output = x;
-      evaluate(Gaussian{}, schedule, NWR_VELOCITY, eval, x, &output);
-      NWR_ASSERT_OK(nwr_sampler_step(sampler.get(), x, output, 1));
-    }
-    if (time == 0) first = x.bytes();
-    if (time == 2) {
-      EXPECT_EQ(first, x.bytes());
+  const nwr_rng rng = {3, 0, 0};
+  for (const nwr_start start : {NWR_START_STATE, NWR_START_PRIOR, NWR_START_DATA}) {
+    auto options = sized<nwr_sampler_options>();
+    options.name = "dpm-adaptive";
+    options.rngs = &rng;
+    options.rng_count = 1;
+    const Sampler sampler = make_sampler(context, schedule, options);
+    std::vector<unsigned char> begin, end;
+    for (int time = 0; time < 3; ++time) {
+      Tensor x(NWR_F64, {2, 3});
+      x.fill({1, -1, 2, -2, 3, -3});
+      NWR_ASSERT_OK(nwr_sampler_start(sampler.get(), x, start));
+      if (time == 0) begin = x.bytes();
+      EXPECT_EQ(begin, x.bytes()) << start << " " << time;
+      auto eval = sized<nwr_eval>();
+      int count = 0;
+      while (nwr_sampler_next(sampler.get(), &eval) == NWR_OK && !(time == 1 && ++count > 7)) {
+        Tensor output = x;
+        evaluate(Gaussian{}, schedule, NWR_VELOCITY, eval, x, &output);
+        NWR_ASSERT_OK(nwr_sampler_step(sampler.get(), x, output, 1));
+      }
+      if (time == 0) end = x.bytes();
+      if (time == 2) {
+        EXPECT_EQ(end, x.bytes()) << start;
+      }
     }
   }
 }
