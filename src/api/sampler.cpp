@@ -69,7 +69,7 @@ struct Run {
   explicit Run(std::unique_ptr<Sampler> s) : sampler(std::move(s)) {}
   const std::unique_ptr<Sampler> sampler;
   LastTensors last;
-  mutable std::once_flag planned;
+  mutable std::mutex planning;
   mutable std::string plan;  // as JSON, once asked for
 };
 
@@ -396,7 +396,9 @@ nwr_status nwr_sampler_plan_json(const nwr_sampler* sampler, const char** out) {
     require(out, "out");
     const Run& run = *reinterpret_cast<const Run*>(sampler);
     require_table(*run.sampler);
-    std::call_once(run.planned, [&] { run.plan = plan_json(*run.sampler); });
+    // Not std::call_once, which need not survive an exception (gcc bug 66146).
+    const std::lock_guard<std::mutex> lock(run.planning);
+    if (run.plan.empty()) run.plan = plan_json(*run.sampler);
     *out = run.plan.c_str();
     return NWR_OK;
   });

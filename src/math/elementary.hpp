@@ -74,6 +74,8 @@ NWR_HD NWR_INLINE void elementary_sincos(double angle, double* sine, double* cos
   constexpr double kHalfPi1 = 0x1.921fb544p+0;
   constexpr double kHalfPi2 = 0x1.0b4611a6p-34;
   constexpr double kHalfPi3 = 0x1.3198a2e037073p-69;
+  // Either neighbour will do in the middle between two.
+  // NOLINTNEXTLINE(bugprone-incorrect-roundings)
   const int turn = static_cast<int>(angle * 0.63661977236758134308 + 0.5);
   const double n = turn;
   const double a = ((angle - n * kHalfPi1) - n * kHalfPi2) - n * kHalfPi3;

@@ -172,6 +172,7 @@ Schedule* make_table(const Settings& settings, const nwr_schedule_options& optio
     before = values[i];
   }
   std::vector<double> table;
+  table.reserve(values.size());
   double sum = 0;
   for (const double value : values) {
     table.push_back(betas ? sum += std::log1p(-value) : std::log(value));
