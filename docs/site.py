@@ -12,7 +12,8 @@ sys.dont_write_bytecode = True
 from pages import ROOT, pages, read, slug  # noqa: E402
 
 OUT = sys.argv[1]
-MENU = [("README.md", "Noisewright"), ("docs/tool.md", "The tool"), ("docs/coming-from.md", "Coming from"),
+MENU = [("README.md", "Noisewright"), ("docs/tutorial.md", "Tutorial"),
+        ("docs/concepts.md", "Concepts"), ("docs/tool.md", "The tool"), ("docs/coming-from.md", "Coming from"),
         ("docs/configuration.md", "Configurations"), ("docs/samplers.md", "Samplers"),
         ("docs/grids.md", "Schedules, grids"), ("docs/seeds.md", "Seeds"), ("docs/noise.md", "Noise"),
         ("docs/guidance.md", "Guidance"), ("docs/plan.md", "Plans"),
