@@ -16,11 +16,14 @@ def text(node):
     """Comments as Markdown: names in code, whatever they refer to."""
     if node is None:
         return ""
-    out = node.text or ""
+    def plain(words):
+        return re.sub(r"([*_<\[\]])", r"\\\1", words or "")
+
+    out = plain(node.text)
     for child in node:
         name = child.get("cref") or child.get("name") or child.get("langword")
         out += "`%s`" % short(name.split(":")[-1]) if name else "`%s`" % "".join(child.itertext())
-        out += child.tail or ""
+        out += plain(child.tail)
     return re.sub(r"\s+", " ", out).strip()
 
 

@@ -28,8 +28,8 @@ MENU = [
                    ("docs/julia.md", "Julia"), ("docs/csharp.md", "C#")]),
     ("What holds", [("docs/numerics.md", "Numerics"), ("docs/random.md", "Statistics"),
                     ("docs/performance.md", "Speed"), ("docs/cuda.md", "GPUs"), ("docs/abi.md", "ABI")]),
-    ("For those who change it", [("docs/design.md", "Design"), ("docs/adding-a-sampler.md", "Adding a sampler"),
-                                 ("CONTRIBUTING.md", "Contributing"), ("CHANGELOG.md", "Changes")])]
+    ("Inside", [("docs/design.md", "Design"), ("docs/adding-a-sampler.md", "Adding a sampler"),
+                ("CONTRIBUTING.md", "Contributing"), ("CHANGELOG.md", "Changes")])]
 LANGUAGES = {"c": "C", "rust": "Rust", "julia": "Julia", "csharp": "C#"}
 copied = set()
 
@@ -67,12 +67,13 @@ def menu_of(folder, here):
         # References that no tool was there to make are left out.
         present = [(page, label) for page, label in entries
                    if page in everything or os.path.exists(os.path.join(OUT, page))]
-        menu += "<b>%s</b>" % title if title and present else ""
+        menu += "<section>" + ("<b>%s</b>" % title if title and present else "")
         for page, label in present:
             target = name_of(page) if page.endswith(".md") else page
             menu += '<a href="%s"%s>%s</a>' % (os.path.relpath(target, folder or "."),
                                                ' class="here"' if page == here else "", label)
-    return menu
+        menu += "</section>"
+    return '<input type="checkbox" id="menu"><label for="menu">Menu</label><div>%s</div>' % menu
 
 
 def write(target, title, body, page):
@@ -93,6 +94,13 @@ def several_languages(m):
     parts = re.findall(r"(?s)<pre>.*?</pre>", m[0])
     return '<div class="languages">%s</div>\n' % "".join(
         '<div data-language="%s"><span>%s</span>%s</div>' % (LANGUAGES[b], LANGUAGES[b], p) for b, p in zip(blocks, parts))
+
+
+def table(m):
+    """A table may be moved aside; one with much in a row keeps a width on a narrow window."""
+    rows = [re.findall(r"(?s)<t[dh]>(.*?)</t[dh]>", row) for row in m[0].split("<tr>")]
+    much = max(sum(len(re.sub("<[^>]*>", "", cell)) for cell in row) for row in rows) > 75 and max(map(len, rows)) > 2
+    return '<div class="table">%s</div>' % (m[0].replace("<table>", '<table class="wide">') if much else m[0])
 
 
 def convert(page):
@@ -117,7 +125,9 @@ def convert(page):
     body = re.sub(r'(href|src)="([^"]*)"', link, body)
     body = re.sub(r'(?s)(<pre><code class="language-(%s)">(?:(?!</pre>).)*</pre>\n){2,}' % "|".join(LANGUAGES),
                   several_languages, body)
-    body = body.replace("<table>", '<div class="table"><table>').replace("</table>", "</table></div>")
+    # A name is one word, whatever hyphens it has.
+    body = re.sub(r"<code>([\w.+-]{1,34})</code>", r'<code class="name">\1</code>', body)
+    body = re.sub(r"(?s)<table>.*?</table>", table, body)
     body = re.sub(r"<p>(<img [^>]*>)</p>", r'<div class="picture">\1</div>', body)
     first = re.search(r"(?m)^# (.*)$", text)
     write(target, first[1] if first else page, body, page)
