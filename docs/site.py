@@ -146,6 +146,14 @@ for page in sorted(everything):
     convert(page)
 for name in ("site.css", "site.js"):
     shutil.copyfile(os.path.join(ROOT, "docs", name), os.path.join(OUT, name))
+# The way back from the header's reference.
+api = os.path.join(OUT, "api")
+for name in os.listdir(api) if os.path.isdir(api) else ():
+    if name.endswith(".html"):
+        with open(os.path.join(api, name), encoding="utf-8") as file:
+            text = file.read()
+        with open(os.path.join(api, name), "w", encoding="utf-8") as file:
+            file.write(text.replace('<div id="projectname">Noisewright', '<div id="projectname"><a href="../index.html">Noisewright</a>'))
 
 # What was written is whole: every local reference of every page leads somewhere.
 broken = 0
