@@ -126,7 +126,9 @@ def convert(page):
     body = re.sub(r'(?s)(<pre><code class="language-(%s)">(?:(?!</pre>).)*</pre>\n){2,}' % "|".join(LANGUAGES),
                   several_languages, body)
     # A name is one word, whatever hyphens it has.
-    body = re.sub(r"<code>([\w.+-]{1,34})</code>", r'<code class="name">\1</code>', body)
+    body = re.sub(r"<code>([\w.+/=-]{1,34})</code>", r'<code class="name">\1</code>', body)
+    if "<p>|" in body:
+        sys.exit(page + ": a row of a table stands outside of it")
     body = re.sub(r"(?s)<table>.*?</table>", table, body)
     body = re.sub(r"<p>(<img [^>]*>)</p>", r'<div class="picture">\1</div>', body)
     first = re.search(r"(?m)^# (.*)$", text)
