@@ -42,19 +42,16 @@ Outcome measure(const Way& way) {
   x[kPoints] = std::sqrt(Gaussian::variance(way.begin));
   const std::vector<double> start = x;
   UnitRun run(way.context, way.schedule, way.setup, x, kPoints + 1);
-  run.go(
-      [&](const nwr_eval& eval, std::vector<double>& now,
-          std::vector<std::vector<double>>& outputs) {
-        const Level at = level_at(way.schedule, eval.t);
-        for (std::vector<double>& output : outputs) {
-          for (std::size_t i = 0; i < now.size(); ++i) {
-            const double data =
-                i < kPoints ? Mixture::data(at, now[i]) : Gaussian::slope(at) * now[i];
-            output[i] = predicted(way.setup.prediction, at, now[i], data);
-          }
-        }
-      },
-      [](const nwr_eval&, const std::vector<double>&) {});
+  run.go([&](const nwr_eval& eval, const std::vector<double>& now,
+             std::vector<std::vector<double>>& outputs) {
+    const Level at = level_at(way.schedule, eval.t);
+    for (std::vector<double>& output : outputs) {
+      for (std::size_t i = 0; i < now.size(); ++i) {
+        const double data = i < kPoints ? Mixture::data(at, now[i]) : Gaussian::slope(at) * now[i];
+        output[i] = predicted(way.setup.prediction, at, now[i], data);
+      }
+    }
+  });
   double sum = 0;
   if (run.draws() == 0) {
     for (std::size_t i = 0; i < kPoints; ++i) {
