@@ -173,14 +173,15 @@ static void run_levels(const char* sampler, const char* prediction, const char* 
   nwr_schedule_destroy(schedule);
 }
 
-/* A grid of our own, on the schedule of Stable Diffusion or, where it has a shift, rectified flow.
- */
-static void run_grid(const char* sampler, const char* prediction, const char* name, size_t steps) {
+/* A grid of our own, on a table or, where it has a shift, on rectified flow. */
+static void run_grid(const char* sampler, const char* prediction, const char* name, size_t steps,
+                     unsigned table) {
   static double times[MOST / 2], levels[MOST];
   const int flow = !strncmp(name, "flow-shift=", 11);
-  char spec[128];
+  char spec[128], discrete[64];
+  snprintf(discrete, sizeof discrete, "ddpm(count=%u)", table);
   snprintf(spec, sizeof spec, "flow(shift=%.60s)", name + (flow ? 11 : 0));
-  const nwr_schedule_options how = {.struct_size = sizeof how, .name = flow ? "flow" : "sd15"};
+  const nwr_schedule_options how = {.struct_size = sizeof how, .name = flow ? "flow" : discrete};
   const nwr_grid_options grid = {.struct_size = sizeof grid, .name = flow ? spec : name};
   nwr_schedule* schedule = NULL;
   if (nwr_schedule_create(&how, &schedule) || nwr_grid_fill(schedule, &grid, times, steps + 1)) {
@@ -214,8 +215,8 @@ int main(int argc, char** argv) {
       timesteps(a, steps, table);
     } else if (sscanf(said, "run %63s %63s %63s", a, b, c) == 3) {
       run_levels(a, b, c);
-    } else if (sscanf(said, "own %63s %63s %63s %u", a, b, c, &steps) == 4) {
-      run_grid(a, b, c, steps);
+    } else if (sscanf(said, "own %63s %63s %63s %u %u", a, b, c, &steps, &table) == 5) {
+      run_grid(a, b, c, steps, table);
     } else {
       printf("error '%s' is not known\n", said);
       fflush(stdout);

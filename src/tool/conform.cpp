@@ -204,9 +204,10 @@ class Kit {
   // A run on a grid of the program's own, which it tells first. All data are one point: what is not
   // noise is in place 0, and the noise in the others, since draws are unit vectors.
   OwnRun own_run(const std::string& sampler, const std::string& form, const std::string& grid,
-                 std::size_t n) {
+                 std::size_t n, std::size_t table) {
     OwnRun r;
-    peer_.say("own " + sampler + " " + form + " " + grid + " " + std::to_string(n));
+    peer_.say("own " + sampler + " " + form + " " + grid + " " + std::to_string(n) + " " +
+              std::to_string(table));
     const Numbers flat = numbers_of(answered("levels"), 1);
     if (flat.size() < 4 || flat.size() % 2 != 0) throw PeerError("levels has no pairs of numbers");
     for (std::size_t i = 0; i < flat.size(); i += 2) r.levels.push_back({flat[i], flat[i + 1]});
@@ -393,11 +394,12 @@ bool shift_placed(const std::vector<Level>& levels, double shift, double table) 
 
 // The prediction in which a sampler runs on a grid of its own. Of data first, which tell the step
 // from pure noise, too.
-std::string form_on(Kit* kit, const Claims& claims, const Claim& sampler, const std::string& grid) {
+std::string form_on(Kit* kit, const Claims& claims, const Claim& sampler, const std::string& grid,
+                    std::size_t table) {
   for (const char* form : {"data", "noise", "angular", "flow"}) {
     if (!claims.has(claims.predictions, form)) continue;
     try {
-      kit->own_run(sampler.name, form, grid, 10);
+      kit->own_run(sampler.name, form, grid, 10, table);
       return form;
     } catch (const Skipped&) {
       continue;
@@ -416,7 +418,7 @@ void check_own_grid(Kit* kit, const Claim& sampler, const std::string& form,
     const std::string where = std::to_string(n) + " (";
     OwnRun r;
     try {
-      r = kit->own_run(sampler.name, form, grid, n);
+      r = kit->own_run(sampler.name, form, grid, n, table);
     } catch (const Refused& e) {
       levels.push_back(where + e.what() + ")");
       continue;
@@ -647,7 +649,7 @@ int conform(const Args& args) {
     }
     for (const std::string& grid : sampler.grids) {
       attempt("grid levels", sampler.name + " on its " + grid, [&] {
-        const std::string form = form_on(&kit, claims, sampler, grid);
+        const std::string form = form_on(&kit, claims, sampler, grid, table);
         check_own_grid(&kit, sampler, form, grid, table);
       });
     }
