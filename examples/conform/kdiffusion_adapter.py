@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """An adapter for "noisewright conform": the samplers of k-diffusion, by their public interface, on the CPU.
 
-    noisewright conform python3 kdiffusion_adapter.py [SAMPLER...]     (--list names them)
+    noisewright conform python3 kdiffusion_adapter.py [--flow] [SAMPLER...]     (--list names them)
 
 A sampler of k-diffusion is a function of a denoiser and of noise levels, which the kit has; fresh noise is
-the kit's in place of a noise_sampler. Needs k-diffusion and torch, and nothing of Noisewright.
+the kit's in place of a noise_sampler. With --flow the samplers are given rectified flow, as programs do that
+use them for such models, though they are made for alpha = 1. Needs k-diffusion and torch, and nothing of Noisewright.
 """
 import math
 import sys
@@ -27,9 +28,9 @@ SAMPLERS = {  # function, order, settings; those with noise draw it
     "dpmpp-2s": ("sample_dpmpp_2s_ancestral", 2, {"eta": 0.0}),
     "dpmpp-sde": ("sample_dpmpp_sde", 1, SDE),
     "dpmpp-2m": ("sample_dpmpp_2m", 2, {}),
-    "dpmpp-2m-sde": ("sample_dpmpp_2m_sde", 1, SDE),
-    "dpmpp-2m-sde(heun)": ("sample_dpmpp_2m_sde", 1, {**SDE, "solver_type": "heun"}),
-    "dpmpp-3m-sde": ("sample_dpmpp_3m_sde", 1, SDE),
+    "dpmpp-2m-sde": ("sample_dpmpp_2m_sde", 2, SDE),
+    "dpmpp-2m-sde(heun)": ("sample_dpmpp_2m_sde", 2, {**SDE, "solver_type": "heun"}),
+    "dpmpp-3m-sde": ("sample_dpmpp_3m_sde", 2, SDE),
     "dpmpp-3m": ("sample_dpmpp_3m_sde", 3, {**SDE, "eta": 0.0}),
 }
 GRIDS = ("karras", "exponential", "polyexponential", "vp", "linspace")
@@ -71,6 +72,8 @@ def denoiser(form):
             angle = float(t[0]) * math.pi / 2
             return at(math.cos(angle), math.sin(angle), x)
         return external.VDenoiser(model)
+    if form == "flow":  # noise - data, where alpha + sigma = 1
+        return lambda x, sigma: x - sigma[0] * at(1.0 - float(sigma[0]), float(sigma[0]), x)
     if form == "noise":
         return lambda x, sigma: x - sigma[0] * at(1.0, float(sigma[0]), x)
     return lambda x, sigma: at(1.0, float(sigma[0]), x)
@@ -86,8 +89,14 @@ def sample(name, form, x, sigmas):
 
 def run(name, form, path):
     levels, x = hear_numbers().reshape(-1, 2), hear_numbers()
-    if (path, form) not in (("ve", "data"), ("ve", "noise"), ("vp", "angular")) or levels[0][0] == 0:
+    if (path, form) not in (("ve", "data"), ("ve", "noise"), ("vp", "angular"), ("flow", "flow")):
         raise Skip("that prediction on that path")
+    if path == "flow":
+        if SAMPLERS[name][2] is CHURN:
+            raise Skip("noise above that of the start")
+        return say("done", sample(name, form, x[None], levels[:, 1])[0].tolist())
+    if levels[0][0] == 0:
+        raise Skip("pure noise")
     alphas, sigmas = levels[:, 0], levels[:, 1] / levels[:, 0]
     # One number a sample, as the kit has them: a batch of them with one element each would be the same.
     say("done", (sample(name, form, x[None] / alphas[0], sigmas)[0] * alphas[-1]).tolist())
@@ -118,20 +127,25 @@ def main():
         sys.exit(print(*SAMPLERS, sep="\n"))
     torch.set_num_threads(1)
     torch.randn_like = normal  # What churn draws; noise_sampler has the rest.
-    chosen = sys.argv[1:] or list(SAMPLERS)
+    flow = "--flow" in sys.argv
+    chosen = [name for name in sys.argv[1:] if name != "--flow"] or list(SAMPLERS)
     while True:
         words = hear()
         try:
             if words[0] == "bye":
                 break
             if words[0] == "hello":
-                print("name k-diffusion\nprecision f64\nspacing linspace\npath vp\npath ve")
-                print("prediction noise\nprediction data\nprediction angular")
+                print("name k-diffusion\nprecision f64")
+                if flow:
+                    print("prediction flow\npath flow")
+                else:
+                    print("spacing linspace\npath vp\npath ve")
+                    print("prediction noise\nprediction data\nprediction angular")
                 for name in chosen:
                     _, order, settings = SAMPLERS[name]
                     random = settings is CHURN or ("noise_sampler" in settings and settings.get("eta") != 0)
                     print("sampler %s %d %s" % (name, order, "sde" if random else "ode"))
-                    for grid in GRIDS:
+                    for grid in () if flow else GRIDS:
                         print("grid %s %s" % (name, grid))
                 print("ready", flush=True)
             elif words[0] == "timesteps":

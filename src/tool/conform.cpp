@@ -264,7 +264,7 @@ class Kit {
                           std::to_string(count + 2));
         }
         const Level at{numbers[0], numbers[1]};
-        if (!(at.alpha >= 0 && at.sigma > 0)) throw PeerError("eval where there is no noise");
+        if (!(at.alpha >= 0 && at.sigma > 0)) throw PeerError("eval where alpha < 0 or sigma <= 0");
         numbers.erase(numbers.begin(), numbers.begin() + 2);
         peer_.say("output" + written(model(at, numbers)));
       } else if (words[0] == "normal") {
