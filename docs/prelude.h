@@ -9,7 +9,7 @@ enum { STEPS = 20 };
 static nwr_context* ctx;
 static nwr_schedule *schedule, *other, *bridge, *own;
 static nwr_sampler* run;
-static nwr_tensor T, W2, X, Y, D, N, V, S, E, U, F, x;
+static nwr_tensor T, W2, X, Y, D, N, V, S, E, U, F, K, M, x;
 static nwr_rng time_rng, noise_rng;
 static nwr_rng rngs[8];
 static double times[STEPS + 1], weights[STEPS + 1];
@@ -18,7 +18,6 @@ static uint32_t first, steps = STEPS;
 static nwr_sampler_options options;
 static int st;
 static const char* text;
-static float *image, *mask, *noised;
 static nwr_sampler* runs[8];
 static nwr_tensor slices[8], answers[8];
 static void model(const nwr_tensor* x, const nwr_eval* evals, const size_t* which, size_t count,

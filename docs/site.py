@@ -16,7 +16,8 @@ OUT = sys.argv[1]
 REFERENCES = sys.argv[2] if len(sys.argv) > 2 else None
 MENU = [
     ("", [("README.md", "Noisewright"), ("docs/tutorial.md", "Tutorial"), ("docs/concepts.md", "Concepts"),
-          ("docs/recipes.md", "Recipes"), ("docs/faq.md", "Questions"), ("examples/README.md", "Examples")]),
+          ("docs/recipes.md", "Recipes"), ("docs/engines.md", "Engines"),
+          ("docs/faq.md", "Questions"), ("examples/README.md", "Examples")]),
     ("From elsewhere", [("docs/coming-from.md", "Coming from"), ("docs/configuration.md", "Configurations")]),
     ("What there is", [("docs/samplers.md", "Samplers"), ("docs/grids.md", "Schedules, grids"),
                        ("docs/guidance.md", "Guidance"), ("docs/noise.md", "Noise"), ("docs/plan.md", "Plans"),

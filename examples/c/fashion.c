@@ -2,7 +2,8 @@
  * A trained network of your own that draws clothes, with guidance: the pictures of the
  * demonstration's second act, to the same bits. Each has a stream of random numbers of its own, so
  * that no picture depends on how many are drawn.
- *   fashion [PER_CLASS [PICTURE.pgm]]    1 to 10 pictures of each of ten classes; 10 */
+ *   fashion [PER_CLASS [PICTURE.pgm [NUMBERS.f32]]]    1 to 10 pictures of each of ten classes; 10
+ */
 #include <noisewright.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,13 @@ static int write_picture(const char* path, const float* x, int per_class) {
   return fclose(file);
 }
 
+static int write_numbers(const char* path, const float* x, size_t pictures) {
+  FILE* file = fopen(path, "wb");
+  if (!file) return -1;
+  fwrite(x, sizeof *x, pictures * FASHION_PIXELS, file);
+  return fclose(file);
+}
+
 int main(int argc, char** argv) {
   static float x[FASHION_CLASSES * MOST * FASHION_PIXELS];
   network n = {NULL, 0, argc > 1 ? atoi(argv[1]) : MOST};
@@ -100,6 +108,10 @@ int main(int argc, char** argv) {
     printf("%d pictures, %u evaluations\n", n.pictures, end.index);
     if (argc > 2 && write_picture(argv[2], x, n.per_class) != 0) {
       perror(argv[2]);
+      st = -1;
+    }
+    if (argc > 3 && write_numbers(argv[3], x, (size_t)n.pictures) != 0) {
+      perror(argv[3]);
       st = -1;
     }
   }

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TAG = "SPDX-License-Identifier: Apache-2.0"
 # Data, which has no comments, and texts of others' wording.
 BARE = re.compile(r"(^|/)(LICENSE|NOTICE|\.gitignore|\.gitkeep)$|"
-                  r"\.(json|txt|md5|csv|npy|npz|f16|f32|bin|gz|png|pgm|svg|lock|state|ipynb|toml|csproj|slnx?|"
+                  r"\.(json|txt|md5|csv|npy|npz|f16|f32|onnx|bin|gz|png|pgm|svg|lock|state|ipynb|toml|csproj|slnx?|"
                   r"clang-format|clang-tidy|editorconfig)$|^tests/(golden|kat|fuzz/corpus)/|"
                   r"^examples/.*/(expected|data)/")
 
