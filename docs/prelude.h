@@ -13,25 +13,21 @@ static nwr_tensor T, W2, X, Y, D, N, V, S, E, U, F, K, M, x;
 static nwr_rng time_rng, noise_rng;
 static nwr_rng rngs[8];
 static double times[STEPS + 1], weights[STEPS + 1];
-static size_t time_count, batch;
+static size_t time_count, batch, n;
 static uint32_t first, steps = STEPS;
 static nwr_sampler_options options;
 static int st;
 static const char* text;
 static nwr_sampler* runs[8];
+static float t[8], v[2][8];
+static int64_t label[2][8];
+static nwr_tensor outputs[2];
+static const struct network* net;
+int network_run(const struct network* n, size_t count, float* x, float* t, int64_t* label, float* v);
 static nwr_tensor slices[8], answers[8];
 static void model(const nwr_tensor* x, const nwr_eval* evals, const size_t* which, size_t count,
                   const nwr_tensor* outputs) {
   (void)x, (void)evals, (void)which, (void)count, (void)outputs;
-}
-static nwr_eval eval;
-static nwr_tensor outputs[2];
-static float *image, *t, *v[2];
-static int64_t* label[2];
-static struct network* net;
-static int network_run(struct network* with, size_t count, const float* at, const float* when,
-                       const int64_t* labels, float* out) {
-  return with && at && when && labels && out ? (int)count : 0;
 }
 static int32_t coeffs(void* user, double t, nwr_coeffs* out) {
   (void)user;
