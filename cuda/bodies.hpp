@@ -454,13 +454,14 @@ struct MakeGuided {
 struct ChangeElements {
   static NWR_HD NWR_INLINE void run(const ChangeArguments& a, int64_t n) {
     const Division at = divide(n, a.count);
-    int64_t offset[2] = {at.quotient * a.array.row_stride,
-                         a.two ? at.quotient * a.other.row_stride : 0};
+    int64_t offset[3] = {at.quotient * a.array.row_stride, at.quotient * a.other.row_stride,
+                         at.quotient * a.mask.row_stride};
     if (a.dense) {
       offset[0] += at.rest * a.array.size;
       offset[1] += at.rest * a.other.size;
+      offset[2] += at.rest * a.mask.size;
     } else {
-      add_strides(a.strides, at.rest, a.two ? 2 : 1, offset);
+      add_strides(a.strides, at.rest, a.arrays, offset);
     }
     double first = a.bound, second = 0;
     if (a.what == Change::scale) {
@@ -482,11 +483,12 @@ struct ChangeElements {
   static NWR_HD NWR_INLINE void change(const ChangeArguments& a, const int64_t* offset, Real first,
                                        Real second) {
     Byte* const p = a.array.data + offset[0];
+    const Real x = load_element<Real>(p, a.array.dtype);
     const Real other =
-        a.two ? load_element<Real>(a.other.data + offset[1], a.other.dtype) : Real(0);
-    store_element(
-        p, a.array.dtype,
-        change_element(a.what, load_element<Real>(p, a.array.dtype), other, first, second));
+        a.arrays > 1 ? load_element<Real>(a.other.data + offset[1], a.other.dtype) : Real(0);
+    const Real mask =
+        a.arrays > 2 ? load_element<Real>(a.mask.data + offset[2], a.mask.dtype) : Real(0);
+    store_element(p, a.array.dtype, change_element(a.what, x, other, mask, first, second));
   }
 };
 

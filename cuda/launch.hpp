@@ -396,15 +396,16 @@ inline void pack_guide(const GuidePlan& guide, const MixPlan& plan, Byte* table,
 struct ChangeArguments {
   int64_t count;  // elements of a row
   int64_t rows;
-  Operand array, other;
+  Operand array, other, mask;
   Change what;
-  bool dense, wide, two;
+  bool dense, wide;
+  int arrays;
   double bound;
   const double* numbers;
   const double* row_numbers;  // on the device, or nullptr: own
   int64_t row_count;
   double own[2];
-  Strides<2> strides;
+  Strides<3> strides;
 };
 static_assert(sizeof(ChangeArguments) <= kMaxArguments);
 
@@ -415,15 +416,18 @@ inline size_t change_bytes(const ChangePlan& plan) {
 }
 
 inline void plan_change(const ChangePlan& plan, Byte* table, Byte* there, ChangeArguments* a) {
-  const bool two = plan.what == Change::spread;
-  const View* const views[] = {&plan.array, &plan.other};
-  Rows<2> rows;
-  rows_of(plan.shape, views, two ? 2 : 1, plan.what != Change::clip, true, &rows);
-  *a = {rows.count, rows.rows,   rows.operand[0], rows.operand[1], plan.what, rows.dense,
-        false,      two,         plan.bound,      plan.numbers,    nullptr,   plan.row_count,
-        {},         rows.strides};
-  a->wide = plan.array.dtype == Dtype::f64 || (two && plan.other.dtype == Dtype::f64);
-  if (!two) return;
+  const int arrays = arrays_of(plan.what);
+  const View* const views[] = {&plan.array, &plan.other, &plan.mask};
+  const bool by_sample = plan.what == Change::scale || plan.what == Change::spread;
+  Rows<3> rows;
+  rows_of(plan.shape, views, arrays, by_sample, true, &rows);
+  *a = {};
+  a->count = rows.count, a->rows = rows.rows;
+  a->array = rows.operand[0], a->other = rows.operand[1], a->mask = rows.operand[2];
+  a->what = plan.what, a->arrays = arrays, a->dense = rows.dense, a->strides = rows.strides;
+  for (int i = 0; i < arrays; ++i) a->wide = a->wide || views[i]->dtype == Dtype::f64;
+  a->bound = plan.bound, a->numbers = plan.numbers, a->row_count = plan.row_count;
+  if (plan.what != Change::spread) return;
   if (plan.row_count > 1) {
     std::memcpy(table, plan.rows, change_bytes(plan));
     a->row_numbers = reinterpret_cast<const double*>(there);

@@ -650,6 +650,14 @@ NWR_API nwr_status nwr_tensor_combine(const nwr_context* context, const double* 
                                       const nwr_tensor* const* inputs, size_t input_count,
                                       const nwr_tensor* out);
 
+/** x = mask * x + (1 - mask) * other, in place, rounded once: inpainting between two steps of a
+ *  sampler, where other is what is known, noised by nwr_transform_corrupt to the sampler's time.
+ *  Where the mask is 1 x stays and where it is 0 other is taken, whatever the other side holds, NaN
+ *  included. other and mask have the shape of x or rank 0; a mask of one channel repeats it by a
+ *  stride of 0. Fails as nwr_tensor_combine does. */
+NWR_API nwr_status nwr_tensor_blend(const nwr_context* context, const nwr_tensor* x,
+                                    const nwr_tensor* other, const nwr_tensor* mask);
+
 /* ---- samplers ----------------------------------------------------------------------------- */
 
 typedef struct nwr_sampler nwr_sampler;

@@ -78,17 +78,16 @@ static void finish(nwr_sampler* run, const nwr_schedule* schedule, const nwr_ten
 /* Inpainting: after each step what is known stands where it is known, noised to the time of the
  * state. mask is 1 where the model paints. */
 static void inpaint(const nwr_context* ctx, const nwr_schedule* schedule, nwr_sampler* run,
-                    const nwr_tensor* x, const nwr_tensor* known, const float* mask) {
+                    const nwr_tensor* x, const nwr_tensor* known, const nwr_tensor* mask) {
   static float output[WIDTH], noised[WIDTH];
   const nwr_tensor out = tensor(output, 1), state = tensor(noised, 1);
   nwr_eval ev = {.struct_size = sizeof ev};
-  float* here = x->data;
   while (TRY(nwr_sampler_next(run, &ev)) == NWR_OK) {
-    predict(schedule, ev.t, here, output);
+    predict(schedule, ev.t, x->data, output);
     TRY(nwr_sampler_step(run, x, &out, 1));
     TRY(nwr_sampler_next(run, &ev)); /* the time at which x stands now */
     noise_to(ctx, schedule, ev.t, known, &state);
-    for (int i = 0; i < WIDTH; i++) here[i] = mask[i] * here[i] + (1 - mask[i]) * noised[i];
+    TRY(nwr_tensor_blend(ctx, x, &state, mask));
   }
   if (st == NWR_DONE) st = NWR_OK;
 }
@@ -133,11 +132,11 @@ int main(void) {
   nwr_sampler_destroy(run);
 
   /* Inpainting: the first half is known. */
-  const nwr_tensor known = tensor(picture, 1);
+  const nwr_tensor known = tensor(picture, 1), unknown = tensor(mask, 1);
   for (int i = 0; i < WIDTH; i++) mask[i] = i < WIDTH / 2 ? 0 : 1;
   run = make(ctx, schedule, &config, times, config.steps + 1, 42);
   TRY(nwr_sampler_start(run, &one, config.start));
-  inpaint(ctx, schedule, run, &one, &known, mask);
+  inpaint(ctx, schedule, run, &one, &known, &unknown);
   if (st < 0) goto end;
   printf("inpainted: what is known is %s, the rest has mean %.1f\n",
          memcmp(x, picture, sizeof x / (2 * ROWS)) ? "changed" : "as it was",

@@ -53,6 +53,7 @@ static void refuse(void) {
 
 /* The catalogue knows the order of each sampler and whether it draws; a spec may add settings. */
 static void introduce(int count, char** names) {
+  static const char* const grids[] = {"trailing", "leading", "linspace", "karras", "flow-shift=3"};
   printf("name noisewright\nprecision f64\nspacing trailing\nspacing leading\nspacing linspace\n");
   printf("prediction noise\nprediction data\nprediction angular\nprediction flow\n");
   printf("path vp\npath ve\npath flow\n");
@@ -69,6 +70,11 @@ static void introduce(int count, char** names) {
                         !strcmp(name, "ddpm") || !strcmp(name, "sa-solver"));
     const unsigned order = random && e.order > 2 ? 2 : e.order;
     printf("sampler %s %u %s\n", names[i], order, random ? "sde" : "ode");
+    /* Of those that are exact where all data are one point: others go along t. */
+    const int in_t = !strcmp(name, "euler") || !strcmp(name, "heun") || !strcmp(name, "rk4");
+    for (size_t k = 0; k < (in_t ? 0 : sizeof grids / sizeof *grids); k++) {
+      printf("grid %s %s\n", names[i], grids[k]);
+    }
   }
   printf("ready\n");
   fflush(stdout);
@@ -102,15 +108,12 @@ static int32_t draw(void* user, uint64_t number, const nwr_tensor* out) {
 
 enum { MOST = 1 << 16 };
 
-static void run(const char* sampler, const char* prediction, const char* path) {
-  static double levels[MOST], x[MOST], y[MOST], times[MOST / 2];
-  size_t level_count = hear_numbers("levels", levels, MOST) / 2;
+/* From the first of the times to the last. */
+static void run(const char* sampler, const char* prediction, const nwr_schedule* schedule,
+                const double* times, size_t time_count) {
+  static double x[MOST], y[MOST];
   size_t count = hear_numbers("x", x, MOST);
-  const int flow = !strcmp(path, "flow");
-  const nwr_schedule_options how = {.struct_size = sizeof how,
-                                    .name = flow                  ? "flow"
-                                            : !strcmp(path, "ve") ? "edm"
-                                                                  : "cosine"};
+  nwr_schedule_info info = {.struct_size = sizeof info};
   const nwr_quantity q = !strcmp(prediction, "data")      ? NWR_DATA
                          : !strcmp(prediction, "noise")   ? NWR_NOISE
                          : !strcmp(prediction, "angular") ? NWR_ANGULAR
@@ -119,21 +122,17 @@ static void run(const char* sampler, const char* prediction, const char* path) {
   const nwr_tensor X = {.data = x, .device = NWR_CPU, .ndim = 2, .dtype = NWR_F64, .shape = shape};
   nwr_tensor Y = X;
   nwr_context* context = NULL;
-  nwr_schedule* schedule = NULL;
   nwr_sampler* run = NULL;
   nwr_eval eval = {.struct_size = sizeof eval};
   Y.data = y;
-  for (size_t i = 0; i < level_count; i++) times[i] = log(levels[2 * i] / levels[2 * i + 1]);
 
   int st = nwr_context_create(
       &(nwr_context_options){.struct_size = sizeof(nwr_context_options), .threads = 1}, &context);
-  if (!st) st = nwr_schedule_create(&how, &schedule);
-  if (!st) st = nwr_schedule_invert(schedule, times, level_count, times);
   const nwr_sampler_options options = {.struct_size = sizeof options,
                                        .name = sampler,
                                        .prediction = q,
                                        .times = times,
-                                       .time_count = (uint32_t)level_count,
+                                       .time_count = (uint32_t)time_count,
                                        .noise = draw,
                                        .user = &count};
   if (!st) st = nwr_sampler_create(context, schedule, &options, &run);
@@ -154,8 +153,50 @@ static void run(const char* sampler, const char* prediction, const char* path) {
     refuse();
   }
   nwr_sampler_destroy(run);
-  nwr_schedule_destroy(schedule);
   nwr_context_destroy(context);
+}
+
+/* Levels of the kit on one of its paths. */
+static void run_levels(const char* sampler, const char* prediction, const char* path) {
+  static double levels[MOST], times[MOST / 2];
+  const size_t count = hear_numbers("levels", levels, MOST) / 2;
+  const char* name = !strcmp(path, "flow") ? "flow" : !strcmp(path, "ve") ? "edm" : "cosine";
+  const nwr_schedule_options how = {.struct_size = sizeof how, .name = name};
+  nwr_schedule* schedule = NULL;
+  for (size_t i = 0; i < count; i++) times[i] = log(levels[2 * i] / levels[2 * i + 1]);
+  if (nwr_schedule_create(&how, &schedule) || nwr_schedule_invert(schedule, times, count, times)) {
+    hear(); /* x */
+    refuse();
+  } else {
+    run(sampler, prediction, schedule, times, count);
+  }
+  nwr_schedule_destroy(schedule);
+}
+
+/* A grid of our own, on a table or, where it has a shift, on rectified flow. */
+static void run_grid(const char* sampler, const char* prediction, const char* name, size_t steps,
+                     unsigned table) {
+  static double times[MOST / 2], levels[MOST];
+  const int flow = !strncmp(name, "flow-shift=", 11);
+  char spec[128], discrete[64];
+  snprintf(discrete, sizeof discrete, "ddpm(count=%u)", table);
+  snprintf(spec, sizeof spec, "flow(shift=%.60s)", name + (flow ? 11 : 0));
+  const nwr_schedule_options how = {.struct_size = sizeof how, .name = flow ? "flow" : discrete};
+  const nwr_grid_options grid = {.struct_size = sizeof grid, .name = flow ? spec : name};
+  nwr_schedule* schedule = NULL;
+  if (nwr_schedule_create(&how, &schedule) || nwr_grid_fill(schedule, &grid, times, steps + 1)) {
+    refuse();
+  } else {
+    printf("levels");
+    for (size_t i = 0; i <= steps; i++) {
+      nwr_coeffs c = {0};
+      nwr_schedule_eval(schedule, &times[i], 1, &c);
+      levels[2 * i] = c.alpha, levels[2 * i + 1] = c.sigma;
+    }
+    say_numbers(levels, 2 * (steps + 1));
+    run(sampler, prediction, schedule, times, steps + 1);
+  }
+  nwr_schedule_destroy(schedule);
 }
 
 int main(int argc, char** argv) {
@@ -173,7 +214,9 @@ int main(int argc, char** argv) {
     } else if (sscanf(said, "timesteps %63s %u %u", a, &steps, &table) == 3) {
       timesteps(a, steps, table);
     } else if (sscanf(said, "run %63s %63s %63s", a, b, c) == 3) {
-      run(a, b, c);
+      run_levels(a, b, c);
+    } else if (sscanf(said, "own %63s %63s %63s %u %u", a, b, c, &steps, &table) == 5) {
+      run_grid(a, b, c, steps, table);
     } else {
       printf("error '%s' is not known\n", said);
       fflush(stdout);

@@ -38,7 +38,7 @@ def leading(n, total):
 class Level:
     def __init__(self, alpha, sigma):
         self.alpha, self.sigma = alpha, sigma
-        self.lam = math.log(alpha / sigma) if sigma > 0 else math.inf
+        self.lam = math.inf if sigma == 0 else -math.inf if alpha == 0 else math.log(alpha / sigma)
 
 
 def data_of(form, at, x, output):
@@ -66,11 +66,10 @@ def euler_ancestral(x, data, s, t, history):
     """Less noise than asked for, then fresh noise (Song et al. 2010.02502, eq. 16, eta = 1)."""
     if t.sigma == 0:
         return data
-    from_, to = s.sigma / s.alpha, t.sigma / t.alpha
-    up = to * math.sqrt(1 - (to / from_) ** 2)
-    down = math.sqrt(to * to - up * up)
-    x = add((t.alpha * down / from_ / s.alpha, x), (t.alpha * (1 - down / from_), data))
-    return add((1, x), (t.alpha * up, noise(len(x))))
+    ratio = t.sigma / t.alpha * s.alpha / s.sigma  # Of noise levels: 0 from pure noise on.
+    up, down = t.sigma * math.sqrt(max(0.0, 1 - ratio**2)), t.sigma * ratio
+    x = add((down / s.sigma, x), (t.alpha - s.alpha * down / s.sigma, data))
+    return add((1, x), (up, noise(len(x))))
 
 
 def dpmpp(order):
@@ -104,9 +103,7 @@ SAMPLERS = {"ddim": (1, dpmpp(1)), "dpmpp-2m": (2, dpmpp(2)), "dpmpp-3m": (3, dp
             "euler-ancestral": (1, euler_ancestral)}
 
 
-def run(sampler, form):
-    numbers = [float(v) for v in hear()[1:]]
-    levels = [Level(a, s) for a, s in zip(numbers[::2], numbers[1::2])]
+def run(sampler, form, levels):
     x = [float(v) for v in hear()[1:]]
     history = []
     for s, t in zip(levels, levels[1:]):
@@ -115,6 +112,22 @@ def run(sampler, form):
         x = SAMPLERS[sampler][1](x, data, s, t, history)
         history.append((s, data))
     say("done", x)
+
+
+def told_levels():
+    numbers = [float(v) for v in hear()[1:]]
+    return [Level(a, s) for a, s in zip(numbers[::2], numbers[1::2])]
+
+
+def own_levels(grid, n, total):
+    """Of a grid made here: on rectified flow, or on a table in which log(alpha/sigma) is even."""
+    if grid == "flow-shift=3":
+        sigmas = [3 * s / (1 + 2 * s) for s in [1 - i / n for i in range(n)]]
+        levels = [Level(1 - s, s) for s in sigmas]
+    else:
+        sigmas = [1 / math.sqrt(1 + math.exp(6 - 9 * i / total)) for i in range(total)]
+        levels = [Level(math.sqrt(1 - sigmas[i] ** 2), sigmas[i]) for i in trailing(n, total)]
+    return levels + [Level(1.0, 0.0)]
 
 
 while True:
@@ -128,11 +141,17 @@ while True:
             say(line)
         for name, (order, _) in SAMPLERS.items():
             say("sampler %s %d %s" % (name, order, "sde" if name == "euler-ancestral" else "ode"))
+            say("grid %s trailing" % name)
+            say("grid %s flow-shift=3" % name)
         say("ready")
     elif words[0] == "timesteps":
         places = {"trailing": trailing, "leading": leading}[words[1]]
         say("timesteps", places(int(words[2]), int(words[3])))
     elif words[0] == "run":
-        run(words[1], words[2])
+        run(words[1], words[2], told_levels())
+    elif words[0] == "own":
+        levels = own_levels(words[3], int(words[4]), int(words[5]))
+        say("levels", [v for level in levels for v in (level.alpha, level.sigma)])
+        run(words[1], words[2], levels)
     else:
         say("error %s is not known" % words[0])

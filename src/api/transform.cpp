@@ -292,3 +292,26 @@ nwr_status nwr_tensor_combine(const nwr_context* context, const double* factors,
     return NWR_OK;
   });
 }
+
+nwr_status nwr_tensor_blend(const nwr_context* context, const nwr_tensor* x,
+                            const nwr_tensor* other, const nwr_tensor* mask) {
+  return guard([&] {
+    require(context, "context");
+    const Context& c = *unwrap(context);
+    const Array array = take_numbers(x, {"x"}, c, Use::write, Place::device);
+    const auto beside = [&](const nwr_tensor* tensor, const Name& name) {
+      Array taken = take_numbers(tensor, name, c, Use::read, Place::device);
+      match_shape(array.shape, {"x"}, taken, name, true);
+      refuse_overlap(taken, name, array, {"x"});
+      return taken.view;
+    };
+    ChangePlan plan;
+    plan.what = Change::blend;
+    plan.shape = array.shape;
+    plan.array = array.view;
+    plan.other = beside(other, {"other"});
+    plan.mask = beside(mask, {"mask"});
+    c.change(plan);
+    return NWR_OK;
+  });
+}

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -230,7 +231,7 @@ int32_t guide(Queue* queue, const GuidePlan& made, const MixPlan& plan) {
 struct ChangeJob {
   const Kernels* kernels;
   const ChangePlan* plan;
-  Grid grid;  // array, other
+  Grid grid;  // array, other, mask
   ChangeRun base;
 
   void run(int64_t begin, int64_t end) const {
@@ -238,7 +239,8 @@ struct ChangeJob {
       ChangeRun now = base;
       now.count = count;
       now.at = address[0];
-      now.beside = now.what == Change::spread ? address[1] : nullptr;
+      now.beside = arrays_of(now.what) > 1 ? address[1] : nullptr;
+      now.over = arrays_of(now.what) > 2 ? address[2] : nullptr;
       if (now.what == Change::scale) {
         now.first = dynamic_bound(plan->numbers[sample], plan->bound);
       } else if (now.what == Change::spread) {
@@ -255,17 +257,21 @@ int32_t change(Queue* queue, const ChangePlan& plan) {
   ChangeJob job;
   job.kernels = &queue->kernels;
   job.plan = &plan;
-  const View* const views[] = {&plan.array, &plan.other};
-  const bool two = plan.what == Change::spread;
-  make_grid(plan.shape, views, two ? 2 : 1, plan.what != Change::clip, true, &job.grid);
+  const View* const views[] = {&plan.array, &plan.other, &plan.mask};
+  const int count = arrays_of(plan.what);
+  const bool by_sample = plan.what == Change::scale || plan.what == Change::spread;
+  make_grid(plan.shape, views, count, by_sample, true, &job.grid);
   if (job.grid.count == 0) return NWR_OK;
   job.base = {};
   job.base.what = plan.what;
   job.base.array = lane_of(job.grid, 0, plan.array.dtype);
-  if (two) job.base.other = lane_of(job.grid, 1, plan.other.dtype);
-  job.base.wide = plan.array.dtype == Dtype::f64 || (two && plan.other.dtype == Dtype::f64);
+  if (count > 1) job.base.other = lane_of(job.grid, 1, plan.other.dtype);
+  if (count > 2) job.base.mask = lane_of(job.grid, 2, plan.mask.dtype);
+  job.base.wide =
+      std::any_of(views, views + count, [](const View* view) { return view->dtype == Dtype::f64; });
   job.base.first = plan.bound;
-  run_job(queue->pool, job, job.grid.count, two ? 20.0 : 0.2 + view_ns(job.base.array));
+  const double formula_ns = plan.what == Change::spread ? 20 : 0.2;
+  run_job(queue->pool, job, job.grid.count, formula_ns + count * view_ns(job.base.array));
   return NWR_OK;
 }
 

@@ -1194,7 +1194,7 @@ void reduce_many(const ReduceTogether& r, int64_t first, int64_t count, const By
 template <class Vector>
 int64_t limit_vectors(const ChangeRun& run) {
   constexpr int64_t kElements = kVectorBytes / static_cast<int64_t>(sizeof(Vector{}[0]));
-  if (run.what == Change::spread || !side_by_side(run.array)) return 0;
+  if (arrays_of(run.what) > 1 || !side_by_side(run.array)) return 0;
   const int64_t whole = run.count / kElements * kElements;
   const Vector bound = static_cast<decltype(Vector{}[0] + 0)>(run.first) - Vector{};
   with_dtype<Vector>(Any(), run.array.dtype, [&](auto tag) NWR_INLINE_LAMBDA {
@@ -1209,16 +1209,40 @@ int64_t limit_vectors(const ChangeRun& run) {
   return whole;
 }
 
+// Arrays of one dtype side by side; whether they were.
+template <class Real, class Vector>
+bool blend_dense(const ChangeRun& run) {
+  const Dtype dtype = run.array.dtype;
+  if (run.what != Change::blend || run.other.dtype != dtype || run.mask.dtype != dtype ||
+      !side_by_side(run.array) || !side_by_side(run.other) || !side_by_side(run.mask)) {
+    return false;
+  }
+  with_dtype<Vector>(Any(), dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+    constexpr Dtype kDtype = decltype(tag)::dtype;
+    for (int64_t i = 0; i < run.count; ++i) {
+      const int64_t at = i * static_cast<int64_t>(size_of(kDtype));
+      store_element(run.at + at, kDtype,
+                    blended(load_element<Real>(run.at + at, kDtype),
+                            load_element<Real>(run.beside + at, kDtype),
+                            load_element<Real>(run.over + at, kDtype)));
+    }
+  });
+  return true;
+}
+
 template <class Real, class Vector>
 void change_run(const ChangeRun& run) {
+  if (blend_dense<Real, Vector>(run)) return;
   const Real first = static_cast<Real>(run.first), second = static_cast<Real>(run.second);
   for (int64_t i = limit_vectors<Vector>(run); i < run.count; ++i) {
     Byte* const p = run.at + i * run.array.stride;
     const Real x = load_element<Real>(p, run.array.dtype);
-    const Real other = run.beside == nullptr
-                           ? Real(0)
-                           : load_element<Real>(run.beside + i * run.other.stride, run.other.dtype);
-    store_element(p, run.array.dtype, change_element(run.what, x, other, first, second));
+    const auto also = [i](const unsigned char* from, const Lane& lane) {
+      return from == nullptr ? Real(0) : load_element<Real>(from + i * lane.stride, lane.dtype);
+    };
+    store_element(p, run.array.dtype,
+                  change_element(run.what, x, also(run.beside, run.other), also(run.over, run.mask),
+                                 first, second));
   }
 }
 

@@ -82,11 +82,12 @@ struct ReduceTogether {
 struct ChangeRun {
   Change what;
   bool wide;  // arithmetic in double
-  Lane array, other;
+  Lane array, other, mask;
   double first, second;  // bound and divisor, or offset and slope
   int64_t count;
   unsigned char* at;
-  const unsigned char* beside;
+  const unsigned char* beside;  // of other
+  const unsigned char* over;    // of mask
 };
 
 // The table of one instruction set. Functions expect the default floating-point environment.

@@ -156,15 +156,21 @@ size_t reduce_scratch(const ReducePlan& plan);
 
 // Changes elements one by one, in the arithmetic of MixPlan and rounded once.
 enum class Change : int32_t {
-  clip = 0,   // x limited to [-bound, bound]
-  scale = 1,  // likewise, the bound of a sample min(max(its number, 1), most); then divided by it
-  spread = 2  // x exp(offset + slope other), the two of its row
+  clip = 0,    // x limited to [-bound, bound]
+  scale = 1,   // likewise, the bound of a sample min(max(its number, 1), most); then divided by it
+  spread = 2,  // x exp(offset + slope other), the two of its row
+  blend = 3    // mask x + (1 - mask) other
 };
+// The arrays that it reads.
+inline int arrays_of(Change what) {
+  return what == Change::blend ? 3 : what == Change::spread ? 2 : 1;
+}
 
 struct ChangePlan {
   Shape shape;
   View array;  // read and written
-  View other;  // of spread
+  View other;  // of spread and blend
+  View mask;   // of blend
   Change what = Change::clip;
   double bound = 0;                 // of clip, and the most of scale
   const double* numbers = nullptr;  // of scale, on the device: one a sample

@@ -18,10 +18,19 @@ NWR_HD NWR_INLINE double dynamic_bound(double quantile, double most) {
   return quantile < 1 ? 1 : quantile > most ? most : quantile;
 }
 
+// Exact where the mask is 0 or 1, whatever the other side holds.
+template <class Real>
+NWR_HD NWR_INLINE Real blended(Real x, Real other, Real mask) {
+  const Real both = add_rn(mul_rn(mask, x), mul_rn(add_rn(Real(1), -mask), other));
+  return mask == 1 ? x : mask == 0 ? other : both;
+}
+
 // An element with the two numbers of its row.
 template <class Real>
-NWR_HD NWR_INLINE Real change_element(Change what, Real x, Real other, Real first, Real second) {
+NWR_HD NWR_INLINE Real change_element(Change what, Real x, Real other, Real mask, Real first,
+                                      Real second) {
   switch (what) {
+    case Change::blend: return blended(x, other, mask);
     case Change::clip: return limited(x, first);
     case Change::scale: return div_rn(limited(x, first), first);
     default:

@@ -105,8 +105,9 @@ std::uint64_t Args::whole(const std::string& name, std::uint64_t otherwise, std:
 }
 
 std::string help_of(const Command& command) {
-  std::string help = "Usage: noisewright " + std::string(command.name) + " " + command.words +
-                     " [options]\n" + command.summary + "\n\n";
+  const std::string words = *command.words == '\0' ? "" : " " + std::string(command.words);
+  std::string help = "Usage: noisewright " + std::string(command.name) + " [options]" + words +
+                     "\n" + command.summary + "\n\n";
   for (const Option& o : command.options) {
     std::string left = std::string("  ") + o.name + " " + o.value;
     left.resize(std::max<std::size_t>(left.size() + 1, 22), ' ');

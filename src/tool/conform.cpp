@@ -21,6 +21,16 @@ struct Claim {
   std::string name;
   double order;
   bool random;
+  std::vector<std::string> grids;  // Its own.
+};
+
+// The program does not offer what was asked, which is no mistake.
+struct Skipped : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+// It offers it, and could not do it; it is still there.
+struct Refused : PeerError {
+  using PeerError::PeerError;
 };
 
 // What the program says of itself.
@@ -68,8 +78,7 @@ double expected_data(const Level& at, double x, std::size_t place) {
 
 constexpr const char* kForms[] = {"noise", "data", "angular", "flow"};
 
-double answer(const std::string& form, const Level& at, double x, std::size_t place) {
-  const double data = expected_data(at, x, place);
+double answer(const std::string& form, const Level& at, double x, double data) {
   if (form == "data") return data;
   const double noise = (x - at.alpha * data) / at.sigma;
   if (form == "noise") return noise;
@@ -85,6 +94,10 @@ Level on_path(const std::string& path, double lambda) {
 }
 
 constexpr double kFrom = -1.5, kTo = 1.5;
+// What tables of 1000 indices begin with, at most, is no noise that is seen.
+constexpr double kClean = 0.05;
+
+std::string short_text(double v) { return rounded(v, 3); }
 
 // Even in log(alpha/sigma); short first steps let a method show an order above that of its first.
 std::vector<Level> levels_of(const std::string& path, std::size_t steps, bool ramp, bool clean) {
@@ -104,6 +117,14 @@ std::vector<Level> levels_of(const std::string& path, std::size_t steps, bool ra
 struct Run {
   Numbers start, end;
   std::size_t evaluations = 0, draws = 0;
+};
+
+// Where all data are.
+constexpr double kPointMass = 0.7;
+
+struct OwnRun : Run {
+  std::vector<Level> levels;                      // As the program tells them.
+  std::vector<std::pair<Level, Numbers>> states;  // At each evaluation, and at the end.
 };
 
 class Kit {
@@ -136,7 +157,12 @@ class Kit {
         c.paths.push_back(words[1]);
       } else if (words[0] == "sampler" && words.size() == 4) {
         require(words[3], {"ode", "sde"});
-        c.samplers.push_back({words[1], numbers_of({words[2]}, 0).at(0), words[3] == "sde"});
+        c.samplers.push_back({words[1], numbers_of({words[2]}, 0).at(0), words[3] == "sde", {}});
+      } else if (words[0] == "grid" && words.size() == 3) {
+        const auto owner = std::find_if(c.samplers.begin(), c.samplers.end(),
+                                        [&](const Claim& s) { return s.name == words[1]; });
+        if (owner == c.samplers.end()) throw PeerError("'" + words[1] + "' is no sampler of it");
+        owner->grids.push_back(words[2]);
       } else {
         throw PeerError("'" + words[0] + "' is no line of an introduction");
       }
@@ -146,10 +172,7 @@ class Kit {
 
   Numbers timesteps(const std::string& spacing, std::size_t n, std::size_t table) {
     peer_.say("timesteps " + spacing + " " + std::to_string(n) + " " + std::to_string(table));
-    const std::vector<std::string> words = split(peer_.hear(), ' ');
-    if (words[0] == "error") throw PeerError(joined(words));
-    if (words[0] != "timesteps") throw PeerError("'" + words[0] + "' is no answer to timesteps");
-    return numbers_of(words, 1);
+    return numbers_of(answered("timesteps"), 1);
   }
 
   Run run(const std::string& sampler, const std::string& form, const std::string& path,
@@ -168,38 +191,39 @@ class Kit {
     for (const Level& l : levels) flat.insert(flat.end(), {l.alpha, l.sigma});
     peer_.say("run " + sampler + " " + form + " " + path);
     peer_.say("levels" + written(flat));
-    peer_.say("x" + written(r.start));
-    while (true) {
-      const std::vector<std::string> words = split(peer_.hear(), ' ');
-      if (words[0] == "error") throw PeerError(joined(words));
-      if (words[0] == "eval") {
-        if (++r.evaluations > 100 * levels.size()) throw PeerError("its evaluations have no end");
-        const Numbers numbers = numbers_of(words, 1);
-        if (numbers.size() != r.start.size() + 2) {
-          throw PeerError("eval has " + std::to_string(numbers.size()) + " numbers for " +
-                          std::to_string(r.start.size() + 2));
-        }
-        const Level at{numbers[0], numbers[1]};
-        if (!(at.alpha >= 0 && at.sigma > 0)) throw PeerError("eval where there is no noise");
-        Numbers output;
-        for (std::size_t i = 2; i < numbers.size(); ++i) {
-          output.push_back(answer(form, at, numbers[i], i - 2));
-        }
-        peer_.say("output" + written(output));
-      } else if (words[0] == "normal") {
-        Numbers output(r.start.size());
-        const std::size_t place = kFirstDraw + r.draws++;
-        if (place < output.size()) output[place] = 1;
-        if (r.draws > 100 * levels.size()) throw PeerError("its draws have no end");
-        peer_.say("normal" + written(output));
-      } else if (words[0] == "done") {
-        r.end = numbers_of(words, 1);
-        if (r.end.size() != r.start.size()) throw PeerError("done has another number of numbers");
-        return r;
-      } else {
-        throw PeerError("'" + words[0] + "' is no line of a run");
+    drive(&r, kFirstDraw, 100 * levels.size(), [&](const Level& at, const Numbers& x) {
+      Numbers output;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        output.push_back(answer(form, at, x[i], expected_data(at, x[i], i)));
       }
-    }
+      return output;
+    });
+    return r;
+  }
+
+  // A run on a grid of the program's own, which it tells first. All data are one point: what is not
+  // noise is in place 0, and the noise in the others, since draws are unit vectors.
+  OwnRun own_run(const std::string& sampler, const std::string& form, const std::string& grid,
+                 std::size_t n, std::size_t table) {
+    OwnRun r;
+    peer_.say("own " + sampler + " " + form + " " + grid + " " + std::to_string(n) + " " +
+              std::to_string(table));
+    const Numbers flat = numbers_of(answered("levels"), 1);
+    if (flat.size() < 4 || flat.size() % 2 != 0) throw PeerError("levels has no pairs of numbers");
+    for (std::size_t i = 0; i < flat.size(); i += 2) r.levels.push_back({flat[i], flat[i + 1]});
+    const Level& begin = r.levels.front();
+    r.start = {begin.alpha * kPointMass, begin.sigma};
+    r.start.resize(2 + 4 * r.levels.size());
+    drive(&r, 2, 100 * r.levels.size(), [&](const Level& at, const Numbers& x) {
+      r.states.emplace_back(at, x);
+      Numbers output;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        output.push_back(answer(form, at, x[i], i == 0 ? kPointMass : 0));
+      }
+      return output;
+    });
+    r.states.emplace_back(r.levels.back(), r.end);
+    return r;
   }
 
   void report(const std::string& check, const std::string& of, bool fine, const std::string& found,
@@ -210,6 +234,55 @@ class Kit {
   std::size_t wrong() const { return wrong_; }
 
  private:
+  // The words of an answer that begins with a word.
+  std::vector<std::string> answered(const std::string& word) {
+    std::vector<std::string> words = split(peer_.hear(), ' ');
+    refuse(words);
+    if (words[0] != word) throw PeerError("'" + words[0] + "' is no answer that has " + word);
+    return words;
+  }
+
+  static void refuse(const std::vector<std::string>& words) {
+    if (words[0] == "error") throw Refused(joined(words));
+    if (words[0] == "skip") throw Skipped(joined(words));
+  }
+
+  // From the start to the end, as the model and as the source of noise; draw d is 1 in a place of
+  // its own.
+  template <class Model>
+  void drive(Run* r, std::size_t first_draw, std::size_t most, const Model& model) {
+    peer_.say("x" + written(r->start));
+    const std::size_t count = r->start.size();
+    while (true) {
+      const std::vector<std::string> words = split(peer_.hear(), ' ');
+      refuse(words);
+      if (words[0] == "eval") {
+        if (++r->evaluations > most) throw PeerError("its evaluations have no end");
+        Numbers numbers = numbers_of(words, 1);
+        if (numbers.size() != count + 2) {
+          throw PeerError("eval has " + std::to_string(numbers.size()) + " numbers for " +
+                          std::to_string(count + 2));
+        }
+        const Level at{numbers[0], numbers[1]};
+        if (!(at.alpha >= 0 && at.sigma > 0)) throw PeerError("eval where alpha < 0 or sigma <= 0");
+        numbers.erase(numbers.begin(), numbers.begin() + 2);
+        peer_.say("output" + written(model(at, numbers)));
+      } else if (words[0] == "normal") {
+        Numbers output(count);
+        const std::size_t place = first_draw + r->draws++;
+        if (place < count) output[place] = 1;
+        if (r->draws > most) throw PeerError("its draws have no end");
+        peer_.say("normal" + written(output));
+      } else if (words[0] == "done") {
+        r->end = numbers_of(words, 1);
+        if (r->end.size() != count) throw PeerError("done has another number of numbers");
+        return;
+      } else {
+        throw PeerError("'" + words[0] + "' is no line of a run");
+      }
+    }
+  }
+
   static std::string joined(const std::vector<std::string>& words) {
     std::string s;
     for (const std::string& w : words) s += (s.empty() ? "" : " ") + w;
@@ -238,12 +311,29 @@ double place_of(const std::string& spacing, std::size_t n, std::size_t i, std::s
   return n == 1 ? total - 1 : std::round((total - 1) * (left - 1) / (count - 1));
 }
 
+// A few of what is wrong, and how much there is.
+std::string some(const std::vector<std::string>& wrong) {
+  std::string found = std::to_string(wrong.size()) + " wrong: n =";
+  for (std::size_t i = 0; i < std::min<std::size_t>(wrong.size(), 3); ++i) {
+    found += (i == 0 ? " " : ", ") + wrong[i];
+  }
+  return found + (wrong.size() > 3 ? ", ..." : "");
+}
+
 void check_steps(Kit* kit, const std::string& spacing, std::size_t table, Bar* bar) {
   std::vector<std::string> wrong[3];
-  const bool known = spacing == "trailing" || spacing == "leading" || spacing == "linspace";
+  // One name may be meant by several classes: trailing@ddim.
+  const std::string name = spacing.substr(0, spacing.find('@'));
+  const bool known = name == "trailing" || name == "leading" || name == "linspace";
   for (std::size_t n = 1; n <= table; ++n) {
-    const Numbers times = kit->timesteps(spacing, n, table);
     const std::string where = std::to_string(n) + " (";
+    Numbers times;
+    try {
+      times = kit->timesteps(spacing, n, table);
+    } catch (const Refused& e) {
+      wrong[0].push_back(where + e.what() + ")");
+      continue;
+    }
     if (times.size() != n) {
       wrong[0].push_back(where + std::to_string(times.size()) + " steps)");
     }
@@ -252,9 +342,9 @@ void check_steps(Kit* kit, const std::string& spacing, std::size_t table, Bar* b
       inside = inside && times[i] >= 0 && times[i] <= static_cast<double>(table) - 1;
       falling = falling && (i == 0 || times[i] < times[i - 1]);
       if (known && i < n) {
-        const double off = times[i] - place_of(spacing, n, i, table);
+        const double off = times[i] - place_of(name, n, i, table);
         // Rounding may go either way but at the noisy end, where the model has to see pure noise.
-        placed = placed && off <= 1 && off >= (i == 0 || spacing == "leading" ? 0 : -1);
+        placed = placed && off <= 1 && off >= (i == 0 || name == "leading" ? 0 : -1);
       }
     }
     if (!inside || !falling) {
@@ -267,16 +357,105 @@ void check_steps(Kit* kit, const std::string& spacing, std::size_t table, Bar* b
   const char* const checks[] = {"step count", "indices", "places"};
   const char* const wants[] = {"n steps for n", "falling, 0 to T-1", "the spacing's own"};
   for (std::size_t k = 0; k < (known ? 3u : 2u); ++k) {
-    std::string found = "n = 1 to " + std::to_string(table);
-    if (!wrong[k].empty()) {
-      found = std::to_string(wrong[k].size()) + " wrong: n =";
-      for (std::size_t i = 0; i < std::min<std::size_t>(wrong[k].size(), 3); ++i) {
-        found += (i == 0 ? " " : ", ") + wrong[k][i];
-      }
-      if (wrong[k].size() > 3) found += ", ...";
-    }
-    kit->report(checks[k], spacing, wrong[k].empty(), found, wants[k]);
+    kit->report(checks[k], spacing, wrong[k].empty(),
+                wrong[k].empty() ? "n = 1 to " + std::to_string(table) : some(wrong[k]), wants[k]);
   }
+}
+
+// ---- a program's own grids
+// ------------------------------------------------------------------------
+
+// How far a state of one point of data is from its path: data in the first place, noise in the
+// rest. A sampler in sigma/alpha, or an exponential one, is exact there if it goes where the model
+// is asked next.
+double off_path(const Level& at, const Numbers& x) {
+  double sum = 0;
+  for (std::size_t i = 1; i < x.size(); ++i) sum += x[i] * x[i];
+  const double off =
+      std::max(std::abs(x[0] - at.alpha * kPointMass), std::abs(std::sqrt(sum) - at.sigma));
+  return std::isfinite(off) ? off / std::hypot(at.alpha, at.sigma) : INFINITY;
+}
+
+// The noise levels of rectified flow before they are shifted are even, from 1 to 1/T or to 1/n.
+bool shift_placed(const std::vector<Level>& levels, double shift, double table) {
+  std::vector<double> s;
+  for (std::size_t i = 0; i + 1 < levels.size(); ++i) {
+    const double sigma = levels[i].sigma / (levels[i].alpha + levels[i].sigma);
+    s.push_back(sigma / (shift - (shift - 1) * sigma));
+  }
+  const auto n = static_cast<double>(s.size());
+  bool even = std::abs(s.front() - 1) < 1.5 / table;
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const double at = s.front() + (s.back() - s.front()) * static_cast<double>(i) / (n - 1);
+    even = even && std::abs(s[i] - at) < 0.5 / table;
+  }
+  return even && std::min(std::abs(s.back() - 1 / table), std::abs(s.back() - 1 / n)) < 1.5 / table;
+}
+
+// The prediction in which a sampler runs on a grid of its own. Of data first, which tell the step
+// from pure noise, too.
+std::string form_on(Kit* kit, const Claims& claims, const Claim& sampler, const std::string& grid,
+                    std::size_t table) {
+  for (const char* form : {"data", "noise", "angular", "flow"}) {
+    if (!claims.has(claims.predictions, form)) continue;
+    try {
+      kit->own_run(sampler.name, form, grid, 5, table);
+      return form;
+    } catch (const Skipped&) {
+      continue;
+    } catch (const Refused&) {
+      return form;  // The checks tell what is wrong.
+    }
+  }
+  throw Skipped(grid);
+}
+
+void check_own_grid(Kit* kit, const Claim& sampler, const std::string& form,
+                    const std::string& grid, std::size_t table) {
+  const std::string of = sampler.name + " on its " + grid;
+  std::vector<std::string> levels, end, path, shift;
+  std::string counts;
+  for (const std::size_t n : {5, 10, 30}) {
+    if (n > table) continue;
+    counts += (counts.empty() ? "n = " : ", ") + std::to_string(n);
+    const std::string where = std::to_string(n) + " (";
+    OwnRun r;
+    try {
+      r = kit->own_run(sampler.name, form, grid, n, table);
+    } catch (const Refused& e) {
+      levels.push_back(where + e.what() + ")");
+      continue;
+    }
+    bool falling = true;
+    for (std::size_t i = 0; i + 1 < r.levels.size(); ++i) {
+      falling = falling && r.levels[i + 1].sigma * r.levels[i].alpha <
+                               r.levels[i].sigma * r.levels[i + 1].alpha;
+    }
+    if (r.levels.size() != n + 1) {
+      levels.push_back(where + std::to_string(r.levels.size()) + " levels)");
+    } else if (!falling) {
+      levels.push_back(where + "not falling)");
+    }
+    const double left = r.levels.back().sigma / r.levels.back().alpha;
+    if (!(left < kClean)) end.push_back(where + "noise of " + short_text(left) + " is left)");
+    double most = 0;
+    for (const auto& [at, x] : r.states) most = std::max(most, off_path(at, x));
+    if (!(most < 1e-3)) path.push_back(where + "off by " + short_text(most) + ")");
+    if (grid.rfind("flow-shift=", 0) == 0) {
+      const double k = numbers_of({grid.substr(11)}, 0).at(0);
+      if (!shift_placed(r.levels, k, static_cast<double>(table))) {
+        shift.push_back(where + "to " + short_text(r.levels[r.levels.size() - 2].sigma) + ")");
+      }
+    }
+  }
+  const auto say = [&](const char* check, const std::vector<std::string>& wrong,
+                       const char* wanted) {
+    kit->report(check, of, wrong.empty(), wrong.empty() ? counts : some(wrong), wanted);
+  };
+  say("grid levels", levels, "n + 1, falling");
+  say("grid end", end, "clean data");
+  say("grid path", path, "asked where the state is");
+  if (grid.rfind("flow-shift=", 0) == 0) say("grid shift", shift, "shifted once, from 1 to 1/T");
 }
 
 // ---- runs
@@ -285,8 +464,6 @@ void check_steps(Kit* kit, const std::string& spacing, std::size_t table, Bar* b
 bool finite(const Numbers& numbers) {
   return std::all_of(numbers.begin(), numbers.end(), [](double v) { return std::isfinite(v); });
 }
-
-std::string short_text(double v) { return rounded(v, 3); }
 
 double largest_gap(const Numbers& a, const Numbers& b) {
   double most = 0;
@@ -337,7 +514,6 @@ void check_order(Kit* kit, const Claims& claims, const Claim& sampler, const std
   if (sampler.random != (draws > 0)) {
     kit->report("noise", of, false, std::to_string(draws) + " draws",
                 sampler.random ? "fresh noise" : "none");
-    return;
   }
   const double most = sampler.random ? 0.05 : 0.02;
   kit->report(sampler.random ? "variance" : "answer", of, last < most, "off by " + short_text(last),
@@ -352,33 +528,25 @@ void check_order(Kit* kit, const Claims& claims, const Claim& sampler, const std
   }
 }
 
-void check_forms(Kit* kit, const Claims& claims, const Claim& sampler, const std::string& path) {
+void check_forms(Kit* kit, const Claims& claims, const Claim& sampler,
+                 const std::vector<std::string>& forms, const std::string& path) {
   const std::vector<Level> levels = levels_of(path, 10, false, false);
   const double most = claims.single ? 2e-4 : 1e-9;
   const std::size_t draws = sampler.random ? 4 * levels.size() + 8 : 0;
-  std::string first;
-  Numbers wanted;
-  for (const char* form : kForms) {
-    if (!claims.has(claims.predictions, form)) continue;
-    // That of velocity on the rectified flow, that of v where alpha^2 + sigma^2 = 1.
-    if (std::string(form) == "flow" && path != "flow") continue;
-    if (std::string(form) == "angular" && path != "vp") continue;
-    const Run r = kit->run(sampler.name, form, path, levels, draws);
-    if (first.empty()) {
-      first = form;
-      wanted = r.end;
-      const Run again = kit->run(sampler.name, form, path, levels, draws);
-      kit->report("repeat", sampler.name + " on " + path, again.end == r.end && finite(r.end),
-                  again.end == r.end ? "the same" : "another result", "the same");
-      const Run part = kit->run(sampler.name, form, path, levels, draws, kPoints / 2);
-      const double gap = largest_gap(part.end, r.end);
-      kit->report("elements", sampler.name + " on " + path, gap <= most,
-                  "apart by " + short_text(gap) + " in another batch", "below " + short_text(most));
-    } else {
-      const double gap = largest_gap(r.end, wanted);
-      kit->report("prediction", sampler.name + " on " + path + ": " + form, gap <= most,
-                  "apart by " + short_text(gap) + " from " + first, "below " + short_text(most));
-    }
+  const std::string of = sampler.name + " on " + path;
+  const Run r = kit->run(sampler.name, forms[0], path, levels, draws);
+  const Run again = kit->run(sampler.name, forms[0], path, levels, draws);
+  kit->report("repeat", of, again.end == r.end && finite(r.end),
+              again.end == r.end ? "the same" : "another result", "the same");
+  const Run part = kit->run(sampler.name, forms[0], path, levels, draws, kPoints / 2);
+  const double apart = largest_gap(part.end, r.end);
+  kit->report("elements", of, apart <= most, "apart by " + short_text(apart) + " in another batch",
+              "below " + short_text(most));
+  for (std::size_t i = 1; i < forms.size(); ++i) {
+    const double gap =
+        largest_gap(kit->run(sampler.name, forms[i], path, levels, draws).end, r.end);
+    kit->report("prediction", of + ": " + forms[i], gap <= most,
+                "apart by " + short_text(gap) + " from " + forms[0], "below " + short_text(most));
   }
 }
 
@@ -395,18 +563,45 @@ void check_clean_end(Kit* kit, const Claim& sampler, const std::string& form,
               std::isfinite(off) ? "off by " + short_text(off) : "not finite", "below 0.3");
 }
 
-std::string form_for(const Claims& claims, const std::string& path) {
-  for (const std::string& form : claims.predictions) {
-    if (form == "flow" && path != "flow") continue;
-    if (form == "angular" && path != "vp") continue;
-    return form;
+// From pure noise, where the data can be told from any prediction but the noise.
+void check_pure_start(Kit* kit, const Claim& sampler, const std::string& form,
+                      const std::string& path) {
+  std::vector<Level> levels{{0, 1}};
+  for (double lambda = -6; lambda < kTo + 0.05; lambda += 0.1)
+    levels.push_back(on_path(path, lambda));
+  const Run r =
+      kit->run(sampler.name, form, path, levels, sampler.random ? 4 * levels.size() + 8 : 0);
+  const double off = finite(r.end)
+                         ? (sampler.random ? variance_error(r, levels) : path_error(r, levels))
+                         : INFINITY;
+  kit->report("pure start", sampler.name + " on " + path, off < 0.3,
+              std::isfinite(off) ? "off by " + short_text(off) : "not finite", "below 0.3");
+}
+
+// The predictions in which a sampler runs on a path: those that it does not skip in two steps.
+std::vector<std::string> forms_for(Kit* kit, const Claims& claims, const Claim& sampler,
+                                   const std::string& path) {
+  std::vector<std::string> forms;
+  for (const char* form : kForms) {
+    if (!claims.has(claims.predictions, form)) continue;
+    // That of velocity on the rectified flow, that of v where alpha^2 + sigma^2 = 1.
+    if (std::string(form) == "flow" && path != "flow") continue;
+    if (std::string(form) == "angular" && path != "vp") continue;
+    try {
+      kit->run(sampler.name, form, path, levels_of(path, 2, false, false), 0);
+    } catch (const Skipped&) {
+      continue;
+    } catch (const Refused&) {
+      // It is offered: the checks tell what is wrong.
+    }
+    forms.push_back(form);
   }
-  return "";
+  return forms;
 }
 
 int conform(const Args& args) {
   const Format format = format_of(args);
-  const std::size_t table = args.whole("--table", 1000, 2, 100000);
+  const std::size_t table = args.whole("--table", 1000, 5, 100000);
   const double seconds = args.number("--timeout", 20, 0.1, 86400);
   Table report{{"check", "of", "result", "found", "wanted"}, {}};
   // A program that ends early is a failed write, which is told.
@@ -416,14 +611,16 @@ int conform(const Args& args) {
   std::string name = args.words()[0];
   // What one check cannot tell does not keep the others from it, unless the program is lost.
   bool lost = false;
+  std::size_t skipped = 0;
   const auto attempt = [&](const std::string& check, const std::string& of, const auto& work) {
     if (lost) return;
     try {
       work();
+    } catch (const Skipped&) {
+      ++skipped;
     } catch (const PeerError& e) {
-      const std::string why = e.what();
-      lost = why.rfind("error", 0) != 0;
-      kit.report(check, of, false, why, "an answer");
+      lost = dynamic_cast<const Refused*>(&e) == nullptr;
+      kit.report(check, of, false, e.what(), "an answer");
     }
   };
   Claims claims;
@@ -437,18 +634,33 @@ int conform(const Args& args) {
   std::size_t done = 0;
   for (const Claim& sampler : claims.samplers) {
     for (const std::string& path : claims.paths) {
-      const std::string form = form_for(claims, path), of = sampler.name + " on " + path;
-      if (form.empty()) continue;
-      attempt("order", of, [&] { check_order(&kit, claims, sampler, form, path); });
-      attempt("prediction", of, [&] { check_forms(&kit, claims, sampler, path); });
-      attempt("clean end", of, [&] { check_clean_end(&kit, sampler, form, path); });
+      const std::string of = sampler.name + " on " + path;
+      std::vector<std::string> forms;
+      attempt("run", of, [&] { forms = forms_for(&kit, claims, sampler, path); });
+      if (forms.empty()) {
+        ++skipped;
+      } else {
+        attempt("order", of, [&] { check_order(&kit, claims, sampler, forms[0], path); });
+        attempt("prediction", of, [&] { check_forms(&kit, claims, sampler, forms, path); });
+        attempt("clean end", of, [&] { check_clean_end(&kit, sampler, forms[0], path); });
+        if (path != "ve" && forms.back() != "noise") {
+          attempt("pure start", of, [&] { check_pure_start(&kit, sampler, forms.back(), path); });
+        }
+      }
       bar.show(++done);
+    }
+    for (const std::string& grid : sampler.grids) {
+      attempt("grid levels", sampler.name + " on its " + grid, [&] {
+        const std::string form = form_on(&kit, claims, sampler, grid, table);
+        check_own_grid(&kit, sampler, form, grid, table);
+      });
     }
   }
   attempt("end", name, [&] { peer.say("bye"); });
   print(report, format);
   tell(name + ": " + std::to_string(report.rows.size()) + " checks, " +
-       std::to_string(kit.wrong()) + " wrong");
+       std::to_string(kit.wrong()) + " wrong" +
+       (skipped == 0 ? "" : ", " + std::to_string(skipped) + " not offered"));
   return kit.wrong() == 0 ? kFine : kNo;
 }
 

@@ -42,19 +42,16 @@ Outcome measure(const Way& way) {
   x[kPoints] = std::sqrt(Gaussian::variance(way.begin));
   const std::vector<double> start = x;
   UnitRun run(way.context, way.schedule, way.setup, x, kPoints + 1);
-  run.go(
-      [&](const nwr_eval& eval, std::vector<double>& now,
-          std::vector<std::vector<double>>& outputs) {
-        const Level at = level_at(way.schedule, eval.t);
-        for (std::vector<double>& output : outputs) {
-          for (std::size_t i = 0; i < now.size(); ++i) {
-            const double data =
-                i < kPoints ? Mixture::data(at, now[i]) : Gaussian::slope(at) * now[i];
-            output[i] = predicted(way.setup.prediction, at, now[i], data);
-          }
-        }
-      },
-      [](const nwr_eval&, const std::vector<double>&) {});
+  run.go([&](const nwr_eval& eval, const std::vector<double>& now,
+             std::vector<std::vector<double>>& outputs) {
+    const Level at = level_at(way.schedule, eval.t);
+    for (std::vector<double>& output : outputs) {
+      for (std::size_t i = 0; i < now.size(); ++i) {
+        const double data = i < kPoints ? Mixture::data(at, now[i]) : Gaussian::slope(at) * now[i];
+        output[i] = predicted(way.setup.prediction, at, now[i], data);
+      }
+    }
+  });
   double sum = 0;
   if (run.draws() == 0) {
     for (std::size_t i = 0; i < kPoints; ++i) {
@@ -124,12 +121,12 @@ const Command kConverge{
     "Errors against exact answers for more and more steps, and the order they show.",
     1,
     32,
-    {{"--schedule", "S", "(linear)"},
-     {"--grid", "G", "one that takes ends (uniform)"},
+    {{"--schedule", "S", "the schedule (linear)"},
+     {"--grid", "G", "the grid of the times, one that takes ends (uniform)"},
      {"--from", "L", "log(alpha/sigma) of the first time (-1.5)"},
-     {"--to", "L", "and of the last (1.5)"},
-     {"--least", "N", "steps, which double up to (10)"},
-     {"--most", "N", "this many (320)"},
+     {"--to", "L", "log(alpha/sigma) of the last time (1.5)"},
+     {"--least", "N", "steps of the shortest run, which double (10)"},
+     {"--most", "N", "steps of the longest run, at most (320)"},
      {"--prediction", "Q", "data, noise, velocity, angular or score (noise)"},
      kPlot,
      kFormat},

@@ -1,92 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
-// noisewright plan: the coefficients of a run, step by step, read off a run on unit vectors.
-#include <algorithm>
+// noisewright plan: the coefficients of a run, evaluation by evaluation, from the library's plan.
 #include <cmath>
+#include <limits>
 #include <map>
-#include <stdexcept>
+#include <utility>
 
+#include "analytic.hpp"
 #include "commands.hpp"
 #include "nwr.hpp"
-#include "run.hpp"
 #include "table.hpp"
 
 namespace tool {
 namespace {
 
-constexpr std::size_t kOutputs = 4;  // With all that guidance and a learned variance ask for.
-constexpr std::size_t kMemory = 16;  // Evaluations that a sampler may look back.
+// What a step takes: the state, from kOutput on the model's outputs, fresh normals.
+constexpr std::uint32_t kState = 0, kOutput = 1;
+constexpr std::uint32_t kNoise = std::numeric_limits<std::uint32_t>::max();
 
-// Of what: 0 the state, from 1 on the model's outputs; and how many evaluations before this one.
-using Term = std::pair<std::size_t, std::size_t>;
+using Term = std::pair<std::uint32_t, std::uint32_t>;  // What, and at which evaluation.
+using Sum = std::map<Term, double>;
 
 struct Step {
-  nwr_eval eval;
-  std::map<Term, double> factors;
-  double fresh = 0, old = 0;
+  double t, clock, input_scale;
+  Sum next;  // The next x.
 };
 
-// The next x is a sum of the states and outputs of this evaluation and of earlier ones. Each of
-// them has a place of its own in x: a state because a unit is added to it there, which its owner
-// may do. So the newest state's factor can be read off, that state be taken away, then the one
-// before it.
-std::vector<Step> steps_of(const nwr_context* context, const nwr_schedule* schedule,
-                           const RunSetup& setup, double amount, std::vector<double>* last) {
-  const std::size_t count = evaluations_of(context, schedule, setup);
-  if (count == 0) throw std::runtime_error("the run has no fixed number of evaluations");
-  constexpr std::size_t kPlaces = 1 + kOutputs;
-  const std::size_t base = 1 + kPlaces * count;
-  std::vector<double> start(base + 4 * count + 8);
-  start[0] = amount;
-  UnitRun run(context, schedule, setup, start, base, amount);
+Term fresh_term(std::int32_t array, std::uint32_t evaluation) {
+  if (array == NWR_PLAN_STATE) return {kState, evaluation};
+  if (array == NWR_PLAN_NOISE) return {kNoise, evaluation};
+  return {kOutput + static_cast<std::uint32_t>(array - NWR_PLAN_MODEL), evaluation};
+}
+
+// One output of a line. What the run keeps is taken apart into the states, outputs and normals that
+// it was made of, which mean something to a reader.
+Sum sum_of(const nwr_plan& line, std::uint32_t output, std::uint32_t evaluation,
+           const std::map<std::int32_t, Sum>& kept) {
+  Sum sum;
+  const double* factors = line.factors + std::size_t{output} * (line.input_count + 1);
+  for (std::uint32_t k = 0; k <= line.input_count; ++k) {
+    if (factors[k] == 0) continue;
+    const std::int32_t array =
+        k < line.input_count ? line.inputs[k] : static_cast<std::int32_t>(NWR_PLAN_NOISE);
+    const auto found = kept.find(array);
+    if (found == kept.end()) {
+      sum[fresh_term(array, evaluation)] += factors[k];
+    } else {
+      for (const auto& [term, factor] : found->second) sum[term] += factors[k] * factor;
+    }
+  }
+  return sum;
+}
+
+std::vector<Step> steps_of(const nwr_sampler* sampler) {
+  nwr_plan line{};
+  line.struct_size = sizeof line;
+  demo::check(nwr_sampler_plan(sampler, 0, &line));
   std::vector<Step> steps;
-  std::vector<std::vector<double>> states;
-  std::size_t index = 0;
-  std::uint64_t known = 0;
-  run.go(
-      [&](const nwr_eval&, std::vector<double>& x, std::vector<std::vector<double>>& outputs) {
-        x[1 + kPlaces * index] += amount;
-        states.push_back(x);
-        if (states.size() > kMemory) states[states.size() - kMemory - 1].clear();
-        for (std::size_t k = 0; k < outputs.size() && k < kOutputs; ++k) {
-          outputs[k][1 + kPlaces * index + 1 + k] = amount;
-        }
-      },
-      [&](const nwr_eval& eval, const std::vector<double>& x) {
-        Step s{eval, {}, 0, 0};
-        std::vector<double> rest = x;
-        const auto take = [&](std::size_t place, const Term& term) {
-          const double factor = rest[place] / amount;
-          // What cancels leaves its rounding.
-          if (std::abs(factor) > 1e-13) s.factors[term] = factor;
-          return factor;
-        };
-        for (std::size_t age = 0; age <= index && age < kMemory; ++age) {
-          const std::size_t place = 1 + kPlaces * (index - age);
-          const double factor = take(place, {0, age});
-          const std::vector<double>& state = states[index - age];
-          for (std::size_t i = 0; i < rest.size(); ++i) rest[i] -= factor * state[i];
-          for (std::size_t k = 1; k <= kOutputs; ++k) take(place + k, {k, age});
-        }
-        double fresh = 0, old = 0;
-        for (std::size_t i = base; i < rest.size(); ++i) {
-          const double factor = rest[i] / amount;
-          if (std::abs(factor) > 1e-13) (i - base < known ? old : fresh) += factor * factor;
-        }
-        s.fresh = std::sqrt(fresh);
-        s.old = std::sqrt(old);
-        known = run.draws();
-        steps.push_back(s);
-        ++index;
-      });
-  for (const double v : run.x()) last->push_back(v / amount);
+  std::map<std::int32_t, Sum> kept;
+  for (std::uint32_t e = 0; e < line.count; ++e) {
+    demo::check(nwr_sampler_plan(sampler, e, &line));
+    std::map<std::int32_t, Sum> made;
+    for (std::uint32_t j = 0; j < line.output_count; ++j) {
+      made[line.outputs[j]] = sum_of(line, j, e, kept);
+    }
+    steps.push_back({*line.t_rows, *line.clock_rows, *line.input_scale_rows, made[NWR_PLAN_STATE]});
+    made.erase(NWR_PLAN_STATE);
+    for (auto& [array, sum] : made) kept[array] = std::move(sum);
+  }
   return steps;
 }
 
-std::string name_of(const Term& term) {
-  const auto& [what, age] = term;
-  return (what == 0 ? std::string("state")
-                    : "output" + (what == 1 ? std::string() : " " + std::to_string(what))) +
-         (age == 0 ? "" : ", " + std::to_string(age) + " before");
+std::string name_of(const Term& column) {
+  const auto& [what, age] = column;
+  std::string name = what == kState ? "state" : what == kNoise ? "noise" : "output";
+  if (what > kOutput && what != kNoise) name += " " + std::to_string(what - kOutput + 1);
+  return name + (age == 0 ? "" : ", " + std::to_string(age) + " before");
 }
 
 int plan(const Args& args) {
@@ -94,42 +82,43 @@ int plan(const Args& args) {
   const std::uint64_t count = args.whole("--steps", 10, 1, 500);
   const demo::Context context = demo::make_context(1);
   const demo::Schedule schedule = demo::make_schedule(args.text("--schedule", "linear").c_str());
-  RunSetup setup;
-  setup.sampler = args.words()[0];
+  demo::SamplerSetup setup;
+  setup.spec = args.words()[0];
   setup.prediction = quantity_of(args.text("--prediction", "velocity"));
   setup.times = demo::make_grid(schedule.get(), args.text("--grid", "uniform").c_str(), count,
                                 args.number("--begin", 0, -1e300, 1e300),
                                 args.number("--end", 0, -1e300, 1e300));
-  std::vector<double> once, twice;
-  const std::vector<Step> steps = steps_of(context.get(), schedule.get(), setup, 1, &once);
-  steps_of(context.get(), schedule.get(), setup, 4, &twice);
-  for (std::size_t i = 0; i < once.size(); ++i) {
-    if (std::abs(once[i] - twice[i]) > 1e-9 * (1 + std::abs(once[i]))) {
-      throw std::runtime_error("'" + setup.sampler +
-                               "' is not linear in its inputs, so it has no table of coefficients");
-    }
+  setup.rngs = {nwr_rng{}};
+  const demo::Sampler sampler = demo::make_sampler(context.get(), schedule.get(), setup);
+  if (args.has("--raw")) {
+    const char* text = nullptr;
+    demo::check(nwr_sampler_plan_json(sampler.get(), &text));
+    write_out(std::string(text) + "\n");
+    return kFine;
   }
 
-  Table table{{"evaluation", "t", "clock", "input scale"}, {}};
-  std::map<Term, bool> terms{{{0, 0}, true}, {{1, 0}, true}};
-  bool fresh = false, old = false;
-  for (const Step& s : steps) {
-    for (const auto& [term, factor] : s.factors) terms[term] = true;
-    fresh = fresh || s.fresh != 0;
-    old = old || s.old != 0;
-  }
-  for (const auto& [term, seen] : terms) table.columns.push_back(name_of(term));
-  if (fresh) table.columns.emplace_back("noise");
-  if (old) table.columns.emplace_back("earlier noise");
-  for (const Step& s : steps) {
-    std::vector<Cell> row{std::int64_t{s.eval.index}, s.eval.t, s.eval.clock, s.eval.input_scale};
-    for (const auto& [term, seen] : terms) {
-      const auto found = s.factors.find(term);
-      row.emplace_back(found == s.factors.end() ? 0 : found->second);
+  const std::vector<Step> steps = steps_of(sampler.get());
+  const auto column_of = [](const Term& term, std::size_t e) {
+    return Term{term.first, static_cast<std::uint32_t>(e) - term.second};
+  };
+  // What cancels leaves its rounding.
+  const auto counts = [](double factor) { return std::abs(factor) > 1e-13; };
+  Sum columns{{{kState, 0}, 0}, {{kOutput, 0}, 0}};
+  for (std::size_t e = 0; e < steps.size(); ++e) {
+    for (const auto& [term, factor] : steps[e].next) {
+      if (counts(factor)) columns[column_of(term, e)] = 0;
     }
-    if (fresh) row.emplace_back(s.fresh);
-    if (old) row.emplace_back(s.old);
-    table.rows.push_back(row);
+  }
+  Table table{{"evaluation", "t", "clock", "input scale"}, {}};
+  for (const auto& [column, zero] : columns) table.columns.push_back(name_of(column));
+  for (std::size_t e = 0; e < steps.size(); ++e) {
+    const Step& s = steps[e];
+    Sum row = columns;
+    for (const auto& [term, factor] : s.next) {
+      if (counts(factor)) row[column_of(term, e)] = factor;
+    }
+    table.rows.push_back({static_cast<std::int64_t>(e), s.t, s.clock, s.input_scale});
+    for (const auto& [column, factor] : row) table.rows.back().emplace_back(factor);
   }
   print(table, format);
   return kFine;
@@ -142,12 +131,13 @@ const Command kPlan{"plan",
                     "The coefficients of a run: next x = state x + output factors + noise.",
                     1,
                     1,
-                    {{"--schedule", "S", "(linear)"},
-                     {"--grid", "G", "(uniform)"},
-                     {"--steps", "N", "(10)"},
-                     {"--begin", "T", "first and last time, where the grid takes them"},
-                     {"--end", "T", ""},
+                    {{"--schedule", "S", "the schedule (linear)"},
+                     {"--grid", "G", "the grid of the times (uniform)"},
+                     {"--steps", "N", "steps (10)"},
+                     {"--begin", "T", "first time, where the grid takes it"},
+                     {"--end", "T", "last time, where the grid takes it"},
                      {"--prediction", "Q", "data, noise, velocity, angular or score (velocity)"},
+                     {"--raw", "", "the plan that another program runs, JSON as in docs/plan.md"},
                      kFormat},
                     plan};
 

@@ -28,11 +28,8 @@ demo::Sampler make(const nwr_context* context, const nwr_schedule* schedule, con
 }  // namespace
 
 UnitRun::UnitRun(const nwr_context* context, const nwr_schedule* schedule, const RunSetup& setup,
-                 std::vector<double> x, std::size_t base, double amount)
-    : x_(1, x.size()),
-      base_(base),
-      amount_(amount),
-      sampler_(make(context, schedule, setup, &UnitRun::draw, this)) {
+                 std::vector<double> x, std::size_t base)
+    : x_(1, x.size()), base_(base), sampler_(make(context, schedule, setup, &UnitRun::draw, this)) {
   x_.values() = std::move(x);
 }
 
@@ -43,11 +40,11 @@ std::int32_t UnitRun::draw(void* user, std::uint64_t, const nwr_tensor* out) {
   const std::size_t size = self->x_.values().size(), place = self->base_ + self->draws_++;
   std::fill(values, values + size, 0.0);
   if (place >= size) return -1;
-  values[place] = self->amount_;
+  values[place] = 1;
   return 0;
 }
 
-void UnitRun::go(const Model& model, const After& after) {
+void UnitRun::go(const Model& model) {
   const nwr_tensor state = x_.tensor();
   demo::check(nwr_sampler_start(sampler_.get(), &state, NWR_START_STATE));
   nwr_eval eval{};
@@ -61,7 +58,6 @@ void UnitRun::go(const Model& model, const After& after) {
     for (std::size_t i = 0; i < outputs.size(); ++i) tensors[i].data = outputs[i].data();
     demo::check(nwr_sampler_step(sampler_.get(), &state, tensors.data(), tensors.size()));
     evaluations_ += eval.noises == 0 ? 1 : 0;
-    after(eval, x_.values());
   }
 }
 

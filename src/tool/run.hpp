@@ -22,19 +22,16 @@ struct RunSetup {
   nwr_clock clock = NWR_CLOCK_T;
 };
 
-// A row of doubles through a sampler whose draws are unit vectors: draw d is amount in place
-// base+d.
+// A row of doubles through a sampler whose draws are unit vectors: draw d is 1 in place base+d.
 class UnitRun {
  public:
   UnitRun(const nwr_context* context, const nwr_schedule* schedule, const RunSetup& setup,
-          std::vector<double> x, std::size_t base, double amount = 1);
+          std::vector<double> x, std::size_t base);
 
-  // model(eval, x, outputs) fills eval.output_count rows and may change x, which is the caller's
-  // between two steps; after(eval, x) sees the state behind it.
-  using Model =
-      std::function<void(const nwr_eval&, std::vector<double>&, std::vector<std::vector<double>>&)>;
-  using After = std::function<void(const nwr_eval&, const std::vector<double>&)>;
-  void go(const Model& model, const After& after);
+  // model(eval, x, outputs) fills eval.output_count rows.
+  using Model = std::function<void(const nwr_eval&, const std::vector<double>&,
+                                   std::vector<std::vector<double>>&)>;
+  void go(const Model& model);
 
   const std::vector<double>& x() const { return x_.values(); }
   std::uint64_t draws() const { return draws_; }
@@ -45,7 +42,6 @@ class UnitRun {
 
   demo::Batch<double> x_;
   std::size_t base_;
-  double amount_;
   std::uint64_t draws_ = 0;
   std::uint32_t evaluations_ = 0;
   demo::Sampler sampler_;

@@ -292,6 +292,18 @@ std::vector<Slot> slots() {
              const nwr_tensor* inputs[] = {&w.y};
              return nwr_tensor_combine(w.context.get(), w.factors, inputs, 1, v);
            }},
+          {"tensor_blend", "x", true, false, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             return nwr_tensor_blend(w.context.get(), v, &w.y, &w.z);
+           }},
+          {"tensor_blend", "other", false, false, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             return nwr_tensor_blend(w.context.get(), &w.x, v, &w.z);
+           }},
+          {"tensor_blend", "mask", false, false, true, true, false,
+           [](World& w, const nwr_tensor* v) {
+             return nwr_tensor_blend(w.context.get(), &w.x, &w.y, v);
+           }},
           {"sampler_start", "x", true, false, false, true, false,
            [](World& w, const nwr_tensor* v) {
              return nwr_sampler_start(w.run.get(), v, NWR_START_STATE);
@@ -527,6 +539,9 @@ void add_overlaps(Rows& rows) {
     rows.push_back({"tensor_combine: out" + how, kBad, {"out overlaps inputs[1]"}, [=](World& w) {
                       const nwr_tensor* inputs[] = {&w.y, twisted(w)};
                       return nwr_tensor_combine(w.context.get(), w.factors, inputs, 2, &w.x);
+                    }});
+    rows.push_back({"tensor_blend: x" + how, kBad, {"x overlaps mask"}, [=](World& w) {
+                      return nwr_tensor_blend(w.context.get(), &w.x, &w.y, twisted(w));
                     }});
     rows.push_back({"sampler_step: output" + how, kBad, {"x overlaps outputs[0]"}, [=](World& w) {
                       return nwr_sampler_step(w.run.get(), &w.x, twisted(w), 1);
@@ -1701,6 +1716,9 @@ void add_transforms(Rows& rows) {
       return nwr_tensor_combine(w.context.get(), w.factors, inputs, count, &w.y);
     });
   }
+  rows.push_back({"tensor_blend: context NULL", kBad, {"context is NULL"}, [](World& w) {
+                    return nwr_tensor_blend(nullptr, &w.x, &w.y, &w.z);
+                  }});
   for (const double factor : {kNan, kInf, -kInf}) {
     const std::string says = std::isnan(factor) ? "factors[1] is nan"
                              : factor > 0       ? "factors[1] is inf"

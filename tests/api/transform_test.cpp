@@ -396,6 +396,31 @@ TEST_F(Transform, CombineIsASumInOrder) {
   }
 }
 
+TEST_F(Transform, BlendTakesEitherSideWhole) {
+  const auto a = numbers(24, 1), b = numbers(24, 2);
+  Tensor x = Tensor(NWR_F32, {2, 3, 4}).fill(a), other = Tensor(NWR_F32, {2, 3, 4}).fill(b);
+  // What the mask leaves out may be NaN.
+  x.put(0, std::nan(""));
+  other.put(1, std::nan(""));
+  // One channel for all three.
+  Tensor mask(NWR_F32, {2, 3, 4}, {4, 0, 1}, 8, 0);
+  const double part[] = {0, 1, 0.25, 1};
+  for (size_t i = 0; i < 4; ++i) mask.put(i, part[i]), mask.put(12 + i, 1 - part[i]);
+  NWR_ASSERT_OK(nwr_tensor_blend(context.get(), x, other, mask));
+  for (size_t i = 0; i < 24; ++i) {
+    const float m = static_cast<float>(i < 12 ? part[i % 4] : 1 - part[i % 4]);
+    const float one = static_cast<float>(a[i]), two = static_cast<float>(b[i]);
+    const float both = m == 1 ? one : m == 0 ? two : m * one + (1 - m) * two;
+    EXPECT_EQ(static_cast<double>(both), x.get(i)) << i;
+  }
+  // A scalar for all elements, and x as its own other side.
+  const auto before = x.values();
+  NWR_ASSERT_OK(nwr_tensor_blend(context.get(), x, x, scalar(0.5)));
+  EXPECT_EQ(before, x.values());
+  NWR_ASSERT_OK(nwr_tensor_blend(context.get(), x, scalar(7), scalar(0)));
+  EXPECT_EQ(std::vector<double>(24, 7), x.values());
+}
+
 TEST_F(Transform, CopiesBetweenAllTypes) {
   const double values[] = {0,        1,       -1,     0.333251953125, 1024, -0.0009765625,
                            3.140625, 1.0 / 3, -65504, 6e-8,           1e-3, 7};

@@ -334,6 +334,7 @@ inline std::vector<Call> calls() {
          const double factors[] = {2, -1};
          return nwr_tensor_combine(w.context.get(), factors, inputs, 2, w.z);
        }},
+      {"tensor_blend", [](World& w) { return nwr_tensor_blend(w.context.get(), w.x, w.y, w.z); }},
       {"transform_apply",
        [](World& w) {
          const nwr_operand know[] = {{NWR_STATE, 0, w.x}, {NWR_NOISE, 0, w.y}};

@@ -231,6 +231,7 @@ void one_call(Input& in, Shared& shared, Own& own) {
       const double factors[] = {in.number(), in.number()};
       const nwr_tensor* inputs[] = {&a, &b};
       checked(nwr_tensor_combine(context, factors, inputs, in.below(4) % 3, &b));
+      checked(nwr_tensor_blend(context, &b, &a, &a));
       break;
     }
     case 14: {

@@ -14,12 +14,17 @@ MUTANTS = [  # check, what is replaced, by what
     ("order", "-t.alpha * decay / 2, slope", "-t.alpha * decay / 3, slope"),
     ("answer", "x = SAMPLERS[sampler]", "data = [v * 1.1 for v in data]\n        x = SAMPLERS[sampler]"),
     ("mean", "x = SAMPLERS[sampler]", "data = [v + 0.1 for v in data]\n        x = SAMPLERS[sampler]"),
-    ("variance", "(t.alpha * up, noise", "(1.2 * t.alpha * up, noise"),
+    ("variance", "(up, noise", "(1.2 * up, noise"),
     ("noise", '"sde" if name', '"ode" if name'),
     ("prediction", "at.alpha * a - at.sigma * b", "at.alpha * a - 1.001 * at.sigma * b"),
     ("prediction", "a - at.sigma * b for", "a + at.sigma * b for"),
     ("repeat", "history = []", "history = run.__dict__.setdefault('kept', [])"),
     ("elements", "x = SAMPLERS[sampler]", "x[0] += 1e-3 * sum(x)\n        x = SAMPLERS[sampler]"),
+    ("pure start", "math.expm1(-h)", "math.exp(-h) * (1 + 0 * h) - 1"),
+    ("grid levels", "in trailing(n, total)]", "in trailing(n + 1, total)]"),
+    ("grid end", "levels + [Level(1.0, 0.0)]", "levels + [Level(1.0, 0.1)]"),
+    ("grid path", "(x, data, s, t, history)\n        history", "(x, data, s, Level(t.alpha, t.sigma * 0.9), history)\n        history"),
+    ("grid shift", "[1 - i / n for", "[1 - 0.9 * i / n for"),
     ("clean end", "if t.sigma == 0:\n            return data\n        h", "h"),
 ]
 

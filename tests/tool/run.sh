@@ -123,9 +123,18 @@ END
     says ',noise$'
     says '^2,.*,0,1,0$'
     ends 1 plan 'ddim(clip=1)'
-    says 'not linear'
+    says 'no table'
     ends 1 plan dpm-adaptive --begin 0.1 --end 0.9
-    says 'no fixed number'
+    says 'not known in advance'
+    # A multistep method keeps what it has seen: what it kept is told by what it was made of.
+    ends 0 plan dpmpp-2m --schedule cosine --prediction data --steps 3 --begin 0.9 --end 0.1 --format json
+    json "v[1]['output, 1 before'] < 0 < v[1]['output'] and 'state, 1 before' not in v[1]"
+    ends 0 plan 'euler(guidance=3)' --steps 2 --format json
+    json "abs(v[0]['output'] - 1.5) < 1e-15 and abs(v[0]['output 2'] + 1) < 1e-15"
+    ends 0 plan sa-solver --schedule cosine --prediction data --steps 4 --begin 0.9 --end 0.1 --format csv
+    says '"noise, 1 before"'
+    ends 0 plan heun --steps 2 --raw
+    json "v['format'] == 'noisewright-plan-1' and len(v['evaluations']) == 3"
     ends 1 plan ddim --prediction noise --steps 2 --begin 0 --end 1
     ends 2 plan euler --prediction colour
     ends 2 plan ;;

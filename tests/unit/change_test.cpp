@@ -39,17 +39,19 @@ TEST(Exp, IsWithinAnUlpOfTheExactValue) {
 
 struct Arrays {
   Dtype dtype;
-  std::vector<unsigned char> array, other;
+  std::vector<unsigned char> array, other, mask;
 };
 
 Arrays random_arrays(Dtype dtype, size_t count) {
   std::mt19937_64 random(count);
   std::normal_distribution<double> normal(0, 2);
-  Arrays a{dtype, std::vector<unsigned char>(count * size_of(dtype)), {}};
+  Arrays a{dtype, std::vector<unsigned char>(count * size_of(dtype)), {}, {}};
   a.other.resize(count * 4);
+  a.mask.resize(count * size_of(dtype));
   for (size_t i = 0; i < count; ++i) {
     test::put(&a.array[i * size_of(dtype)], dtype, normal(random));
     test::put(&a.other[i * 4], Dtype::f32, static_cast<float>(normal(random)));
+    test::put(&a.mask[i * size_of(dtype)], dtype, static_cast<double>(i % 5) / 4);
   }
   test::put(&a.array[(count - 1) * size_of(dtype)], dtype, std::nan(""));
   return a;
@@ -58,7 +60,7 @@ Arrays random_arrays(Dtype dtype, size_t count) {
 TEST(Change, IsTheSameEverywhereAndWhatItSays) {
   const double numbers[] = {0.5, 1.75, 4}, rows[] = {0.25, 0.5, -0.5, 0.125, 0, 0};
   for (const Dtype dtype : test::kFloats) {
-    for (const Change what : {Change::clip, Change::scale, Change::spread}) {
+    for (const Change what : {Change::clip, Change::scale, Change::spread, Change::blend}) {
       for (const int64_t inner : {1, 7, 64, 1001}) {
         const int64_t batch = 3;
         const auto count = static_cast<size_t>(batch * inner);
@@ -69,9 +71,11 @@ TEST(Change, IsTheSameEverywhereAndWhatItSays) {
         plan.shape.extent[0] = batch;
         plan.shape.extent[1] = inner;
         plan.array.dtype = dtype;
-        plan.array.stride[0] = plan.other.stride[0] = inner;
-        plan.array.stride[1] = plan.other.stride[1] = 1;
-        plan.other.data = now.other.data();
+        plan.mask.dtype = dtype;
+        for (View* view : {&plan.array, &plan.other, &plan.mask}) {
+          view->stride[0] = inner;
+          view->stride[1] = 1;
+        }
         plan.what = what;
         plan.bound = what == Change::clip ? 1.5 : 2;
         plan.numbers = numbers;
@@ -81,6 +85,7 @@ TEST(Change, IsTheSameEverywhereAndWhatItSays) {
           now = given;
           plan.array.data = now.array.data();
           plan.other.data = now.other.data();
+          plan.mask.data = now.mask.data();
           change();
           return now.array;
         };
@@ -96,19 +101,22 @@ TEST(Change, IsTheSameEverywhereAndWhatItSays) {
           const double v = test::get(&given.other[i * 4], Dtype::f32);
           const size_t row = i / static_cast<size_t>(inner);
           const double s = std::fmin(std::fmax(numbers[row], 1), 2);
-          const double want = what == Change::clip ? std::fmin(std::fmax(x, -1.5), 1.5)
-                              : what == Change::scale
-                                  ? std::fmin(std::fmax(x, -s), s) / s
-                                  : x * std::exp(rows[2 * row] + rows[2 * row + 1] * v);
+          const double m = test::get(&given.mask[i * size_of(dtype)], dtype);
+          const double want = what == Change::clip    ? std::fmin(std::fmax(x, -1.5), 1.5)
+                              : what == Change::scale ? std::fmin(std::fmax(x, -s), s) / s
+                              : what == Change::spread
+                                  ? x * std::exp(rows[2 * row] + rows[2 * row + 1] * v)
+                                  : (m == 0 ? 0 : m * x) + (1 - m) * v;
           const double found = test::get(&cuda[i * size_of(dtype)], dtype);
-          if (std::isnan(x)) {
+          if (std::isnan(x) && (what != Change::blend || m != 0)) {
             ASSERT_TRUE(std::isnan(found));
           } else {
             const double rounding = dtype == Dtype::bf16  ? 8e-3
                                     : dtype == Dtype::f16 ? 1e-3
                                     : dtype == Dtype::f32 ? 2e-7
                                                           : 1e-15;
-            ASSERT_NEAR(found, want, rounding * std::fabs(want));
+            const double parts = what == Change::blend ? std::fabs(x) + std::fabs(v) : 0;
+            ASSERT_NEAR(found, want, rounding * std::fmax(std::fabs(want), parts));
           }
         }
       }

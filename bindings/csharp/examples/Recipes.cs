@@ -81,10 +81,7 @@ internal sealed class Recipes : IDisposable
             _context.Corrupt(_schedule, new ReadOnlyTensor<double>(in t), Quantity.Noise, new Rng(7),
                 Inputs.Of(Quantity.Data, new Tensor<float>(known, s_shape)),
                 Outputs.Of(Quantity.State, new Tensor<float>(noised, s_shape)));
-            for (int i = 0; i < Width; i++)
-            {
-                x[i] = mask[i] * x[i] + (1 - mask[i]) * noised[i];
-            }
+            _context.Blend(state, new Tensor<float>(noised, s_shape), new Tensor<float>(mask, s_shape));
         }
     }
 

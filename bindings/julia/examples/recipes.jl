@@ -55,7 +55,7 @@ for eval in run
     step!(x, run, output)
     now = Eval(run).t                   # the time at which x stands
     corrupt!((state = noised,), context, schedule, now, (data = picture,), Rng(7))
-    x .= mask .* x .+ (1 .- mask) .* noised
+    blend!(x, context, noised, mask)
 end
 @printf("inpainted: what is known is %s, the rest has mean %.1f\n",
         x[1:half] == picture[1:half] ? "as it was" : "changed", mean(x[half+1:end]))

@@ -17,7 +17,7 @@ using Libdl
 export Context, Schedule, Sampler, Rng, Quantity, Coeffs, Eval, BFloat16, DeviceArray
 export NoisewrightError, Schedules, Grids, Samplers, Weights, Densities, Generators
 export start!, step!, sample!, denoised!, cancel, rows
-export transform!, corrupt!, combine!, factors, random!, generate!, times!, weigh, grid, grid_skip
+export transform!, corrupt!, combine!, blend!, factors, random!, generate!, times!, weigh, grid, grid_skip
 export invert, info, catalog, import_schedule, imported
 
 include("raw.jl")

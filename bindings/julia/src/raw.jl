@@ -538,6 +538,7 @@ const sym_nwr_transform_apply = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_transform_corrupt = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_transform_coeffs = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_tensor_combine = Ref{Ptr{Cvoid}}(C_NULL)
+const sym_nwr_tensor_blend = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_sampler_create = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_sampler_destroy = Ref{Ptr{Cvoid}}(C_NULL)
 const sym_nwr_sampler_start = Ref{Ptr{Cvoid}}(C_NULL)
@@ -583,6 +584,7 @@ function load(path::AbstractString)
     sym_nwr_transform_corrupt[] = Libdl.dlsym(handle[], :nwr_transform_corrupt)
     sym_nwr_transform_coeffs[] = Libdl.dlsym(handle[], :nwr_transform_coeffs)
     sym_nwr_tensor_combine[] = Libdl.dlsym(handle[], :nwr_tensor_combine)
+    sym_nwr_tensor_blend[] = Libdl.dlsym(handle[], :nwr_tensor_blend)
     sym_nwr_sampler_create[] = Libdl.dlsym(handle[], :nwr_sampler_create)
     sym_nwr_sampler_destroy[] = Libdl.dlsym(handle[], :nwr_sampler_destroy)
     sym_nwr_sampler_start[] = Libdl.dlsym(handle[], :nwr_sampler_start)
@@ -682,6 +684,9 @@ nwr_transform_coeffs(schedule, t, diffusion, inputs, input_count, output, out) =
 "out = sum of factors[i] * inputs[i], up to 8. Guidance, averaging, scaling. out may be an input, an input may be of rank 0; a factor of 0 leaves its input out, NaN or not."
 nwr_tensor_combine(context, factors, inputs, input_count, out) =
     ccall(sym_nwr_tensor_combine[], nwr_status, (Ptr{nwr_context}, Ptr{Float64}, Ptr{Ptr{nwr_tensor}}, Csize_t, Ptr{nwr_tensor},), context, factors, inputs, input_count, out)
+"x = mask * x + (1 - mask) * other, in place, rounded once: inpainting between two steps of a sampler, where other is what is known, noised by nwr_transform_corrupt to the sampler's time. Where the mask is 1 x stays and where it is 0 other is taken, whatever the other side holds, NaN included. other and mask have the shape of x or rank 0; a mask of one channel repeats it by a stride of 0. Fails as nwr_tensor_combine does."
+nwr_tensor_blend(context, x, other, mask) =
+    ccall(sym_nwr_tensor_blend[], nwr_status, (Ptr{nwr_context}, Ptr{nwr_tensor}, Ptr{nwr_tensor}, Ptr{nwr_tensor},), context, x, other, mask)
 "Makes a sampler and its table of coefficients. NWR_ERROR_SINGULAR if at some time the prediction does not determine the step, such as a noise prediction where alpha is 0. When it fails, release is not called."
 nwr_sampler_create(context, schedule, options, out) =
     ccall(sym_nwr_sampler_create[], nwr_status, (Ptr{nwr_context}, Ptr{nwr_schedule}, Ptr{nwr_sampler_options}, Ptr{Ptr{nwr_sampler}},), context, schedule, options, out)

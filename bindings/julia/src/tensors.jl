@@ -199,3 +199,21 @@ function combine!(out, context::Context, terms::Pair{<:Real}...)
     end
     return out
 end
+
+"""
+    blend!(x, context, other, mask)
+
+Makes `x` `mask .* x .+ (1 .- mask) .* other`: inpainting between two steps, where `other` is what is
+known, noised to the sampler's time. Where the mask is 1 `x` stays and where it is 0 `other` is taken,
+whatever the other side holds. Arrays without axes stand for every element.
+"""
+function blend!(x, context::Context, other, mask)
+    v = Views(3)
+    GC.@preserve v x other mask begin
+        describe!(v, 1, x)
+        describe!(v, 2, other)
+        describe!(v, 3, mask)
+        check(Raw.nwr_tensor_blend(context, pointer(v, 1), pointer(v, 2), pointer(v, 3)))
+    end
+    return x
+end

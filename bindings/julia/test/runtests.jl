@@ -510,6 +510,11 @@ end
     @test x == y
     combine!(x, context, 2 => x, -0.5 => v, 1.0 => fill(3.0f0))
     @test x ≈ 2 .* y .- 0.5f0 .* v .+ 3
+    x .= 1
+    blend!(x, context, fill(NaN32), fill(1.0f0))
+    @test all(x .== 1)
+    blend!(x, context, fill(5.0f0), fill(0.5f0))
+    @test all(x .== 3)
     e, _ = thrown(() -> transform!((state = zeros(Float32, 6, 3),), context, schedule, t,
                                    (data = data, noise = noise)))
     @test e.kind == :invalid_argument && occursin("shape", e.message)

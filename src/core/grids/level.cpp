@@ -83,13 +83,16 @@ void write_levels(const Levels& levels, F&& level) {
   end_grid(r, has_table ? r.schedule.table_time(0) : noise.time(levels.last));
 }
 // A curve from first to last, exact at both.
-template <Levels (*kEnds)(const GridRequest&), double (*kCurve)(const Levels&, int64_t)>
-void fill_curve(const GridRequest& r) {
-  const Levels levels = kEnds(r);
+template <double (*kCurve)(const Levels&, int64_t)>
+void write_curve(const Levels& levels) {
   write_levels(levels, [&](int64_t i) {
     if (i == 0) return levels.first;
     return i + 1 == levels.points ? levels.last : kCurve(levels, i);
   });
+}
+template <Levels (*kEnds)(const GridRequest&), double (*kCurve)(const Levels&, int64_t)>
+void fill_curve(const GridRequest& r) {
+  write_curve<kCurve>(kEnds(r));
 }
 // A curve of n points that stops before last.
 Levels open(Levels levels) {
@@ -164,12 +167,8 @@ void fill_logsnr(const GridRequest& r) {
   if (!(least <= most)) {
     fail(NWR_ERROR_INVALID_ARGUMENT, "logsnr: lambda_min is ", least, ", above lambda_max, ", most);
   }
-  const Levels levels =
-      levels_of(r, NoiseLevel(r.schedule, false), std::exp(-least), std::exp(-most));
-  write_levels(levels, [&](int64_t i) {
-    if (i == 0) return levels.first;
-    return i + 1 == levels.points ? levels.last : geometric(levels, i);
-  });
+  write_curve<geometric>(
+      levels_of(r, NoiseLevel(r.schedule, false), std::exp(-least), std::exp(-most)));
 }
 
 // The first n of n+1 levels that are even in the places of a table and log-linear between them.
@@ -196,7 +195,7 @@ void fill_ays(const GridRequest& r) {
 }
 
 // Chen et al. 2405.11326, coefficient 1.2: for n from 2 to 20 the levels between the first and the
-// last, as places among all of them.
+// last, as places among all of them; n - 1 places for each n.
 void fill_gits(const GridRequest& r) {
   static constexpr double kLevels[] = {
       14.61464119, 7.49001646, 6.77309084, 5.85520077, 4.65472794, 3.46139455, 3.07277966,
@@ -207,28 +206,16 @@ void fill_gits(const GridRequest& r) {
       0.57119018,  0.52423614, 0.50118381, 0.4783645,  0.45573691, 0.41087446, 0.38853383,
       0.36617002,  0.34370604, 0.32104823, 0.29807833, 0.27464288, 0.25053367, 0.22545385,
       0.19894916,  0.17026083, 0.13792117, 0.09824532, 0.02916753};
-  // clang-format off
   static constexpr uint8_t kPlaces[] = {
-      29,
-      18, 36,
-      10, 26, 42,
-      8, 21, 34, 47,
-      3, 13, 25, 39, 50,
-      3, 9, 21, 33, 45, 52,
-      3, 9, 20, 29, 39, 47, 52,
-      3, 8, 17, 25, 34, 42, 49, 52,
-      3, 8, 16, 24, 30, 37, 44, 49, 52,
-      3, 7, 15, 21, 28, 34, 40, 46, 50, 52,
-      3, 6, 14, 20, 25, 32, 37, 42, 47, 50, 52,
-      2, 5, 10, 18, 24, 29, 34, 39, 43, 47, 50, 52,
-      2, 5, 9, 17, 23, 27, 33, 37, 41, 45, 48, 50, 52,
-      1, 4, 6, 12, 19, 24, 28, 33, 37, 41, 45, 48, 50, 52,
-      1, 4, 6, 12, 19, 24, 28, 33, 37, 40, 44, 47, 49, 51, 52,
-      1, 4, 6, 12, 19, 24, 28, 33, 37, 40, 43, 46, 48, 50, 51, 52,
-      1, 4, 6, 11, 17, 22, 26, 31, 35, 39, 42, 45, 47, 49, 50, 51, 52,
-      1, 4, 6, 11, 17, 21, 25, 30, 34, 38, 41, 44, 46, 48, 49, 50, 51, 52,
-      1, 4, 6, 11, 17, 21, 25, 30, 34, 37, 40, 43, 45, 47, 48, 49, 50, 51, 52};
-  // clang-format on
+      29, 18, 36, 10, 26, 42, 8,  21, 34, 47, 3,  13, 25, 39, 50, 3,  9,  21, 33, 45, 52, 3,
+      9,  20, 29, 39, 47, 52, 3,  8,  17, 25, 34, 42, 49, 52, 3,  8,  16, 24, 30, 37, 44, 49,
+      52, 3,  7,  15, 21, 28, 34, 40, 46, 50, 52, 3,  6,  14, 20, 25, 32, 37, 42, 47, 50, 52,
+      2,  5,  10, 18, 24, 29, 34, 39, 43, 47, 50, 52, 2,  5,  9,  17, 23, 27, 33, 37, 41, 45,
+      48, 50, 52, 1,  4,  6,  12, 19, 24, 28, 33, 37, 41, 45, 48, 50, 52, 1,  4,  6,  12, 19,
+      24, 28, 33, 37, 40, 44, 47, 49, 51, 52, 1,  4,  6,  12, 19, 24, 28, 33, 37, 40, 43, 46,
+      48, 50, 51, 52, 1,  4,  6,  11, 17, 22, 26, 31, 35, 39, 42, 45, 47, 49, 50, 51, 52, 1,
+      4,  6,  11, 17, 21, 25, 30, 34, 38, 41, 44, 46, 48, 49, 50, 51, 52, 1,  4,  6,  11, 17,
+      21, 25, 30, 34, 37, 40, 43, 45, 47, 48, 49, 50, 51, 52};
   const int64_t n = std::clamp<int64_t>(r.steps(), 2, 20);
   double table[21] = {kLevels[0]};
   for (int64_t i = 1; i < n; ++i) table[i] = kLevels[kPlaces[(n - 1) * (n - 2) / 2 + i - 1]];

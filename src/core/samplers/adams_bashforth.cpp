@@ -51,10 +51,7 @@ void runge_kutta(Stage& s) {
   Combo share{keep, end.at.sigma - keep * s.from().sigma, 0, {}};
   if (raw) share = s.at_point(s.begin()).blend(end.at.alpha, end.at.sigma);
   const Combo moved = share.state * x + share.output * (stage == 3 ? sum : now);
-  if (stage == 3) {
-    s.next(moved);
-    return;
-  }
+  if (stage == 3) return s.next(moved);
   if (stage == 0) s.keep(s.step() % depth, now), s.keep(kX, x);
   s.keep(kSum, sum);
   s.again(moved, end.t);
@@ -63,10 +60,7 @@ void runge_kutta(Stage& s) {
 // The first steps are Runge-Kutta's, or the first one is Heun's, whose end is evaluated again.
 void plan_pndm(Stage& s) {
   const bool heun = s.setting("start") == 0;
-  if (!heun && s.step() < 3) {
-    runge_kutta(s);
-    return;
-  }
+  if (!heun && s.step() < 3) return runge_kutta(s);
   Multistep m = method(s, 0, Form::level);
   m.spacing = Multistep::Spacing::even;
   m.raw = s.setting("average") == 1;

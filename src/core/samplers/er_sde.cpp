@@ -40,10 +40,8 @@ void plan(Stage& s) {
   }
   const Combo data = s.data();
   if (s.setting("order") > 1) s.keep(s.step() % 2, data);
-  if (!(b > 0 && b < a && std::isfinite(a))) {
-    s.next(s.to().alpha * data + s.to().sigma * s.setting("s_noise") * s.fresh_noise());
-    return;
-  }
+  if (!(b > 0 && b < a && std::isfinite(a)))
+    return s.next(s.to().alpha * data + s.to().sigma * s.setting("s_noise") * s.fresh_noise());
   const double end = phi(s.setting("power"), b), q = end / phi(s.setting("power"), a);
   const double variance = (b - a * q) * (b + a * q);
   const bool draws = variance > s.setting("least_variance");

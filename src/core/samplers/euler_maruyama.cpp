@@ -7,10 +7,7 @@ namespace noisewright {
 namespace {
 
 void plan(Stage& s) {
-  if (!ends_plainly(s)) {
-    end(s);
-    return;
-  }
+  if (!ends_plainly(s)) return end(s);
   const double w2 = s.diffusion2(s.at());
   s.next(s.state() + s.dt() * s.drift(w2) + amount(s, w2) * s.fresh_noise());
 }

@@ -14,10 +14,7 @@ void plan(Stage& s) {
   const double top = line.level(place(s.run_begin()));
   const bool one = s.last() || !std::isfinite(top), two = s.step() + 2 == s.steps();
   const Combo now = line.slope(s);
-  if (one) {
-    s.next(s.blend(to.alpha, to.sigma));
-    return;
-  }
+  if (one) return s.next(s.blend(to.alpha, to.sigma));
   const double length = line.scale(to) * (line.level(to) - line.level(from));
   const Place beyond = place(s.after(two ? 1 : 2));
   const double share = two ? 0 : line.level(beyond) / (3 * top);

@@ -7,10 +7,7 @@ namespace noisewright {
 namespace {
 
 void plan(Stage& s) {
-  if (s.to_data()) {
-    s.next(s.data());
-    return;
-  }
+  if (s.to_data()) return s.next(s.data());
   const double eta = s.setting("eta");
   const double level = s.from().sigma / s.from().alpha, next = s.to().sigma / s.to().alpha;
   const double added = eta * std::sqrt(std::fabs((level - next) * (level + next)));

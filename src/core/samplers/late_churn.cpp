@@ -36,10 +36,7 @@ void plan(Stage& s) {
   const Combo x = 1 / line.scale(from) * s.state() +
                   s.setting("s_noise") * missing_noise(hat, begin) * s.fresh_noise();
   const Combo rise = (end - hat) * slope(s, line, x, read, hat);
-  if (s.setting("solver") == 0 || s.to_data()) {
-    s.next(scale * (x + rise));
-    return;
-  }
+  if (s.setting("solver") == 0 || s.to_data()) return s.next(scale * (x + rise));
   s.keep(kBase, x + 0.5 * rise);
   s.again(scale * (x + rise), s.to_time());
 }

@@ -44,10 +44,8 @@ void plan_2m_v2(Stage& s) {
   const double h = lambda(-1) - lambda(0), before = s.first() ? 0 : lambda(0) - lambda(1);
   const Combo now = s.data();
   s.keep(0, now);
-  if (!(before > 0) || !std::isfinite(before) || !std::isfinite(h)) {
-    s.next(s.blend(s.to().alpha, s.to().sigma));
-    return;
-  }
+  if (!(before > 0) || !std::isfinite(before) || !std::isfinite(h))
+    return s.next(s.blend(s.to().alpha, s.to().sigma));
   const double lean = std::fmin(h, before) / std::fmax(h, before) / 2;
   s.next(s.to().sigma / s.from().sigma * s.state() - line.scale(place(s.to())) *
                                                          std::expm1(-(h + before) / 2) *

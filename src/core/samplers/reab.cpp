@@ -12,10 +12,7 @@ void plan(Stage& s) {
   const int depth = std::max(order - 1, 1);
   const double begin = -s.from().lambda, length = -s.to().lambda - begin;
   // Beyond either end of the clock nothing is left to extrapolate.
-  if (!std::isfinite(length) || length == 0) {
-    s.next(s.blend(s.to().alpha, s.to().sigma));
-    return;
-  }
+  if (!std::isfinite(length) || length == 0) return s.next(s.blend(s.to().alpha, s.to().sigma));
   const double from = std::hypot(s.from().alpha, s.from().sigma);
   const Combo now = s.blend(-s.from().sigma / from, s.from().alpha / from);
   if (order > 1) s.keep(s.step() % depth, now);

@@ -27,10 +27,7 @@ void plan(Stage& s) {
   // No noisier than the schedule gets.
   const double high = level_of(s.point_of_level(s.setting("s_max")).at);
   const double end = level_of(s.to()), begin = level_of(s.from());
-  if (s.to_data() || !std::isfinite(begin)) {
-    s.next(s.blend(s.to().alpha, s.to().sigma));
-    return;
-  }
+  if (s.to_data() || !std::isfinite(begin)) return s.next(s.blend(s.to().alpha, s.to().sigma));
   const int inner = static_cast<int>(s.setting("steps"));
   const int stage = s.stage(), part = (stage - 2) / 2;  // of all inner steps
   const bool first = stage < 2, second_half = stage % 2 == 1;

@@ -15,34 +15,35 @@ struct Tableau {
   double weight[kMost];
 };
 
+// x and the slopes so far: slot i+1 holds that of stage i.
+Combo sum(const Stage& s, Combo x, const Combo& now, const double* factors) {
+  x = x + factors[s.stage()] * now;
+  for (int i = 0; i < s.stage(); ++i) x = x + factors[i] * s.kept(i + 1);
+  return x;
+}
+
+void next_stage(Stage& s, const Space& space, const Tableau& m, const Combo& base,
+                const Combo& now) {
+  const int next = s.stage() + 1;
+  const Stage::Point p = m.at[next] == 1 ? s.end() : space.point(m.at[next]);
+  s.again(space.scale(p) / space.scale(s.end()) * sum(s, base, now, m.inner[next]), p.t);
+}
+
 // Slot 0 holds the base and, for the last stage, all else of the sum; the others hold slopes.
 void plan(Stage& s, const Tableau& m) {
-  if (ends_on_data(s)) {
-    s.next(s.data());
-    return;
-  }
+  if (ends_on_data(s)) return s.next(s.data());
   const Space space(s);
   const int stage = s.stage(), left = m.stages - 1 - stage;
   const Combo now = space.move(space.length());
   const Combo base = stage == 0 ? space.state() : s.kept(0);
-  if (left == 0) {
-    s.next(base + m.weight[stage] * now);
-    return;
-  }
-  const auto sum = [&](const double* factors) {
-    Combo x = base + factors[stage] * now;
-    for (int i = 0; i < stage; ++i) x = x + factors[i] * s.kept(i + 1);
-    return x;
-  };
+  if (left == 0) return s.next(base + m.weight[stage] * now);
   if (left == 1) {
-    s.keep(0, sum(m.weight));
+    s.keep(0, sum(s, base, now, m.weight));
   } else {
     if (stage == 0) s.keep(0, base);
     s.keep(stage + 1, now);
   }
-  const double part = m.at[stage + 1];
-  const Stage::Point p = part == 1 ? s.end() : space.point(part);
-  s.again(space.scale(p) / space.scale(s.end()) * sum(m.inner[stage + 1]), p.t);
+  next_stage(s, space, m, base, now);
 }
 
 // A pair of methods: the value at the end, which is the first of the next step, tells how far off
@@ -55,19 +56,11 @@ struct PairRule {
 // Slot 0 holds the state before, the others slopes; slot 1 in the end the error, then the other
 // result.
 void plan_pair(Stage& s, const PairRule& pair) {
-  if (ends_on_data(s)) {
-    s.next(s.data());
-    return;
-  }
+  if (ends_on_data(s)) return s.next(s.data());
   const Tableau& m = pair.tableau;
   const Space space(s);
   const int stage = s.stage();
   const Combo now = space.move(space.length());
-  const auto sum = [&](const double* factors) {
-    Combo x = factors[stage] * now;
-    for (int i = 0; i < stage; ++i) x = x + factors[i] * s.kept(i + 1);
-    return x;
-  };
   if (stage == m.stages) {
     s.keep(1, s.state() - s.kept(1) - pair.error[stage] * now);
     s.next(s.state());
@@ -76,15 +69,13 @@ void plan_pair(Stage& s, const PairRule& pair) {
   const Combo before = stage == 0 ? s.state() : s.kept(0);
   const Combo base = space.scale(s.end()) / space.scale(s.begin()) * before;
   if (stage + 1 == m.stages) {
-    s.keep(1, sum(pair.error));
-    s.again(base + sum(m.weight), s.to_time());
+    s.keep(1, sum(s, {}, now, pair.error));
+    s.again(sum(s, base, now, m.weight), s.to_time());
     return;
   }
   if (stage == 0) s.keep(0, before);
   s.keep(stage + 1, now);
-  const double part = m.at[stage + 1];
-  const Stage::Point p = part == 1 ? s.end() : space.point(part);
-  s.again(space.scale(p) / space.scale(s.end()) * (base + sum(m.inner[stage + 1])), p.t);
+  next_stage(s, space, m, base, now);
 }
 
 constexpr Tableau kMidpointRule = {2, {0, 0.5}, {{}, {0.5}}, {0, 1}};

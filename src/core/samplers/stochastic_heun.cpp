@@ -18,10 +18,7 @@ void open(Stage& s) {
 }
 
 void plan(Stage& s) {
-  if (!ends_plainly(s)) {
-    end(s);
-    return;
-  }
+  if (!ends_plainly(s)) return end(s);
   const Combo move = s.dt() * s.drift(s.diffusion2(s.at()));
   if (s.stage() == 0) {
     s.keep(0, s.state() + 0.5 * move);

@@ -271,6 +271,27 @@ public sealed unsafe class NoisewrightContext : IDisposable
         Outcome.Check(call.Apply(terms.Views, result.View));
     }
 
+    /// <summary>Makes x mask * x + (1 - mask) * other: inpainting between two steps, where other is
+    /// what is known, noised to the sampler's time. Where the mask is 1 x stays and where it is 0 other
+    /// is taken, whatever the other side holds.</summary>
+    /// <param name="x">Read and written.</param>
+    /// <param name="other">Of the shape of x, or of rank 0.</param>
+    /// <param name="mask">Likewise; one channel repeats by a stride of 0.</param>
+    public void Blend(TensorRef x, ReadOnlyTensorRef other, ReadOnlyTensorRef mask)
+    {
+        using var context = new Lease(Handle);
+        View a = x.View, b = other.View, c = mask.View;
+        fixed (byte* aData = &a.Data, bData = &b.Data, cData = &c.Data)
+        fixed (long* aShape = a.Shape, aStrides = a.Strides, bShape = b.Shape, bStrides = b.Strides)
+        fixed (long* cShape = c.Shape, cStrides = c.Strides)
+        {
+            NwrTensor state = a.Pinned(aData, aShape, aStrides);
+            NwrTensor beside = b.Pinned(bData, bShape, bStrides);
+            NwrTensor share = c.Pinned(cData, cShape, cStrides);
+            Outcome.Check(Native.TensorBlend(context.Pointer, &state, &beside, &share));
+        }
+    }
+
     /// <summary>Lets the context go. What uses it stays.</summary>
     public void Dispose() => Handle.Dispose();
 }

@@ -131,6 +131,15 @@ public class CallTests
     }
 
     [Fact]
+    public void Blend_takes_the_side_that_the_mask_says()
+    {
+        float[] x = [1, float.NaN, 3], other = [float.NaN, 20, 5], mask = [1, 0, 0.5f];
+        _context.Blend(
+            new Tensor<float>(x, [3]), new Tensor<float>(other, [3]), new Tensor<float>(mask, [3]));
+        Assert.Equal([1, 20, 4], x);
+    }
+
+    [Fact]
     public void Corrupt_draws_what_fill_would_write()
     {
         using var schedule = new Schedule("cosine");

@@ -2964,6 +2964,20 @@ extern "C" {
         out: *const nwr_tensor,
     ) -> nwr_status;
 }
+extern "C" {
+    #[must_use]
+    #[doc = " x = mask * x + (1 - mask) * other, in place, rounded once: inpainting between two steps of a"]
+    #[doc = "  sampler, where other is what is known, noised by nwr_transform_corrupt to the sampler's time."]
+    #[doc = "  Where the mask is 1 x stays and where it is 0 other is taken, whatever the other side holds, NaN"]
+    #[doc = "  included. other and mask have the shape of x or rank 0; a mask of one channel repeats it by a"]
+    #[doc = "  stride of 0. Fails as nwr_tensor_combine does."]
+    pub fn nwr_tensor_blend(
+        context: *const nwr_context,
+        x: *const nwr_tensor,
+        other: *const nwr_tensor,
+        mask: *const nwr_tensor,
+    ) -> nwr_status;
+}
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct nwr_sampler {

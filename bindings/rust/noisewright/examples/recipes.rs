@@ -82,9 +82,11 @@ impl World<'_> {
             run.step(&mut TensorMut::new(x, &SHAPE)?, &output)?;
             let now = run.position()?.t; // the time at which x stands
             self.noise_to(now, known, &mut noised)?;
-            for (i, x) in x.iter_mut().enumerate() {
-                *x = mask[i] * *x + (1.0 - mask[i]) * noised[i];
-            }
+            self.context.blend(
+                &mut TensorMut::new(x, &SHAPE)?,
+                &TensorRef::new(&noised, &SHAPE)?,
+                &TensorRef::new(mask, &SHAPE)?,
+            )?;
         }
         Ok(())
     }

@@ -310,6 +310,21 @@ impl Context {
         self.sum(&factors, &tensors, x)
     }
 
+    /// Makes x mask * x + (1 - mask) * other: inpainting between two steps, where other is what is
+    /// known, noised by [`Context::corrupt`]. Where the mask is 1 x stays and where it is 0 other is
+    /// taken, whatever the other side holds.
+    pub fn blend(
+        &self,
+        x: &mut TensorMut<'_>,
+        other: &TensorRef<'_>,
+        mask: &TensorRef<'_>,
+    ) -> Result<()> {
+        // SAFETY: all views are valid for the call, and x is exclusive.
+        check(unsafe {
+            sys::nwr_tensor_blend(self.raw(), &x.raw(), &other.raw(), &mask.raw())
+        })
+    }
+
     fn sum(
         &self,
         factors: &[f64],

@@ -134,6 +134,18 @@ fn sums_go_into_another_tensor_or_one_of_their_own() {
 }
 
 #[test]
+fn a_blend_takes_the_side_that_the_mask_says() {
+    let (context, _) = linear();
+    let mut x = [1f32, f32::NAN, 3.0];
+    let other = TensorRef::new(&[f32::NAN, 20.0, 5.0], &[3]).unwrap();
+    let mask = TensorRef::new(&[1f32, 0.0, 0.5], &[3]).unwrap();
+    context
+        .blend(&mut TensorMut::new(&mut x, &[3]).unwrap(), &other, &mask)
+        .unwrap();
+    assert_eq!(x, [1.0, 20.0, 4.0]);
+}
+
+#[test]
 fn strided_views_and_other_dtypes_are_copied_by_value() {
     let (context, _) = linear();
     let rows = [1f32, 2.0, 3.0, 4.0, 5.0, 6.0]; // 2 by 3

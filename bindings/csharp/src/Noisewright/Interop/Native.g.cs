@@ -734,6 +734,11 @@ internal static unsafe partial class Native
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial Status TensorCombine(void* context, double* factors, NwrTensor** inputs, nuint inputCount, NwrTensor* @out);
 
+    /// <summary>x = mask * x + (1 - mask) * other, in place, rounded once: inpainting between two steps of a sampler, where other is what is known, noised by nwr_transform_corrupt to the sampler's time. Where the mask is 1 x stays and where it is 0 other is taken, whatever the other side holds, NaN included. other and mask have the shape of x or rank 0; a mask of one channel repeats it by a stride of 0. Fails as nwr_tensor_combine does.</summary>
+    [LibraryImport(Library, EntryPoint = "nwr_tensor_blend")]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial Status TensorBlend(void* context, NwrTensor* x, NwrTensor* other, NwrTensor* mask);
+
     /// <summary>Makes a sampler and its table of coefficients. NWR_ERROR_SINGULAR if at some time the prediction does not determine the step, such as a noise prediction where alpha is 0. When it fails, release is not called.</summary>
     [LibraryImport(Library, EntryPoint = "nwr_sampler_create")]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
