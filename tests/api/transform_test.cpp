@@ -400,12 +400,12 @@ TEST_F(Transform, BlendTakesEitherSideWhole) {
   const auto a = numbers(24, 1), b = numbers(24, 2);
   Tensor x = Tensor(NWR_F32, {2, 3, 4}).fill(a), other = Tensor(NWR_F32, {2, 3, 4}).fill(b);
   // What the mask leaves out may be NaN.
-  x.put(0, std::nan(""));
-  other.put(1, std::nan(""));
+  x.set(0, std::nan(""));
+  other.set(1, std::nan(""));
   // One channel for all three.
   Tensor mask(NWR_F32, {2, 3, 4}, {4, 0, 1}, 8, 0);
   const double part[] = {0, 1, 0.25, 1};
-  for (size_t i = 0; i < 4; ++i) mask.put(i, part[i]), mask.put(12 + i, 1 - part[i]);
+  for (size_t i = 0; i < 4; ++i) mask.set(i, part[i]), mask.set(12 + i, 1 - part[i]);
   NWR_ASSERT_OK(nwr_tensor_blend(context.get(), x, other, mask));
   for (size_t i = 0; i < 24; ++i) {
     const float m = static_cast<float>(i < 12 ? part[i % 4] : 1 - part[i % 4]);
