@@ -78,7 +78,7 @@ def hear():
 
 def say(word, numbers=()):
     numbers = numbers.tolist() if isinstance(numbers, torch.Tensor) else map(float, numbers)
-    print(word, *map(repr, numbers), flush=True)
+    print(" ".join([word, *map(repr, numbers)]), flush=True)
 
 
 def hear_numbers(dtype=torch.float64):
@@ -131,12 +131,13 @@ def steps_of(sampler, timesteps):
 
 
 def loop(sampler, scheduler, flow, x, calls):
-    """The loop of every pipeline, for the first so many calls. Times are looked up as pipelines do."""
+    """The loop of every pipeline, for the first so many calls."""
+    x = x[None]
     for index, t in enumerate(scheduler.timesteps[:calls]):
         given = scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x
-        say("eval", [*level_of(scheduler, flow, t, index), *given.tolist()])
-        x = scheduler.step(hear_numbers(), t, x, return_dict=False, **sampler.step)[0].double()
-    return x
+        say("eval", [*level_of(scheduler, flow, t, index), *given[0].tolist()])
+        x = scheduler.step(hear_numbers()[None], t, x, return_dict=False, **sampler.step)[0].double()
+    return x[0]
 
 
 def run(sampler, form, path):
