@@ -126,7 +126,7 @@ def steps_of(sampler, timesteps):
         return [0] + list(range(2, len(timesteps)))
     if sampler.cls in ("HeunDiscreteScheduler", "FlowMatchHeunDiscreteScheduler", "KDPM2DiscreteScheduler",
                        "KDPM2AncestralDiscreteScheduler"):
-        return [0] + list(range(1, len(timesteps), 2))
+        return list(range(0, len(timesteps), 2))
     return list(range(len(timesteps)))
 
 

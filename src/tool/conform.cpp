@@ -93,6 +93,8 @@ Level on_path(const std::string& path, double lambda) {
   return {alpha, ratio == 0 ? 0 : alpha * ratio};
 }
 
+const std::string kOk = "ok", kWrong = "WRONG";
+
 constexpr double kFrom = -1.5, kTo = 1.5;
 // What tables of 1000 indices begin with, at most, is no noise that is seen.
 constexpr double kClean = 0.05;
@@ -228,7 +230,7 @@ class Kit {
 
   void report(const std::string& check, const std::string& of, bool fine, const std::string& found,
               const std::string& wanted) {
-    report_.rows.push_back({check, of, std::string(fine ? "ok" : "WRONG"), found, wanted});
+    report_.rows.push_back({check, of, fine ? kOk : kWrong, found, wanted});
     wrong_ += fine ? 0 : 1;
   }
   std::size_t wrong() const { return wrong_; }
@@ -662,9 +664,14 @@ int conform(const Args& args) {
     }
   }
   attempt("end", name, [&] { peer.say("bye"); });
+  const std::size_t checks = report.rows.size();
+  if (args.has("--wrong")) {
+    const auto fine = [](const std::vector<Cell>& row) { return row[2] == Cell(kOk); };
+    report.rows.erase(std::remove_if(report.rows.begin(), report.rows.end(), fine),
+                      report.rows.end());
+  }
   print(report, format);
-  tell(name + ": " + std::to_string(report.rows.size()) + " checks, " +
-       std::to_string(kit.wrong()) + " wrong" +
+  tell(name + ": " + std::to_string(checks) + " checks, " + std::to_string(kit.wrong()) + " wrong" +
        (skipped == 0 ? "" : ", " + std::to_string(skipped) + " not offered"));
   return kit.wrong() == 0 ? kFine : kNo;
 }
@@ -677,7 +684,8 @@ const Command kConform{
     "Checks another program's sampler, which speaks docs/conform.md.",
     1,
     256,
-    {{"--table", "T", "indices of the table that step counts are asked for (1000)"},
+    {{"--table", "T", "indices of the table that steps and grids are asked for (1000)"},
+     {"--wrong", "", "tell only what is wrong"},
      {"--timeout", "S", "seconds to wait for a line (20)"},
      kFormat},
     conform};

@@ -26,6 +26,8 @@ case $part in
     # And no alarm on what is sound.
     ! grep WRONG <<<"$out" | grep -vE '^(step count|indices|places),trailing,|^order,dpmpp-3m on |^grid .* on its trailing,' || die "a false alarm" ;;
   right)
+    ends 0 --table 130 --wrong "$python" "$peer" --right
+    [ "$(wc -l <<<"$out")" = 2 ] || die "more than the columns and the count: $out"
     ends 0 --table 130 "$python" "$peer" --right
     says '134 checks, 0 wrong' ;;
   adapters)
