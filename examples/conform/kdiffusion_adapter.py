@@ -44,7 +44,7 @@ def hear():
 
 
 def say(word, numbers):
-    print(word, *map(repr, numbers), flush=True)
+    print(" ".join([word, *map(repr, numbers)]), flush=True)
 
 
 def hear_numbers():

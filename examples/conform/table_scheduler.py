@@ -20,7 +20,7 @@ def hear():
 
 
 def say(word, numbers=()):
-    print(word, *map(repr, numbers), flush=True)
+    print(" ".join([word, *map(repr, numbers)]), flush=True)
 
 
 def trailing(n, total):

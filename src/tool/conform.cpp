@@ -93,6 +93,8 @@ Level on_path(const std::string& path, double lambda) {
   return {alpha, ratio == 0 ? 0 : alpha * ratio};
 }
 
+const std::string kOk = "ok", kWrong = "WRONG";
+
 constexpr double kFrom = -1.5, kTo = 1.5;
 // What tables of 1000 indices begin with, at most, is no noise that is seen.
 constexpr double kClean = 0.05;
@@ -100,12 +102,12 @@ constexpr double kClean = 0.05;
 std::string short_text(double v) { return rounded(v, 3); }
 
 // Even in log(alpha/sigma); short first steps let a method show an order above that of its first.
-std::vector<Level> levels_of(const std::string& path, std::size_t steps, bool ramp, bool clean) {
+std::vector<Level> levels_of(const std::string& path, std::size_t steps, int ramp, bool clean) {
   std::vector<double> lambdas;
   const double h = (kTo - kFrom) / static_cast<double>(steps);
   for (std::size_t i = 0; i <= steps; ++i) lambdas.push_back(kFrom + h * static_cast<double>(i));
-  if (ramp) {
-    for (int k = 1; k <= 12; ++k) lambdas.insert(lambdas.begin() + 1, kFrom + std::ldexp(h, -k));
+  for (int k = 1; k <= ramp; ++k) {
+    lambdas.insert(lambdas.begin() + 1, kFrom + std::ldexp(h, -k));
   }
   std::vector<Level> levels;
   levels.reserve(lambdas.size() + 1);
@@ -228,7 +230,7 @@ class Kit {
 
   void report(const std::string& check, const std::string& of, bool fine, const std::string& found,
               const std::string& wanted) {
-    report_.rows.push_back({check, of, std::string(fine ? "ok" : "WRONG"), found, wanted});
+    report_.rows.push_back({check, of, fine ? kOk : kWrong, found, wanted});
     wrong_ += fine ? 0 : 1;
   }
   std::size_t wrong() const { return wrong_; }
@@ -428,8 +430,9 @@ void check_own_grid(Kit* kit, const Claim& sampler, const std::string& form,
     }
     bool falling = true;
     for (std::size_t i = 0; i + 1 < r.levels.size(); ++i) {
+      // One level, told by an index and by the scheduler, differs by its rounding.
       falling = falling && r.levels[i + 1].sigma * r.levels[i].alpha <
-                               r.levels[i].sigma * r.levels[i + 1].alpha;
+                               (1 - 1e-4) * r.levels[i].sigma * r.levels[i + 1].alpha;
     }
     if (r.levels.size() != n + 1) {
       levels.push_back(where + std::to_string(r.levels.size()) + " levels)");
@@ -493,13 +496,16 @@ double variance_error(const Run& r, const std::vector<Level>& levels) {
 void check_order(Kit* kit, const Claims& claims, const Claim& sampler, const std::string& form,
                  const std::string& path) {
   const std::string of = sampler.name + " on " + path;
-  const double floor = claims.single ? 2e-5 : 1e-10;
+  const double floor = claims.single ? 1e-6 : 1e-10;
   double before = 0, order = NAN, last = NAN, mean = 0;
   std::size_t draws = 0, places = 0;
-  for (std::size_t n = 10; n <= 160; n *= 2) {
-    const std::vector<Level> levels = levels_of(path, n, sampler.order > 2.5, false);
+  // In single precision the shortest steps would be differences of rounded numbers.
+  const int ramp = sampler.order < 2.5 ? 0 : claims.single ? 6 : 12;
+  // Blocks of two and three steps divide these.
+  for (std::size_t n = 12; n <= 192; n *= 2) {
+    const std::vector<Level> levels = levels_of(path, n, ramp, false);
     // Twice the steps draw twice as often.
-    if (sampler.random) places = n == 10 ? 4 * levels.size() + 8 : 2 * draws + 8;
+    if (sampler.random) places = n == 12 ? 4 * levels.size() + 8 : 2 * draws + 8;
     const Run r = kit->run(sampler.name, form, path, levels, places);
     draws = r.draws;
     if (!finite(r.end)) {
@@ -523,14 +529,15 @@ void check_order(Kit* kit, const Claims& claims, const Claim& sampler, const std
   if (std::isnan(order)) {
     kit->report("order", of, last <= floor, "no error left to measure", short_text(sampler.order));
   } else {
-    kit->report("order", of, order > sampler.order - 0.3, short_text(order),
+    // In single precision only coarse steps have errors above the rounding.
+    kit->report("order", of, order > sampler.order - (claims.single ? 0.5 : 0.3), short_text(order),
                 short_text(sampler.order));
   }
 }
 
 void check_forms(Kit* kit, const Claims& claims, const Claim& sampler,
                  const std::vector<std::string>& forms, const std::string& path) {
-  const std::vector<Level> levels = levels_of(path, 10, false, false);
+  const std::vector<Level> levels = levels_of(path, 10, 0, false);
   const double most = claims.single ? 2e-4 : 1e-9;
   const std::size_t draws = sampler.random ? 4 * levels.size() + 8 : 0;
   const std::string of = sampler.name + " on " + path;
@@ -552,7 +559,7 @@ void check_forms(Kit* kit, const Claims& claims, const Claim& sampler,
 
 void check_clean_end(Kit* kit, const Claim& sampler, const std::string& form,
                      const std::string& path) {
-  const std::vector<Level> levels = levels_of(path, 80, false, true);
+  const std::vector<Level> levels = levels_of(path, 80, 0, true);
   const Run r =
       kit->run(sampler.name, form, path, levels, sampler.random ? 4 * levels.size() + 8 : 0);
   // The last step, of no end in log-SNR, is of first order: a look, no measurement.
@@ -588,7 +595,7 @@ std::vector<std::string> forms_for(Kit* kit, const Claims& claims, const Claim& 
     if (std::string(form) == "flow" && path != "flow") continue;
     if (std::string(form) == "angular" && path != "vp") continue;
     try {
-      kit->run(sampler.name, form, path, levels_of(path, 2, false, false), 0);
+      kit->run(sampler.name, form, path, levels_of(path, 2, 0, false), 0);
     } catch (const Skipped&) {
       continue;
     } catch (const Refused&) {
@@ -657,9 +664,14 @@ int conform(const Args& args) {
     }
   }
   attempt("end", name, [&] { peer.say("bye"); });
+  const std::size_t checks = report.rows.size();
+  if (args.has("--wrong")) {
+    const auto fine = [](const std::vector<Cell>& row) { return row[2] == Cell(kOk); };
+    report.rows.erase(std::remove_if(report.rows.begin(), report.rows.end(), fine),
+                      report.rows.end());
+  }
   print(report, format);
-  tell(name + ": " + std::to_string(report.rows.size()) + " checks, " +
-       std::to_string(kit.wrong()) + " wrong" +
+  tell(name + ": " + std::to_string(checks) + " checks, " + std::to_string(kit.wrong()) + " wrong" +
        (skipped == 0 ? "" : ", " + std::to_string(skipped) + " not offered"));
   return kit.wrong() == 0 ? kFine : kNo;
 }
@@ -672,7 +684,8 @@ const Command kConform{
     "Checks another program's sampler, which speaks docs/conform.md.",
     1,
     256,
-    {{"--table", "T", "indices of the table that step counts are asked for (1000)"},
+    {{"--table", "T", "indices of the table that steps and grids are asked for (1000)"},
+     {"--wrong", "", "tell only what is wrong"},
      {"--timeout", "S", "seconds to wait for a line (20)"},
      kFormat},
     conform};

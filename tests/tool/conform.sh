@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # conform.sh TOOL PART SOURCE ADAPTER PYTHON: the kit on programs that are right, wrong, and rude.
 set -euo pipefail
-tool=$1 part=$2 peer=$3/examples/conform/table_scheduler.py adapter=$4 python=$5
+tool=$1 part=$2 source=$3 peer=$3/examples/conform/table_scheduler.py adapter=$4 python=$5
 
 die() { echo "$*"; exit 1; }
 # ends STATUS OPTION... PROGRAM...: what it reports is in $out.
@@ -26,8 +26,28 @@ case $part in
     # And no alarm on what is sound.
     ! grep WRONG <<<"$out" | grep -vE '^(step count|indices|places),trailing,|^order,dpmpp-3m on |^grid .* on its trailing,' || die "a false alarm" ;;
   right)
+    ends 0 --table 130 --wrong "$python" "$peer" --right
+    [ "$(wc -l <<<"$out")" = 2 ] || die "more than the columns and the count: $out"
     ends 0 --table 130 "$python" "$peer" --right
     says '134 checks, 0 wrong' ;;
+  adapters)
+    # Of the peers, where they are installed; read by the interpreter where they are not.
+    for name in diffusers kdiffusion; do
+      file=$source/examples/conform/${name}_adapter.py
+      if list=$("$python" "$file" --list 2>/dev/null); then
+        grep -q '^dpmpp-3m$' <<<"$list" || die "$name: $list"
+        ends 3 --table 24 "$python" "$file" dpmpp-2m dpmpp-3m
+        says '^order,dpmpp-2m on vp,ok,'
+        says '^order,dpmpp-3m on vp,WRONG,[12]'
+      else
+        "$python" -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' "$file"
+      fi
+    done ;;
+  skip)
+    # What is not offered is neither right nor wrong.
+    intro='printf "name shy\nprecision f64\nsampler a 1 ode\nprediction noise\npath vp\nready\n"'
+    ends 0 sh -c "read x; $intro; while read x; do read x; read x; echo skip not here; done"
+    says '0 checks, 0 wrong, 1 not offered' ;;
   protocol)
     intro='printf "name rude\nprecision f64\nsampler a 1 ode\nprediction noise\npath vp\nready\n"'
     ends 3 true
