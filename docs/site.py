@@ -62,6 +62,11 @@ def copy(path):
     return target
 
 
+def title_of(text, page):
+    first = re.search(r"(?m)^# (.*)$", text)
+    return first[1] if first else page
+
+
 def menu_of(folder, here):
     menu = ""
     for title, entries in MENU:
@@ -132,11 +137,14 @@ def convert(page):
         sys.exit(page + ": a row of a table stands outside of it")
     body = re.sub(r"(?s)<table>.*?</table>", table, body)
     body = re.sub(r"<p>(<img [^>]*>)</p>", r'<div class="picture">\1</div>', body)
-    first = re.search(r"(?m)^# (.*)$", text)
-    write(target, first[1] if first else page, body, page)
+    write(target, title_of(text, page), body, page)
 
 
 everything = {page: read(page) for page in pages()}
+# A page that nobody has given a place yet.
+listed = {page for _, entries in MENU for page, _ in entries}
+MENU.append(("More", [(page, title_of(text, page)) for page, text in everything.items()
+                      if page.startswith("docs/") and page not in listed]))
 if REFERENCES:
     for name in os.listdir(REFERENCES):
         with open(os.path.join(REFERENCES, name), encoding="utf-8") as file:

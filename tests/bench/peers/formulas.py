@@ -38,6 +38,27 @@ def dpmpp_2m(x, eps, before):  # Lu et al. 2211.01095, algorithm 2, with the ste
     return 0.7 * x - -0.2 * data - 0.5 * -0.2 * slope, data
 
 
+def dpmpp_2m_sde(x, eps, before):  # its SDE form, as diffusers writes it
+    data = (x - S * eps) / A
+    slope = 1.1 * (data - before)
+    return 0.6 * x + 0.3 * data + 0.15 * slope + 0.2 * torch.randn_like(x), data
+
+
+def unipc(x, eps, last, before, older):  # Zhao et al. 2302.04867, order 2: corrector and predictor
+    data = (x - S * eps) / A
+    slope, rise = 1.1 * (older - before), data - before
+    x = 0.8 * last - -0.2 * before - -0.2 * (0.4 * slope + 0.3 * rise)
+    slope = 1.1 * (before - data)
+    return 0.7 * x - -0.2 * data - -0.2 * 0.5 * slope, x, data
+
+
+def ddim_threshold(x, eps):  # Saharia et al. 2205.11487, section 2.3, then DDIM
+    data = (x - S * eps) / A
+    bound = torch.quantile(data.abs(), 0.995, dim=1).clamp(1, 10).unsqueeze(1)
+    data = torch.clamp(data, -bound, bound) / bound
+    return A2 * data + S2 * eps
+
+
 def add_noise(x, noise, alpha, sigma):
     return alpha * x + sigma * noise
 
