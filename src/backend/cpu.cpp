@@ -367,7 +367,7 @@ int32_t alloc(Queue* queue, size_t bytes, void** memory) {
   *memory = nullptr;
   if (options.alloc != nullptr) {
     *memory = options.alloc(options.user, bytes, kAlign, NWR_CPU, options.stream);
-  } else if (bytes <= SIZE_MAX - kAlign) {
+  } else if (bytes <= PTRDIFF_MAX - kAlign) {  // the most that any object has
     const size_t whole = (bytes + kAlign - 1) / kAlign * kAlign;
     *memory = std::aligned_alloc(kAlign, whole > 0 ? whole : kAlign);
   }

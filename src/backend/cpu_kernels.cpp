@@ -396,14 +396,13 @@ struct Window {
   Source source;
   int64_t end = 0;  // elements of the run that have been made
   const Byte* next = nullptr;
-  // Beyond the numbers: room for one vector, read past a start within a block.
+  // Beyond the numbers that are made: zeros for the rest of one vector, which is converted whole.
   alignas(64) Byte bytes[kWindow * 4 + kVectorBytes];
 
   Window(uint64_t seed, uint64_t stream, uint64_t position) {
     source.seed = seed;
     source.stream = stream;
     prepare(source, static_cast<uint32_t>(position >> 34));
-    std::memset(bytes + kWindow * 4, 0, kVectorBytes);
   }
 
   // Makes what follows element done of the run, of which left remain, and sets next and end.
@@ -412,6 +411,7 @@ struct Window {
     const int64_t phase = static_cast<int64_t>(position & 3u);
     const int64_t blocks = smaller(kWindow, left + phase + 3) / 4;
     make<kMake>(source, position >> 2, blocks, bytes);
+    std::memset(bytes + 16 * blocks, 0, kVectorBytes);
     next = bytes + 4 * phase;
     end = done + 4 * blocks - phase;
   }

@@ -57,7 +57,9 @@ install(FILES "${PROJECT_BINARY_DIR}/noisewright.pc"
 if(TARGET noisewright_tool)
   # Found beside the library wherever the tree is moved to.
   file(RELATIVE_PATH up "/${CMAKE_INSTALL_BINDIR}" "/${CMAKE_INSTALL_LIBDIR}")
-  set_target_properties(noisewright_tool PROPERTIES INSTALL_RPATH "$ORIGIN/${up}")
+  # In the build tree it is relative too, since what replaces it keeps its length: no path of the
+  # builder's shall change the file's bytes.
+  set_target_properties(noisewright_tool PROPERTIES INSTALL_RPATH "$ORIGIN/${up}" BUILD_RPATH_USE_ORIGIN ON)
   install(TARGETS noisewright_tool RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tool)
   install(FILES "${PROJECT_SOURCE_DIR}/src/tool/noisewright.1"
           DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tool)

@@ -22,6 +22,10 @@ def check(library, soname):
         if kind not in "UwvA" and not name.startswith("nwr_"):
             problems.append(f"exports {name}")
 
+    # libstdc++ is compiled without: the name is there for our own functions.
+    if not any(name.split("@")[0] == "__stack_chk_fail" for _, name in symbols):
+        problems.append("has no stack protector")
+
     dynamic = output("readelf", "-dW", library)
     for name in re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic):
         if not re.fullmatch(NEEDED, name):

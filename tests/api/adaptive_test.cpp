@@ -22,6 +22,7 @@ struct Case {
   uint32_t steps = 0;
   uint32_t threads = 1;
   size_t break_at = 1000000;
+  const char* generator = nullptr;
   double nan_at = -1;  // the evaluation whose output is not a number
 };
 
@@ -50,6 +51,7 @@ Result run(const Case& c) {
   options.steps = c.steps;
   options.rngs = &rng;
   options.rng_count = 1;
+  options.generator = c.generator;
   if (!c.times.empty()) {
     options.times = c.times.data();
     options.time_count = static_cast<uint32_t>(c.times.size());
@@ -186,6 +188,25 @@ TEST(Adaptive, KeepsItsBitsSavedAnywhereOnAnyThreadsAndAgain) {
       threads.threads = 3;
       EXPECT_EQ(whole.bytes, run(threads).bytes);
     }
+  }
+}
+
+// The noise that an attempt earns is drawn once it is taken, also by a generator that keeps a
+// place.
+TEST(Adaptive, DrawsFromANamedGenerator) {
+  Case c;
+  c.sampler = "dpm-adaptive(eta=1)";
+  const Result own = run(c);
+  c.generator = "torch-cpu";
+  const Result whole = run(c);
+  ASSERT_EQ(NWR_DONE, whole.status) << nwr_last_error();
+  EXPECT_NE(own.bytes, whole.bytes);
+  for (size_t i = 0; i < whole.evaluated.size(); ++i) {
+    Case broken = c;
+    broken.break_at = i;
+    const Result r = run(broken);
+    ASSERT_EQ(whole.evaluated, r.evaluated) << i;
+    ASSERT_EQ(whole.bytes, r.bytes) << i;
   }
 }
 

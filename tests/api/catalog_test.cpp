@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owns the agreement of the catalogue with the header, and of spec strings with what they make.
 // Must not know what the entries compute.
-#include <stdlib.h>
 
 #include <cctype>
-#include <clocale>
 #include <fstream>
 #include <map>
 #include <regex>
@@ -501,44 +499,6 @@ TEST(Specs, RecreateTheirScheduleToTheBit) {
     covered.insert(std::string(spec).substr(0, std::string(spec).find('(')));
   }
   EXPECT_EQ(nwr_catalog_size(NWR_DOMAIN_SCHEDULE), covered.size());
-}
-
-// Puts numbers on a decimal comma, with a locale of the system or one made for this test.
-bool set_comma() {
-  const auto try_locale = [](const char* name) {
-    return std::setlocale(LC_ALL, name) && *std::localeconv()->decimal_point == ',';
-  };
-  for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE", "fr_FR"}) {
-    if (try_locale(name)) return true;
-  }
-  std::string folder = testing::TempDir() + "nwr_locale_XXXXXX";
-  if (!mkdtemp(folder.data())) return false;
-  const std::string make = "localedef -i de_DE -f ISO-8859-1 '" + folder + "/de_DE' 2>/dev/null";
-  const bool made = std::system(make.c_str()) == 0;
-  setenv("LOCPATH", folder.c_str(), 1);
-  const bool set = made && try_locale("de_DE");
-  unsetenv("LOCPATH");
-  const std::string remove = "rm -r '" + folder + "'";
-  return std::system(remove.c_str()) == 0 && set;
-}
-
-TEST(Specs, DoNotCareForTheLocale) {
-  const char* const before = std::setlocale(LC_ALL, nullptr);
-  const std::string kept = before ? before : "C";
-  if (!set_comma()) {
-    std::setlocale(LC_ALL, kept.c_str());
-    GTEST_SKIP() << "this system has no locale with a decimal comma";
-  }
-  for (const char* spec : kSpecs) check_spec(spec);
-  const Schedule schedule = make_schedule("cosine(s=0.25)");
-  auto info = sized<nwr_schedule_info>();
-  NWR_EXPECT_OK(nwr_schedule_get_info(schedule.get(), &info));
-  EXPECT_STREQ("cosine(s=0.25,time=to-noise)", info.spec);
-  double t = 1.5;
-  nwr_coeffs c;
-  EXPECT_EQ(NWR_ERROR_INVALID_ARGUMENT, nwr_schedule_eval(schedule.get(), &t, 1, &c));
-  EXPECT_NE(nullptr, std::strstr(nwr_last_error(), "times[0] is 1.5"));
-  std::setlocale(LC_ALL, kept.c_str());
 }
 
 TEST(Version, IsThatOfTheHeader) {

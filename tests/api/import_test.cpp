@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Configurations of other libraries as a host hands them over: what is followed, what is named, and
 // what hostile text does.
+#include <tuple>
+
 #include "support.hpp"
 
 namespace nwr_test {
@@ -91,6 +93,49 @@ TEST(Import, EveryKeyIsFollowedOrNamed) {
             warnings[1]);
   // What a class does whatever its configuration is named too.
   EXPECT_EQ(1u, warnings_of(imported(of_class("IPNDM"))).size());
+}
+
+TEST(Import, SaysWhereItDiffersFromTheClass) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"_class_name": "IPNDMScheduler", "trained_betas": [0.25]})",
+       "trained_betas=[0.25]: the class's own sines are taken"},
+      {R"({"_class_name": "UniPCMultistepScheduler", "solver_p": {"_class_name": "DDIMScheduler"}})",
+       "the predictor is UniPC's own"},
+      {R"({"_class_name": "EDMEulerScheduler", "prediction_type": "v_prediction"})",
+       "prediction_type=\"v_prediction\": hand the sampler minus the output"},
+      {R"({"_class_name": "PNDMScheduler", "prediction_type": "v_prediction"})",
+       "the three Runge-Kutta steps are of the noise"},
+      {R"({"_class_name": "DPMSolverMultistepScheduler", "variance_type": "learned_range"})",
+       "variance_type=\"learned_range\": hand the sampler the mean half"}};
+  for (const auto& [text, says] : cases) {
+    std::string all;
+    for (const std::string& warning : warnings_of(imported(text))) all += warning + '\n';
+    EXPECT_NE(std::string::npos, all.find(says)) << text << '\n' << all;
+  }
+}
+
+TEST(Import, RefusesWhatIsKnownAndNotHere) {
+  const std::tuple<const char*, nwr_status, const char*> cases[] = {
+      {R"({"_class_name": "HeliosScheduler", "stages": 3})", NWR_ERROR_UNSUPPORTED, "stages=1"},
+      {R"({"_class_name": "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting": true,
+           "base_image_seq_len": 256, "max_image_seq_len": 256})",
+       NWR_ERROR_INVALID_ARGUMENT, "max_image_seq_len=256 is not above base_image_seq_len=256"},
+      {"euler_cfg_pp", NWR_ERROR_UNSUPPORTED, "'euler_cfg_pp' has its guidance inside the step"}};
+  for (const auto& [text, status, says] : cases) {
+    nwr_schedule* made = nullptr;
+    EXPECT_EQ(status, import(text, &made)) << text;
+    EXPECT_EQ(nullptr, made);
+    EXPECT_NE(nullptr, std::strstr(nwr_last_error(), says)) << nwr_last_error();
+  }
+}
+
+TEST(Import, NamesFollowTheModelsSchedule) {
+  const nwr_import edm = info_of(imported("DPM++ 2M Karras", {}, 0, "edm"));
+  EXPECT_EQ(NWR_PRECONDITIONED, edm.prediction);
+  EXPECT_EQ(NWR_CLOCK_EDM, edm.clock);
+  const nwr_import flux = info_of(imported("euler simple", {}, 0, "flux"));
+  EXPECT_EQ(NWR_VELOCITY, flux.prediction);
+  EXPECT_EQ(1000, flux.clock_scale);
 }
 
 TEST(Import, ClippingAndThresholdsAreFollowed) {

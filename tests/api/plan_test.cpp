@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owns the proof that a plan is the whole run: plain loops over its numbers give the sampler's
 // bits. Must not know what stands in a plan's lines.
+#include <cstdlib>
+
 #include "support.hpp"
 
 namespace nwr_test {
@@ -171,6 +173,36 @@ TEST(Plan, IsJson) {
                            "\"sampler\":\"dpmpp-2m", "\"schedule\":\"vp", "\"end\""}) {
     EXPECT_NE(nullptr, std::strstr(text, part)) << part;
   }
+}
+
+TEST(Plan, AsJsonHasItsOpeningAndInfiniteClocks) {
+  const Context context = make_context();
+  const nwr_rng rng = {};
+  const Schedule edm = make_schedule("edm");
+  const Asked churns = {"edm(s_churn=3)"};
+  const Sampler opens = make_sampler(context, edm, options_of(churns, rng));
+  auto plan = sized<nwr_plan>();
+  NWR_ASSERT_OK(nwr_sampler_plan(opens.get(), 0, &plan));
+  ASSERT_NE(nullptr, plan.opening);
+  const char* text = nullptr;
+  NWR_ASSERT_OK(nwr_sampler_plan_json(opens.get(), &text));
+  const char* key = "\"opening\":[[";
+  const char* at = std::strstr(text, key);
+  ASSERT_NE(nullptr, at) << text;
+  char* end;
+  EXPECT_EQ(plan.opening[0], std::strtod(at + std::strlen(key), &end));
+  ASSERT_EQ(',', *end);
+  EXPECT_EQ(plan.opening[1], std::strtod(end + 1, &end));
+  EXPECT_EQ(']', *end);
+
+  const Schedule linear = make_schedule("linear");
+  const Asked euler = {"euler"};
+  nwr_sampler_options options = options_of(euler, rng);
+  options.clock = NWR_CLOCK_LOGSNR;
+  const Sampler from_noise = make_sampler(context, linear, options);
+  NWR_ASSERT_OK(nwr_sampler_plan_json(from_noise.get(), &text));
+  EXPECT_NE(nullptr, std::strstr(text, "\"clock\":[\"-Infinity\"]")) << text;
+  EXPECT_NE(nullptr, std::strstr(text, "\"clock\":[\"Infinity\"]")) << text;
 }
 
 TEST(Plan, IsRefusedWhereFactorsDoNotSayAll) {

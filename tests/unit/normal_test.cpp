@@ -9,6 +9,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -224,6 +227,32 @@ double error_in_ulp(float z, double exact) {
   int exponent;
   std::frexp(exact, &exponent);
   return std::fabs(static_cast<double>(z) - exact) / std::ldexp(1.0, exponent - 24);
+}
+
+// Words whose normals are known to 80 digits: the formula in double above has its digits too, and
+// so may stand for them in what follows.
+TEST(Normal, IsNearItsKnownValues) {
+  std::ifstream file(NWR_TEST_DATA_DIR "/kat/normals.txt");
+  std::string line, word[4];
+  int pairs = 0;
+  while (std::getline(file, line)) {
+    if (line.empty() || line[0] == '#') continue;
+    std::istringstream(line) >> word[0] >> word[1] >> word[2] >> word[3];
+    const auto x = static_cast<uint32_t>(std::stoul(word[0], nullptr, 16));
+    const auto y = static_cast<uint32_t>(std::stoul(word[1], nullptr, 16));
+    const double known[] = {std::strtod(word[2].c_str(), nullptr),
+                            std::strtod(word[3].c_str(), nullptr)};
+    double exact[2];
+    float z[2];
+    exact_box_muller(x, y, &exact[0], &exact[1]);
+    box_muller(x, y, &z[0], &z[1]);
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_LT(std::fabs(exact[i] / known[i] - 1), 1e-15) << line;
+      ASSERT_LT(error_in_ulp(z[i], known[i]), 5.0) << line;
+    }
+    ++pairs;
+  }
+  EXPECT_EQ(675, pairs);
 }
 
 TEST(Normal, IsAccurate) {
