@@ -23,7 +23,8 @@ static float t[8], v[2][8];
 static int64_t label[2][8];
 static nwr_tensor outputs[2];
 static const struct network* net;
-int network_run(const struct network* n, size_t count, float* x, float* t, int64_t* label, float* v);
+int network_run(const struct network* n, size_t count, float* x, float* t, int64_t* label,
+                float* v);
 static nwr_tensor slices[8], answers[8];
 static void model(const nwr_tensor* x, const nwr_eval* evals, const size_t* which, size_t count,
                   const nwr_tensor* outputs) {
