@@ -12,26 +12,41 @@
 namespace nwr_test {
 namespace {
 
-#if defined(__x86_64__)
-unsigned mode() { return _mm_getcsr() & 0xFFC0u; }
+#if defined(__x86_64__) || defined(__aarch64__)
+#  if defined(__x86_64__)
+unsigned word() { return _mm_getcsr(); }
+void set_word(unsigned to) { _mm_setcsr(to); }
+constexpr unsigned kModeBits = 0xFFC0u, kDefault = 0x1F80u;
+// Flush to zero; denormals are zero; both; rounding down, up, to zero; no exception masked, and
+// that with everything else.
+constexpr unsigned kOdd[] = {0x9F80u, 0x1FC0u, 0x9FC0u, 0x3F80u, 0x5F80u,
+                             0x7F80u, 0x0000u, 0xE040u, 0x2000u};
+constexpr unsigned kLeftBehind = 0x7FC0u, kFlushingUp = 0xDFC0u;
+#  else
+unsigned word() {
+  uint64_t all;
+  asm volatile("mrs %0, fpcr" : "=r"(all));
+  return static_cast<unsigned>(all);
+}
+void set_word(unsigned to) { asm volatile("msr fpcr, %0" : : "r"(uint64_t{to})); }
+constexpr unsigned kModeBits = ~0u, kDefault = 0;
+// Flush to zero; one NaN for all; both; rounding down, up, to zero; everything.
+constexpr unsigned kOdd[] = {1u << 24, 1u << 25, 3u << 24, 2u << 22, 1u << 22, 3u << 22, 15u << 22};
+constexpr unsigned kLeftBehind = 7u << 22, kFlushingUp = 5u << 22;
+#  endif
+unsigned mode() { return word() & kModeBits; }
 
 // Sets a mode for as long as it lives.
 class Mode {
  public:
-  explicit Mode(unsigned odd) : before_(_mm_getcsr()) { _mm_setcsr(odd); }
-  ~Mode() { _mm_setcsr(before_); }
+  explicit Mode(unsigned odd) : before_(word()) { set_word(odd); }
+  ~Mode() { set_word(before_); }
   Mode(const Mode&) = delete;
   Mode& operator=(const Mode&) = delete;
 
  private:
   const unsigned before_;
 };
-
-constexpr unsigned kDefault = 0x1F80u;
-// Flush to zero; denormals are zero; both; rounding down, up, to zero; no exception masked, and
-// that with everything else.
-constexpr unsigned kOdd[] = {0x9F80u, 0x1FC0u, 0x9FC0u, 0x3F80u, 0x5F80u,
-                             0x7F80u, 0x0000u, 0xE040u, 0x2000u};
 
 using Bytes = std::vector<unsigned char>;
 template <class T>
@@ -66,7 +81,7 @@ template <class F>
 auto in_mode(F&& call) {
   const Mode scope(around);
   auto result = call();
-  EXPECT_EQ(around & 0xFFC0u, mode());
+  EXPECT_EQ(around & kModeBits, mode());
   return result;
 }
 #  define IN_MODE(call) in_mode([&] { return call; })
@@ -256,13 +271,13 @@ struct Host {
   std::vector<unsigned> seen;
   int note() {
     seen.push_back(mode());
-    _mm_setcsr(0x7FC0u);
+    set_word(kLeftBehind);
     return 0;
   }
 };
 
 TEST(FloatMode, IsTheHostsInItsCallbacks) {
-  for (const unsigned odd : {kDefault, 0x9FC0u, 0x3F80u}) {
+  for (const unsigned odd : {kDefault, kOdd[2], kOdd[3]}) {
     Host host;
     Bytes bits[2];
     for (const bool hostile : {false, true}) {
@@ -344,7 +359,7 @@ TEST(FloatMode, WouldChangeNumbers) {
   const auto work = [&](volatile double* out) { out[0] = tiny * third, out[1] = third + small; };
   work(kept);
   {
-    const Mode scope(0xDFC0u);
+    const Mode scope(kFlushingUp);
     work(changed);
   }
   EXPECT_NE(kept[0], changed[0]);
