@@ -1400,8 +1400,8 @@ void add_grids(Rows& rows) {
       "karras(sigma_min=2,sigma_max=1)", 0, 0);
   add("level beyond", kBad, {"log(alpha/sigma) of the grid is -13.8", "vp"}, "vp",
       "karras(sigma_max=1e6)", 0, 0);
-  add("last beyond begin", kBad, {"power: last is 0.9", "t_begin, 0.5"}, "vp", "power(last=0.9)",
-      0.5, 0);
+  add("last beyond begin", kBad, {"time-quadratic: last is 0.9", "t_begin, 0.5"}, "vp",
+      "time-quadratic(last=0.9)", 0.5, 0);
   add("log-SNRs reversed", kBad, {"lambda_min", "lambda_max"}, "linear",
       "logsnr(lambda_min=3,lambda_max=2)", 0, 0);
 }
