@@ -320,9 +320,7 @@ impl Context {
         mask: &TensorRef<'_>,
     ) -> Result<()> {
         // SAFETY: all views are valid for the call, and x is exclusive.
-        check(unsafe {
-            sys::nwr_tensor_blend(self.raw(), &x.raw(), &other.raw(), &mask.raw())
-        })
+        check(unsafe { sys::nwr_tensor_blend(self.raw(), &x.raw(), &other.raw(), &mask.raw()) })
     }
 
     fn sum(
