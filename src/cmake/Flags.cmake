@@ -34,6 +34,6 @@ function(nwr_link_flags target map)
     # agree with ours. Sanitizers need the shared one, and undefined symbols.
     target_link_options(
       ${target} PRIVATE -static-libstdc++ -static-libgcc -Wl,-z,defs -Wl,--exclude-libs,ALL
-      "-Wl,--version-script=${map}")
+      "SHELL:-Xlinker \"--version-script=${map}\"")
   endif()
 endfunction()
