@@ -557,17 +557,21 @@ void check_forms(Kit* kit, const Claims& claims, const Claim& sampler,
   }
 }
 
-void check_clean_end(Kit* kit, const Claim& sampler, const std::string& form,
-                     const std::string& path) {
-  const std::vector<Level> levels = levels_of(path, 80, 0, true);
+// A run with a step that has no end in log-SNR, which is of first order: a look, no measurement.
+void check_end(Kit* kit, const char* check, const Claim& sampler, const std::string& form,
+               const std::string& path, const std::vector<Level>& levels) {
   const Run r =
       kit->run(sampler.name, form, path, levels, sampler.random ? 4 * levels.size() + 8 : 0);
-  // The last step, of no end in log-SNR, is of first order: a look, no measurement.
   const double off = finite(r.end)
                          ? (sampler.random ? variance_error(r, levels) : path_error(r, levels))
                          : INFINITY;
-  kit->report("clean end", sampler.name + " on " + path, off < 0.3,
+  kit->report(check, sampler.name + " on " + path, off < 0.3,
               std::isfinite(off) ? "off by " + short_text(off) : "not finite", "below 0.3");
+}
+
+void check_clean_end(Kit* kit, const Claim& sampler, const std::string& form,
+                     const std::string& path) {
+  check_end(kit, "clean end", sampler, form, path, levels_of(path, 80, 0, true));
 }
 
 // From pure noise, where the data can be told from any prediction but the noise.
@@ -576,13 +580,7 @@ void check_pure_start(Kit* kit, const Claim& sampler, const std::string& form,
   std::vector<Level> levels{{0, 1}};
   for (double lambda = -6; lambda < kTo + 0.05; lambda += 0.1)
     levels.push_back(on_path(path, lambda));
-  const Run r =
-      kit->run(sampler.name, form, path, levels, sampler.random ? 4 * levels.size() + 8 : 0);
-  const double off = finite(r.end)
-                         ? (sampler.random ? variance_error(r, levels) : path_error(r, levels))
-                         : INFINITY;
-  kit->report("pure start", sampler.name + " on " + path, off < 0.3,
-              std::isfinite(off) ? "off by " + short_text(off) : "not finite", "below 0.3");
+  check_end(kit, "pure start", sampler, form, path, levels);
 }
 
 // The predictions in which a sampler runs on a path: those that it does not skip in two steps.
