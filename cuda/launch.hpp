@@ -418,9 +418,8 @@ inline size_t change_bytes(const ChangePlan& plan) {
 inline void plan_change(const ChangePlan& plan, Byte* table, Byte* there, ChangeArguments* a) {
   const int arrays = arrays_of(plan.what);
   const View* const views[] = {&plan.array, &plan.other, &plan.mask};
-  const bool by_sample = plan.what == Change::scale || plan.what == Change::spread;
   Rows<3> rows;
-  rows_of(plan.shape, views, arrays, by_sample, true, &rows);
+  rows_of(plan.shape, views, arrays, by_sample(plan.what), true, &rows);
   *a = {};
   a->count = rows.count, a->rows = rows.rows;
   a->array = rows.operand[0], a->other = rows.operand[1], a->mask = rows.operand[2];

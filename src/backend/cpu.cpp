@@ -259,8 +259,7 @@ int32_t change(Queue* queue, const ChangePlan& plan) {
   job.plan = &plan;
   const View* const views[] = {&plan.array, &plan.other, &plan.mask};
   const int count = arrays_of(plan.what);
-  const bool by_sample = plan.what == Change::scale || plan.what == Change::spread;
-  make_grid(plan.shape, views, count, by_sample, true, &job.grid);
+  make_grid(plan.shape, views, count, by_sample(plan.what), true, &job.grid);
   if (job.grid.count == 0) return NWR_OK;
   job.base = {};
   job.base.what = plan.what;

@@ -165,6 +165,8 @@ enum class Change : int32_t {
 inline int arrays_of(Change what) {
   return what == Change::blend ? 3 : what == Change::spread ? 2 : 1;
 }
+// Whether samples have numbers of their own.
+inline bool by_sample(Change what) { return what == Change::scale || what == Change::spread; }
 
 struct ChangePlan {
   Shape shape;
