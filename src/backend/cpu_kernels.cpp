@@ -6,6 +6,7 @@
 #include "backend/cpu_kernels.hpp"
 
 #include <cstring>
+#include <type_traits>
 
 #include "math/change.hpp"
 #include "math/element.hpp"
@@ -59,6 +60,7 @@ typedef int32_t I32 __attribute__((vector_size(kVectorBytes)));
 typedef uint32_t U32 __attribute__((vector_size(kVectorBytes)));
 typedef uint16_t U16 __attribute__((vector_size(kVectorBytes / 2)));
 typedef double F64 __attribute__((vector_size(kVectorBytes)));
+typedef int64_t I64 __attribute__((vector_size(kVectorBytes)));
 typedef float HalfF32 __attribute__((vector_size(kVectorBytes / 2)));
 typedef uint32_t HalfU32 __attribute__((vector_size(kVectorBytes / 2)));
 
@@ -109,6 +111,26 @@ NWR_INLINE void finish_stores() {
 }
 
 NWR_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// A bit for each lane of a mask.
+NWR_INLINE uint32_t lanes_of(I32 mask) {
+#if NWR_HAS_AVX2
+  return static_cast<uint32_t>(_mm256_movemask_ps(reinterpret_cast<__m256>(mask)));
+#else
+  uint32_t lanes = 0;
+  for (int k = 0; k < kFloats; ++k) lanes |= static_cast<uint32_t>(mask[k]) & 1u << k;
+  return lanes;
+#endif
+}
+NWR_INLINE uint32_t lanes_of(I64 mask) {
+#if NWR_HAS_AVX2
+  return static_cast<uint32_t>(_mm256_movemask_pd(reinterpret_cast<__m256d>(mask)));
+#else
+  uint32_t lanes = 0;
+  for (int k = 0; k < kDoubles; ++k) lanes |= static_cast<uint32_t>(mask[k]) & 1u << k;
+  return lanes;
+#endif
+}
 
 // ---- random numbers ---------------------------------------------------------------------------
 
@@ -548,8 +570,10 @@ struct Store<F32, Dtype::bf16> {
   static NWR_INLINE U32 rounded(F32 x) {  // f32_to_bf16 of half.hpp
     const U32 u = reinterpret_cast<U32>(x);
     const U32 nan = reinterpret_cast<U32>(x != x);
-    return (((u + (((u >> 16) & 1u) + 0x7FFFu)) >> 16) & ~nan) | (nan & kNanBf16);
+    return ((beyond_half(u) >> 16) & ~nan) | (nan & kNanBf16);
   }
+  // The upper half is what is stored of a number.
+  static NWR_INLINE U32 beyond_half(U32 u) { return u + (((u >> 16) & 1u) + 0x7FFFu); }
   template <To kTo>
   static NWR_INLINE void at(Byte* p, F32 x) {
     store_narrow<kTo>(p, rounded(x));
@@ -612,6 +636,51 @@ struct Store<F64, Dtype::bf16> {
   }
 };
 
+// What all operands are where they have one dtype: bf16 lies two to a word, whose halves become
+// vectors of their own. That is another order of elements, and much less work than to unfold them.
+template <class Vector, Dtype kDtype>
+inline constexpr bool kByHalves = kDtype == Dtype::bf16 && sizeof(Vector{}[0]) == 4;
+
+template <class Vector, Dtype kDtype, int kVectors>
+NWR_INLINE void load_alike(const Byte* p, Vector (&x)[kVectors]) {
+  using L = Load<Vector, kDtype>;
+  if constexpr (kByHalves<Vector, kDtype>) {
+    static_assert(kVectors % 2 == 0);
+    NWR_UNROLL
+    for (int v = 0; v < kVectors; v += 2) {
+      const U32 words = load_raw<U32>(p + v * L::kBytes);
+      x[v] = reinterpret_cast<F32>(words << 16);
+      x[v + 1] = reinterpret_cast<F32>(words & 0xFFFF0000u);
+    }
+  } else {
+    NWR_UNROLL
+    for (int v = 0; v < kVectors; ++v) x[v] = L::at(p + v * L::kBytes);
+  }
+}
+
+template <class Vector, Dtype kDtype, To kTo, int kVectors>
+NWR_INLINE void store_alike(Byte* p, const Vector (&x)[kVectors]) {
+  if constexpr (kByHalves<Vector, kDtype>) {
+    using S = Store<F32, Dtype::bf16>;
+    I32 nan = x[0] != x[0];
+    NWR_UNROLL
+    for (int v = 1; v < kVectors; ++v) nan |= x[v] != x[v];
+    const bool some = lanes_of(nan) != 0;
+    NWR_UNROLL
+    for (int v = 0; v < kVectors; v += 2) {
+      U32 low = S::beyond_half(reinterpret_cast<U32>(x[v])) >> 16;
+      U32 high = S::beyond_half(reinterpret_cast<U32>(x[v + 1]));
+      if (__builtin_expect(some, 0)) {
+        low = S::rounded(x[v]);
+        high = S::rounded(x[v + 1]) << 16;
+      }
+      store_to<kTo>(p + v * S::kBytes, low | (high & 0xFFFF0000u));
+    }
+  } else {
+    store_vectors<Vector, kDtype, kTo, kVectors>(p, x);
+  }
+}
+
 // A dtype that is known when a loop is compiled; or, for Any, only when it runs.
 template <Dtype kDtype>
 struct Tag {
@@ -651,6 +720,17 @@ NWR_INLINE Pointer opaque(Pointer p) {
   return p;
 }
 
+template <class Known, class Vector, Dtype kDtype, int kVectors>
+NWR_INLINE void load_as(Tag<kDtype>, const Byte* p, Vector (&x)[kVectors]) {
+  using L = Load<Vector, kDtype>;
+  if constexpr (std::is_same<Known, Any>::value) {
+    NWR_UNROLL
+    for (int v = 0; v < kVectors; ++v) x[v] = L::at(p + v * L::kBytes);
+  } else {
+    load_alike<Vector, kDtype>(p, x);
+  }
+}
+
 // The sum of the terms [term, end) over one group of kVectors vectors. The operands lie side by
 // side from the addresses in at.
 template <class Vector, int kVectors, class Known>
@@ -665,18 +745,20 @@ NWR_INLINE void sum_terms(Known known, const MixTerm* term, const MixTerm* end,
     using L = Load<Vector, decltype(tag)::dtype>;
     const Byte* const p = opaque(at[term->operand] + group * (L::kBytes * kVectors));
     const Vector factor = factor_of(*term, Vector{});
+    Vector x[kVectors];
+    load_as<Known>(tag, p, x);
     NWR_UNROLL
-    for (int v = 0; v < kVectors; ++v) sum[v] = mix_first(factor, L::at(p + v * L::kBytes));
+    for (int v = 0; v < kVectors; ++v) sum[v] = mix_first(factor, x[v]);
   });
   while (++term != end) {
     with_dtype<Vector>(known, term->dtype, [&](auto tag) NWR_INLINE_LAMBDA {
       using L = Load<Vector, decltype(tag)::dtype>;
       const Byte* const p = opaque(at[term->operand] + group * (L::kBytes * kVectors));
       const Vector factor = factor_of(*term, Vector{});
+      Vector x[kVectors];
+      load_as<Known>(tag, p, x);
       NWR_UNROLL
-      for (int v = 0; v < kVectors; ++v) {
-        sum[v] = mix_next(sum[v], factor, L::at(p + v * L::kBytes));
-      }
+      for (int v = 0; v < kVectors; ++v) sum[v] = mix_next(sum[v], factor, x[v]);
     });
   }
 }
@@ -685,9 +767,13 @@ template <class Vector, To kTo, int kVectors, class Known>
 NWR_INLINE void store_group(Known known, Dtype dtype, Byte* to, int64_t group,
                             const Vector (&sum)[kVectors]) {
   with_dtype<Vector>(known, dtype, [&](auto tag) NWR_INLINE_LAMBDA {
-    using S = Store<Vector, decltype(tag)::dtype>;
-    store_vectors<Vector, decltype(tag)::dtype, kTo, kVectors>(
-        opaque(to + group * (S::kBytes * kVectors)), sum);
+    constexpr Dtype kDtype = decltype(tag)::dtype;
+    Byte* const p = opaque(to + group * (Store<Vector, kDtype>::kBytes * kVectors));
+    if constexpr (std::is_same<Known, Any>::value) {
+      store_vectors<Vector, kDtype, kTo>(p, sum);
+    } else {
+      store_alike<Vector, kDtype, kTo>(p, sum);
+    }
   });
 }
 
@@ -763,16 +849,16 @@ NWR_INLINE void mix_terms(const MixRecipe& recipe, const Byte* const* at, Byte* 
   }
   for (int64_t i = 0; i < groups * (kGroup / kVectors); ++i) {
     const int64_t offset = i * (L::kBytes * kVectors);
-    Vector sum[kVectors];
+    Vector sum[kVectors], x[kTerms][kVectors];
+    NWR_UNROLL
+    for (int t = 0; t < kTerms; ++t) load_alike<Vector, kDtype>(from[t] + offset, x[t]);
     NWR_UNROLL
     for (int v = 0; v < kVectors; ++v) {
-      sum[v] = mix_first(factor[0], L::at(from[0] + offset + v * L::kBytes));
+      sum[v] = mix_first(factor[0], x[0][v]);
       NWR_UNROLL
-      for (int t = 1; t < kTerms; ++t) {
-        sum[v] = mix_next(sum[v], factor[t], L::at(from[t] + offset + v * L::kBytes));
-      }
+      for (int t = 1; t < kTerms; ++t) sum[v] = mix_next(sum[v], factor[t], x[t][v]);
     }
-    store_vectors<Vector, kDtype, kTo, kVectors>(to + offset, sum);
+    store_alike<Vector, kDtype, kTo>(to + offset, sum);
   }
 }
 
@@ -1188,6 +1274,98 @@ void reduce_many(const ReduceTogether& r, int64_t first, int64_t count, const By
   }
 }
 
+// ---- searching --------------------------------------------------------------------------------
+
+NWR_INLINE I32 bits_like(F32 x) { return reinterpret_cast<I32>(x); }
+NWR_INLINE I64 bits_like(F64 x) { return reinterpret_cast<I64>(x); }
+
+NWR_INLINE void take(Search* s, uint64_t bits) {
+  ++s->bins[(bits - s->low) >> s->shift];
+  if (s->inside < s->room) s->found[s->inside] = bits;
+  ++s->inside;
+}
+
+// Whole vectors of elements side by side.
+template <class Vector, Dtype kDtype>
+void search_vectors(const Byte* at, int64_t vectors, Search* s) {
+  using L = Load<Vector, kDtype>;
+  using Integers = decltype(bits_like(Vector{}));
+  using Integer = decltype(Integers{}[0] + 0);
+  constexpr Integer kMost = static_cast<Integer>(~uint64_t{0} >> (65 - 8 * sizeof(Integer)));
+  constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(Integer));
+  const Integers low = static_cast<Integer>(s->low) - Integers{};
+  const Integers high = static_cast<Integer>(s->high) - Integers{};
+  const Integers most = kMost - Integers{};
+  Integers below = {}, above = most, largest = {};
+  for (int64_t i = 0; i < vectors; ++i) {
+    const Integers x = bits_like(L::at(at + i * L::kBytes)) & most;
+    const Integers less = x<low, more = x> high;
+    below -= less;
+    largest = x > largest ? x : largest;
+    const Integers beyond = (x & more) | (most & ~more);
+    above = beyond < above ? beyond : above;
+    if (uint32_t inside = lanes_of(~(less | more))) {
+      alignas(kVectorBytes) Integer element[kLanes];
+      std::memcpy(element, &x, sizeof x);
+      do {
+        take(s, static_cast<uint64_t>(element[__builtin_ctz(inside)]));
+        inside &= inside - 1;
+      } while (inside != 0);
+    }
+  }
+  for (int k = 0; k < kLanes; ++k) {
+    s->below += static_cast<uint64_t>(below[k]);
+    const uint64_t least = static_cast<uint64_t>(above[k]),
+                   most_here = static_cast<uint64_t>(largest[k]);
+    if (above[k] != kMost && least < s->above) s->above = least;
+    if (most_here > s->largest) s->largest = most_here;
+  }
+}
+
+template <class Vector, Dtype kDtype>
+void search_dense(const Byte* at, int64_t count, Search* s) {
+  using Real = decltype(Vector{}[0] + 0);
+  constexpr int64_t kLanes = kVectorBytes / static_cast<int>(sizeof(Real));
+  constexpr int64_t kTogether = int64_t{1} << 30;  // counted in 31 bits
+  int64_t done = 0;
+  while (count - done >= kLanes) {
+    const int64_t vectors = smaller(count - done, kTogether) / kLanes;
+    search_vectors<Vector, kDtype>(at + done * static_cast<int64_t>(size_of(kDtype)), vectors, s);
+    done += vectors * kLanes;
+  }
+  for (; done < count; ++done) {
+    const uint64_t x = magnitude_bits(
+        load_element<Real>(at + done * static_cast<int64_t>(size_of(kDtype)), kDtype));
+    if (x > s->largest) s->largest = x;
+    if (x < s->low) {
+      ++s->below;
+    } else if (x <= s->high) {
+      take(s, x);
+    } else if (x < s->above) {
+      s->above = x;
+    }
+  }
+}
+
+void search(const Lane& lane, int64_t count, const Byte* at, Search* s) {
+  alignas(64) Byte stage[kWindow * 8];
+  const auto dense = [&](const Byte* from, int64_t some) {
+    if (lane.dtype == Dtype::f64) {
+      search_dense<F64, Dtype::f64>(from, some, s);
+    } else {
+      with_dtype<F32>(Any(), lane.dtype, [&](auto tag) NWR_INLINE_LAMBDA {
+        search_dense<F32, decltype(tag)::dtype>(from, some, s);
+      });
+    }
+  };
+  if (side_by_side(lane)) return dense(at, count);
+  for (int64_t done = 0; done < count; done += kWindow) {
+    const int64_t some = smaller(kWindow, count - done);
+    move(stage, lane.size, at + done * lane.stride, lane.stride, lane.size, some);
+    dense(stage, some);
+  }
+}
+
 // ---- changing ---------------------------------------------------------------------------------
 
 // Whole vectors of elements side by side, to a bound; returns how many elements those are.
@@ -1261,6 +1439,7 @@ const Kernels& kernels() {
                                 fill,
                                 reduce,
                                 reduce_many,
+                                search,
                                 change};
   return table;
 }

@@ -78,6 +78,19 @@ struct ReduceTogether {
   Lane input[kMaxReduced];
 };
 
+// What a pass over magnitudes learns, as bits, which order as the magnitudes do.
+struct Search {
+  uint64_t low, high;  // of the range that matters
+  int shift;           // a magnitude of the range goes into the bin (bits - low) >> shift
+  uint32_t* bins;
+  uint64_t* found;  // the first magnitudes of the range, as many as there is room for
+  uint64_t room;
+  uint64_t below;    // how many are below the range
+  uint64_t inside;   // and how many in it
+  uint64_t above;    // the least beyond it
+  uint64_t largest;  // of all; a NaN is larger than infinity
+};
+
 // Consecutive elements of one sample, with its numbers.
 struct ChangeRun {
   Change what;
@@ -103,6 +116,8 @@ struct Kernels {
   // Likewise for a reduction of several arrays, to kReduceLanes of each of its numbers.
   void (*reduce_many)(const ReduceTogether& what, int64_t first, int64_t count,
                       const unsigned char* const* at, double* lanes);
+  // Adds count elements, whose arithmetic is in double if they are, to what a search has learnt.
+  void (*search)(const Lane& lane, int64_t count, const unsigned char* at, Search* search);
   void (*change)(const ChangeRun& run);
 };
 

@@ -3,6 +3,8 @@
 // a block of elements is summed.
 #include "math/reduce.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "backend/cpu_queue.hpp"
@@ -97,57 +99,101 @@ void reduce_rows(Queue* queue, const Source& source, const ReducePlan& plan) {
   }
 }
 
-// Calls visit(bits of the magnitude) for every element of a row.
-template <class Visit>
-void for_each_magnitude(const Source& source, int64_t row, const Visit& visit) {
-  const int64_t begin = row * source.count;
-  walk(
-      source.grid, begin, begin + source.count,
-      [&](int64_t, int64_t, int64_t count, Byte* const* address) {
-        const Byte* at = address[0];
-        const int64_t stride = source.lane.stride;
-        const auto each = [&](auto magnitude) {
-          for (int64_t i = 0; i < count; ++i) visit(magnitude(at + i * stride));
-        };
-        switch (source.lane.dtype) {
-          case Dtype::f16:
-            each([](const Byte* p) { return magnitude_bits(load_element<float>(p, Dtype::f16)); });
-            break;
-          case Dtype::bf16:
-            each([](const Byte* p) { return magnitude_bits(load_element<float>(p, Dtype::bf16)); });
-            break;
-          case Dtype::f32:
-            each([](const Byte* p) { return magnitude_bits(load_element<float>(p, Dtype::f32)); });
-            break;
-          default:
-            each([](const Byte* p) { return magnitude_bits(load_element<double>(p, Dtype::f64)); });
-            break;
-        }
-      });
+// A row is searched for an element by its rank. A few of its elements tell where to look, so that
+// most rows take two passes; what is found does not depend on them.
+constexpr int64_t kSampled = 4096;
+constexpr uint64_t kRoom = 1024;
+
+uint64_t magnitude_at(const Byte* at, Dtype dtype) {
+  return dtype == Dtype::f64 ? magnitude_bits(load_element<double>(at, dtype))
+                             : magnitude_bits(load_element<float>(at, dtype));
 }
 
-double select_row(const Source& source, int64_t row, double quantile) {
+// Sets the range between two elements of a sample that are likely to enclose the rank.
+void guess_range(const Source& source, int64_t row, uint64_t rank, uint64_t* low, uint64_t* high) {
+  const int64_t wanted = std::min(kSampled, source.count / 32);
+  if (wanted < 128) return;  // a range of most of the row
+  const int64_t begin = row * source.count;
+  const int64_t step = source.count / wanted | 1;  // odd, since rows of pictures seldom are
+  uint64_t sample[kSampled + 1];
+  int64_t count = 0, next = begin;
+  walk(source.grid, begin, begin + source.count,
+       [&](int64_t index, int64_t, int64_t run, Byte* const* address) {
+         for (; next < index + run && count < kSampled; next += step) {
+           sample[count++] =
+               magnitude_at(address[0] + (next - index) * source.lane.stride, source.lane.dtype);
+         }
+       });
+  const double part = static_cast<double>(rank) / static_cast<double>(source.count);
+  const double size = static_cast<double>(count);
+  const auto place = static_cast<int64_t>(part * size);
+  const auto reach = static_cast<int64_t>(4 * std::sqrt(part * (1 - part) * size)) + 3;
+  if (place - reach > 0) {
+    std::nth_element(sample, sample + (place - reach), sample + count);
+    *low = std::min(sample[place - reach], *high);
+  }
+  if (place + reach < count) {
+    std::nth_element(sample, sample + (place + reach), sample + count);
+    *high = std::min(sample[place + reach], *high);
+  }
+}
+
+double select_row(Queue* queue, const Source& source, int64_t row, double quantile) {
   const bool wide = source.lane.dtype == Dtype::f64;
   const QuantilePlace place = quantile_place(quantile, source.count);
-  Selection s = start_selection(place.rank);
+  const int64_t begin = row * source.count;
   const uint64_t infinity = infinity_bits(wide);
-  for (int digit = 0; digit < digit_count(wide); ++digit) {
+  uint64_t low = 0, high = infinity;
+  guess_range(source, row, place.rank, &low, &high);
+  Selection selection = start_selection(place.rank);
+  uint64_t found[kRoom];
+  for (;;) {
+    int shift = 0;
+    while ((high - low) >> shift >= kDigitValues) ++shift;
     uint32_t bins[kDigitValues] = {};
-    uint32_t nans = 0;
-    for_each_magnitude(source, row, [&](uint64_t bits) {
-      if (has_prefix(s, wide, digit, bits)) ++bins[digit_of(wide, digit, bits)];
-      nans |= bits > infinity ? 1u : 0u;
-    });
-    s.has_nan = nans;
-    if (nans != 0) break;
-    select_digit(&s, wide, digit, bins);
+    Search search = {low, high, shift, bins, found, kRoom, 0, 0, ~uint64_t{0}, 0};
+    walk(source.grid, begin, begin + source.count,
+         [&](int64_t, int64_t, int64_t run, Byte* const* address) {
+           queue->kernels.search(source.lane, run, address[0], &search);
+         });
+    if (search.largest > infinity) {
+      selection.has_nan = 1;
+      break;
+    }
+    if (place.rank < search.below) {  // the guess was wrong
+      high = low - 1;
+      low = 0;
+      continue;
+    }
+    uint64_t left = place.rank - search.below;
+    if (left >= search.inside) {
+      low = high + 1;
+      high = infinity;
+      continue;
+    }
+    selection.above = search.above;
+    if (search.inside <= kRoom) {
+      uint64_t* const at = found + left;
+      uint64_t* const end = found + search.inside;
+      std::nth_element(found, at, end);
+      selection.prefix = *at;
+      if (at + 1 != end) selection.above = *std::min_element(at + 1, end);
+      break;
+    }
+    int bin = 0;
+    while (left >= bins[bin]) left -= bins[bin++];
+    low += static_cast<uint64_t>(bin) << shift;
+    if (shift == 0) {
+      selection.prefix = low;
+      int next = left + 1 < bins[bin] ? bin : bin + 1;
+      while (next < kDigitValues && bins[next] == 0) ++next;
+      if (next < kDigitValues) selection.above = low + static_cast<uint64_t>(next - bin);
+      break;
+    }
+    high = std::min(high, low + ((uint64_t{1} << shift) - 1));
   }
-  if (place.fraction > 0 && s.same == 1 && s.has_nan == 0) {
-    for_each_magnitude(source, row, [&](uint64_t bits) {
-      if (bits > s.prefix && bits < s.above) s.above = bits;
-    });
-  }
-  return finish_selection(s, wide, place.fraction);
+  selection.same = 1;
+  return finish_selection(selection, wide, place.fraction);
 }
 
 }  // namespace
@@ -156,7 +202,8 @@ int32_t cpu_reduce(Queue* queue, const ReducePlan& plan) {
   Source source;
   const View* views[kMaxReduced];
   for (int k = 0; k < plan.input_count; ++k) views[k] = &plan.input[k];
-  make_grid(plan.shape, views, plan.input_count, plan.per_sample, false, &source.grid);
+  const bool any_order = plan.what == Reduction::quantile_abs;
+  make_grid(plan.shape, views, plan.input_count, plan.per_sample, any_order, &source.grid);
   if (source.grid.count == 0) return NWR_OK;
   source.lane = lane_of(source.grid, 0, plan.input[0].dtype);
   source.rows = plan.per_sample ? plan.shape.batch() : 1;
@@ -170,8 +217,8 @@ int32_t cpu_reduce(Queue* queue, const ReducePlan& plan) {
     reduce_rows(queue, source, plan);
     return NWR_OK;
   }
-  run_tasks(queue->pool, source.rows, 2.0 * static_cast<double>(source.count),
-            [&](int64_t row) { plan.result[row] = select_row(source, row, plan.quantile); });
+  run_tasks(queue->pool, source.rows, 0.4 * static_cast<double>(source.count),
+            [&](int64_t row) { plan.result[row] = select_row(queue, source, row, plan.quantile); });
   return NWR_OK;
 }
 

@@ -220,6 +220,29 @@ TEST(Reduce, QuantilesAreExact) {
   }
 }
 
+// Quantiles are looked for where a few elements, an odd number apart, suggest.
+TEST(Reduce, QuantilesAreExactWhereAFewElementsMislead) {
+  const size_t count = 40000;
+  const std::vector<double> numbers = random_numbers(count, 12);
+  for (const Dtype dtype : test::kFloats) {
+    for (const double odd_ones : {0.0, 1e-3, 0.7, 50.0, kInf}) {
+      for (const size_t apart : {size_t{1}, size_t{39}, count}) {
+        std::vector<double> misleading = numbers;
+        for (size_t i = 0; i < count; i += apart) misleading[i] = odd_ones;
+        const Data data(dtype, misleading);
+        for (const double q : {0.0, 0.2, 0.5, 0.98, 0.9995, 1.0}) {
+          const double want = sorted_quantile(data.values, q);
+          for (const Kernels* kernels : all_kernels()) {
+            EXPECT_EQ(run(plan_of(data, 1, Reduction::quantile_abs, q), *kernels)[0], want)
+                << kernels->name << " " << test::name_of(dtype) << " " << odd_ones << " " << apart
+                << " " << q;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(Reduce, OfZerosAndSubnormals) {
   const Data data(Dtype::f64, {-0.0, 0.0, -5e-324, 3e-310});
   EXPECT_EQ(run(plan_of(data, 1, Reduction::max_abs))[0], 3e-310);
