@@ -26,11 +26,11 @@ void check_count(const char* name, size_t count, int most) {
   }
 }
 
-// The factors of the inputs, or an error that says at which time they fail.
-void express_quantities(const Schedule& schedule, double t, const Name& t_name, double diffusion,
-                        const int32_t* inputs, size_t input_count, int32_t output,
+// The factors of the inputs at t, where the coefficients are c, or an error that says at which time
+// they fail.
+void express_quantities(const Schedule& schedule, const nwr_coeffs& c, double t, const Name& t_name,
+                        double diffusion, const int32_t* inputs, size_t input_count, int32_t output,
                         double* factors) {
-  const nwr_coeffs c = schedule.at(t, t_name);
   const int count = static_cast<int>(input_count);
   if (find_quantity(inputs, count, output) == count &&
       schedule.upstream_factors(t, inputs, input_count, output, factors)) {
@@ -208,10 +208,13 @@ nwr_status transform(const Request& r) {
   for (size_t row = 0; row < rows; ++row) {
     const double w2 = value(diffusions, row);
     check_diffusion(w2, name("diffusion", diffusions, row));
+    const double t = value(times, row);
+    const Name t_name = name("t", times, row);
+    const nwr_coeffs c = unwrap(r.schedule)->at(t, t_name);
     for (size_t j = 0; j < r.output_count; ++j) {
       double found[kMostOperands];
-      express_quantities(*unwrap(r.schedule), value(times, row), name("t", times, row), w2, known,
-                         known_count, r.outputs[j].quantity, found);
+      express_quantities(*unwrap(r.schedule), c, t, t_name, w2, known, known_count,
+                         r.outputs[j].quantity, found);
       factors.insert(factors.end(), found, found + known_count);
       if (!draws) factors.push_back(0);
     }
@@ -263,7 +266,8 @@ nwr_status nwr_transform_coeffs(const nwr_schedule* schedule, double t, double d
       find_by_value(NWR_DOMAIN_QUANTITY, known[i], {"inputs", static_cast<int64_t>(i)});
     }
     double factors[kMostOperands];
-    express_quantities(*unwrap(schedule), t, {"t"}, diffusion, known, input_count, output, factors);
+    express_quantities(*unwrap(schedule), unwrap(schedule)->at(t, {"t"}), t, {"t"}, diffusion,
+                       known, input_count, output, factors);
     std::copy(factors, factors + input_count, out);
     return NWR_OK;
   });

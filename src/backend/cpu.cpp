@@ -53,8 +53,10 @@ struct MixJob {
   uint32_t spoils[kMaxOutputs];  // bit k: output j is input k
   Grid grid;                     // outputs, then inputs
   MixLayout layout;
+  bool short_samples;  // of factors or generators of their own, side by side
 
   void run(int64_t begin, int64_t end) const;
+  void run_samples(int64_t begin, int64_t end) const;
   void prepare(int64_t sample, MixRecipe* recipe) const;
 };
 
@@ -130,7 +132,23 @@ void MixJob::prepare(int64_t sample, MixRecipe* recipe) const {
   }
 }
 
+void MixJob::run_samples(int64_t begin, int64_t end) const {
+  MixSamples samples;
+  samples.size = grid.sample_count;
+  samples.factors = plan->factors;
+  samples.factor_step =
+      plan->factor_rows > 1 ? layout.output_count * int64_t{layout.input_count + 1} : 0;
+  samples.rngs = plan->rng_count > 0 ? plan->rngs : nullptr;
+  samples.own_rngs = plan->rng_count > 1;
+  for (int j = 0; j < layout.output_count; ++j) samples.output[j] = grid.base[j];
+  for (int k = 0; k < layout.input_count; ++k) {
+    samples.input[k] = grid.base[layout.output_count + k];
+  }
+  kernels->mix_samples(layout, samples, begin, end);
+}
+
 void MixJob::run(int64_t begin, int64_t end) const {
+  if (short_samples) return run_samples(begin, end);
   MixRecipe recipe;
   int64_t prepared = -1;
   const int outputs = layout.output_count;
@@ -151,6 +169,19 @@ void MixJob::run(int64_t begin, int64_t end) const {
     for (int k = 0; k < layout.input_count; ++k) now.input[k] = address[outputs + k];
     kernels->mix(layout, recipe, now);
   });
+}
+
+// Below this many elements what a sample costs by itself is more than what its elements do.
+constexpr int64_t kShortSample = 32;
+
+bool are_short_samples(const Grid& grid) {
+  if (!grid.by_sample || grid.axes != 2 || grid.sample_count > kShortSample) return false;
+  for (int v = 0; v < grid.views; ++v) {
+    if (grid.stride[v][1] != grid.size[v] || grid.stride[v][0] != grid.extent[1] * grid.size[v]) {
+      return false;
+    }
+  }
+  return true;
 }
 
 int32_t mix(Queue* queue, const MixPlan& plan) {
@@ -190,6 +221,8 @@ int32_t mix(Queue* queue, const MixPlan& plan) {
   }
   job.aliased = spoiled && plan.output_count > 1;
   job.layout.streaming = large && !spoiled;
+  job.short_samples = are_short_samples(job.grid);
+  if (job.short_samples) element_ns += plan.rng_count > 1 ? 20 : 3;
   run_job(queue->pool, job, job.grid.count, element_ns);
   return NWR_OK;
 }

@@ -1069,6 +1069,111 @@ void mix(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run) {
   }
 }
 
+// ---- short samples ---------------------------------------------------------------------------
+
+// Elements that are computed together, whatever samples they belong to.
+constexpr int64_t kPack = 32;
+
+template <class Vector, class Integers>
+NWR_INLINE Vector chosen(Integers mask, Vector yes, Vector no) {
+  return reinterpret_cast<Vector>((mask & reinterpret_cast<Integers>(yes)) |
+                                  (~mask & reinterpret_cast<Integers>(no)));
+}
+
+NWR_INLINE void draw(const Rng& rng, int64_t first, int64_t count, float* to) {
+  const uint64_t position = rng.offset + static_cast<uint64_t>(first);
+  Window window(rng.seed, rng.stream, position);
+  window.refill<Make::normals>(position, 0, count);
+  std::memcpy(to, window.next, static_cast<size_t>(4 * count));
+}
+
+template <class Vector>
+void mix_samples_run(const MixLayout& layout, const MixSamples& samples, int64_t begin,
+                     int64_t end) {
+  using Real = decltype(Vector{}[0] + 0);
+  constexpr int64_t kLanes = kVectorBytes / static_cast<int>(sizeof(Real));
+  const int inputs = layout.input_count, outputs = layout.output_count;
+  const int terms = samples.rngs != nullptr ? inputs + 1 : inputs;
+  // A factor for each element, and what is multiplied by it.
+  alignas(64) Real factor[kMaxOutputs * (kMaxInputs + 1)][kPack];
+  alignas(64) Byte stage[kMaxInputs][kPack * 8];
+  alignas(64) float noise[kPack] = {};
+  alignas(64) Byte result[kMaxOutputs][kPack * 8];
+  for (int64_t done = begin; done < end; done += kPack) {
+    const int64_t count = smaller(kPack, end - done);
+    const int64_t lanes = (count + kLanes - 1) / kLanes * kLanes;
+    for (int64_t e = 0; e < count;) {
+      const int64_t sample = (done + e) / samples.size, place = (done + e) % samples.size;
+      const int64_t some = smaller(samples.size - place, count - e);
+      const double* const own = samples.factors + sample * samples.factor_step;
+      for (int j = 0; j < outputs; ++j) {
+        for (int k = 0; k < terms; ++k) {
+          const Real f = static_cast<Real>(own[j * (inputs + 1) + k]);
+          Real* const to = factor[j * terms + k] + e;
+          for (int64_t i = 0; i < some; ++i) to[i] = f;
+        }
+      }
+      if (samples.rngs != nullptr && samples.own_rngs) {
+        draw(samples.rngs[sample], place, some, noise + e);
+      }
+      e += some;
+    }
+    for (int t = 0; t < outputs * terms; ++t) {
+      for (int64_t e = count; e < lanes; ++e) factor[t][e] = 0;
+    }
+    if (samples.rngs != nullptr && !samples.own_rngs) {
+      draw(*samples.rngs, done, count, noise);
+    }
+    const Byte* at[kMaxInputs];
+    for (int k = 0; k < inputs; ++k) {
+      const int32_t size = layout.input[k].size;
+      at[k] = samples.input[k] + done * size;
+      if (count == kPack) continue;
+      std::memcpy(stage[k], at[k], static_cast<size_t>(count * size));
+      std::memset(stage[k] + count * size, 0, static_cast<size_t>((lanes - count) * size));
+      at[k] = stage[k];
+    }
+    // All of them before any is stored: an output may lie on an input.
+    for (int j = 0; j < outputs; ++j) {
+      with_dtype<Vector>(Any(), layout.output[j].dtype, [&](auto to) NWR_INLINE_LAMBDA {
+        using S = Store<Vector, decltype(to)::dtype>;
+        for (int64_t e = 0; e < lanes; e += kLanes) {
+          Vector sum = mix_nothing<Real>() - Vector{};
+          auto used = sum != sum;
+          for (int k = 0; k < terms; ++k) {
+            const Vector f = load_raw<Vector>(reinterpret_cast<Byte*>(factor[j * terms + k] + e));
+            Vector x{};
+            if (k == inputs) {
+              x = Load<Vector, Dtype::f32>::at(reinterpret_cast<Byte*>(noise + e));
+            } else {
+              with_dtype<Vector>(Any(), layout.input[k].dtype, [&](auto from) NWR_INLINE_LAMBDA {
+                x = Load<Vector, decltype(from)::dtype>::at(at[k] + e * layout.input[k].size);
+              });
+            }
+            const auto uses = f != Vector{};
+            sum = chosen(uses, mix_next(sum, f, x), sum);
+            used |= uses;
+          }
+          sum = chosen(used, sum, Vector{});
+          S::template at<To::caches>(result[j] + e * layout.output[j].size, sum);
+        }
+      });
+    }
+    for (int j = 0; j < outputs; ++j) {
+      const int32_t size = layout.output[j].size;
+      std::memcpy(samples.output[j] + done * size, result[j], static_cast<size_t>(count * size));
+    }
+  }
+}
+
+void mix_samples(const MixLayout& layout, const MixSamples& samples, int64_t begin, int64_t end) {
+  if (layout.wide) {
+    mix_samples_run<F64>(layout, samples, begin, end);
+  } else {
+    mix_samples_run<F32>(layout, samples, begin, end);
+  }
+}
+
 // ---- filling ----------------------------------------------------------------------------------
 
 // Words to uniform numbers, uniform32 and uniform64 of normal.hpp.
@@ -1436,6 +1541,7 @@ const Kernels& kernels() {
                                 : NWR_HAS_AVX2 ? 1.0
                                                : 12.0,
                                 mix,
+                                mix_samples,
                                 fill,
                                 reduce,
                                 reduce_many,

@@ -63,6 +63,17 @@ struct MixRun {
   unsigned char* output[kMaxOutputs];
 };
 
+// Samples that lie side by side in all arrays and are too short to be runs of their own.
+struct MixSamples {
+  int64_t size;           // elements of a sample
+  const double* factors;  // of the first sample, as a MixPlan has them
+  int64_t factor_step;    // from one sample's to the next's, or 0
+  const Rng* rngs;        // nullptr, one, or one for each sample
+  bool own_rngs;
+  const unsigned char* input[kMaxInputs];  // of the first sample
+  unsigned char* output[kMaxOutputs];
+};
+
 struct FillRun {
   int64_t count;
   uint64_t seed;
@@ -108,6 +119,9 @@ struct Kernels {
   const char* name;
   double normal_ns;  // rough time of one normal, to judge what is worth a thread
   void (*mix)(const MixLayout& layout, const MixRecipe& recipe, const MixRun& run);
+  // Elements [begin, end) of all samples together.
+  void (*mix_samples)(const MixLayout& layout, const MixSamples& samples, int64_t begin,
+                      int64_t end);
   void (*fill)(const Lane& lane, Distribution what, const FillRun& run);
   // Adds count elements, whose first is number first of its block, to the lanes of
   // math/reduce.hpp: their squares, or the largest magnitude.

@@ -85,12 +85,36 @@ NWR_HD inline bool is_multiple(const Row& row, const Row& want, double* factor) 
   return std::isfinite(ratio);
 }
 
+// Where the known rows are legs of the path itself, as in training, want says the factors. False
+// where they are not, or leave out a leg that want has.
+NWR_HD inline bool express_by_legs(const Row* known, int count, const Row& want, double* factors) {
+  const double wanted[3] = {want.data, want.noise, want.latent};
+  bool found[3] = {};
+  for (int k = 0; k < count; ++k) {
+    const double value[3] = {known[k].data, known[k].noise, known[k].latent};
+    int leg = -1, others = 0;
+    for (int i = 0; i < 3; ++i) {
+      if (value[i] == 1) leg = i;
+      if (value[i] != 0) ++others;
+    }
+    if (leg < 0 || others != 1) return false;
+    factors[k] = found[leg] ? 0.0 : wanted[leg];
+    found[leg] = true;
+  }
+  for (int i = 0; i < 3; ++i) {
+    if (!found[i] && wanted[i] != 0) return false;
+  }
+  return true;
+}
+
 // Writes factors with sum of factors[i] * known[i] == want; factors of rows not needed are 0.
 // False where the known rows do not determine it. Gaussian elimination with full pivoting on at
 // most 3 equations; each entry carries a bound of its rounding error, so that an entry that
 // cancelled to noise counts as the zero that it is.
 NWR_HD inline bool express(const Row* known, int count, const Row& want, double* factors) {
+  if (express_by_legs(known, count, want, factors)) return true;
   double a[3][kMaxKnown + 1], error[3][kMaxKnown + 1], scale[kMaxKnown];
+  bool row_used[3] = {true, true, true};  // or without anything in it
   const double unit = 4 * 2.220446049250313e-16;
   for (int k = 0; k <= count; ++k) {
     const Row& row = k < count ? known[k] : want;
@@ -98,11 +122,14 @@ NWR_HD inline bool express(const Row* known, int count, const Row& want, double*
     double largest = 0;
     for (const double v : value) largest = std::fmax(largest, std::fabs(v));
     // Columns are scaled by powers of two, exactly, so that pivots compare.
-    const double power = k < count && largest > 0 ? std::ldexp(1.0, -std::ilogb(largest)) : 1;
+    const uint64_t exponent = bits_of(largest) >> 52;
+    const double power =
+        k < count && largest > 0 ? double_of((exponent < 2046 ? 2046 - exponent : 1) << 52) : 1;
     if (k < count) scale[k] = power, factors[k] = 0;
     for (int i = 0; i < 3; ++i) {
       a[i][k] = value[i] * power;
       error[i][k] = 0;
+      row_used[i] = row_used[i] && value[i] == 0;
     }
   }
   // Where one row suffices, the others get exactly 0, and what they stand for is not even read.
@@ -110,7 +137,7 @@ NWR_HD inline bool express(const Row* known, int count, const Row& want, double*
     if (is_multiple(known[k], want, &factors[k])) return true;
   }
   int pivot_row[3], pivot_column[3], rank = 0;
-  bool row_used[3] = {}, column_used[kMaxKnown] = {};
+  bool column_used[kMaxKnown] = {};
   for (; rank < 3; ++rank) {
     double best = 0;
     int r = -1, c = -1;
@@ -181,6 +208,11 @@ NWR_HD inline Identity identity_at(int i, const nwr_coeffs& c, const RowSetting&
   }
 }
 
+NWR_HD inline bool has_identity(int32_t quantity) {
+  return quantity == NWR_VELOCITY || quantity == NWR_SCORE || quantity == NWR_PATH_VELOCITY ||
+         quantity == NWR_DRIFT || quantity == NWR_FORWARD_DRIFT || quantity == NWR_NAMI_DRIFT;
+}
+
 // Where a quantity stands among the inputs; count if it does not.
 NWR_HD inline int find_quantity(const int32_t* inputs, int count, int32_t quantity) {
   int i = 0;
@@ -199,7 +231,10 @@ NWR_HD inline bool quantity_factors(const nwr_coeffs& c, const RowSetting& setti
     factors[same] = 1;
     return true;
   }
-  for (int n = 0; n < kIdentities; ++n) {
+  int with_identity = 0;
+  for (int i = 0; i < count; ++i) with_identity += has_identity(inputs[i]) ? 1 : 0;
+  const int identities = with_identity > 1 && has_identity(output) ? kIdentities : 0;
+  for (int n = 0; n < identities; ++n) {
     const Identity identity = identity_at(n, c, setting);
     for (int i = 0; i < 3; ++i) {
       const int j = (i + 1) % 3, k = (i + 2) % 3;

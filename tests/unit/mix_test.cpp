@@ -368,6 +368,26 @@ TEST(Mix, AnythingAtAll) {
   }
 }
 
+// Samples of few elements are computed together.
+TEST(Mix, ShortSamples) {
+  Random random(7);
+  for (int64_t size = 1; size <= 34; size += size < 12 ? 1 : 7) {
+    for (int round = 0; round < 12; ++round) {
+      SCOPED_TRACE(testing::Message() << size << " " << round);
+      Wish wish;
+      wish.extents = {round == 0 ? 4000 : pick(random, 1, 90), size};
+      wish.inputs = static_cast<int>(pick(random, 0, round < 9 ? 3 : kMaxInputs));
+      wish.outputs = static_cast<int>(pick(random, 1, 4));
+      wish.dtype = round % 6 - 2;
+      wish.in_place_percent = round % 2 == 0 ? 60 : 0;
+      wish.zero_percent = round % 4 < 2 ? 40 : 0;
+      wish.per_sample = round % 5 != 4;
+      wish.rngs = wish.per_sample ? round % 3 : 2;
+      check(make_case(random, wish), {1, 3});
+    }
+  }
+}
+
 // A sample may leave out the one input that makes the arithmetic wide.
 TEST(Mix, WideByAnInputThatIsLeftOut) {
   Random random(6);

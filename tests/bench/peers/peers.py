@@ -224,6 +224,14 @@ def in_single_precision(library, shape):
         found["ddim, dynamic threshold"] = (
             lambda: ddim_threshold(x, out),
             library.stepper(vp, "ddim(threshold=0.995,threshold_max=10)", "noise", mine, out), 3)
+    if x.numel() <= 1 << 16:
+        points, state, velocity = (torch.rand(x.numel() // 2, 2) for _ in range(3))
+        t = torch.linspace(0.1, 0.9, len(points), dtype=torch.float64)
+        t32 = t.float().view(-1, 1)
+        found["training batch of points"] = (
+            lambda: training_batch(points, t32),
+            library.transform(library.schedule("linear"), t, [("data", points)],
+                              [("state", state), ("velocity", velocity)], drawn=True), 3)
     if hasattr(torch, "compile"):
         fast = torch.compile(ddim)
         found["ddim, torch.compile"] = (lambda: fast(x, out),
