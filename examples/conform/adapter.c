@@ -51,6 +51,12 @@ static void refuse(void) {
   fflush(stdout);
 }
 
+/* Of models that go to clean data at once, or, for tcd, to any level. */
+static int jumps(const char* sampler) {
+  return !strncmp(sampler, "lcm", 3) || !strncmp(sampler, "tcd", 3) ||
+         !strncmp(sampler, "consistency", 11);
+}
+
 /* The catalogue knows the order of each sampler and whether it draws; a spec may add settings. */
 static void introduce(int count, char** names) {
   static const char* const grids[] = {"trailing", "leading", "linspace", "karras", "flow-shift=3"};
@@ -67,9 +73,10 @@ static void introduce(int count, char** names) {
     /* Draws in general, and by default: ddim does so with eta. Variances are of order 2 at most. */
     const int random = (e.flags & NWR_ENTRY_STOCHASTIC) &&
                        (strchr(names[i], '(') || strstr(name, "sde") || strstr(name, "ancestral") ||
-                        !strcmp(name, "ddpm") || !strcmp(name, "sa-solver"));
-    const unsigned order = random && e.order > 2 ? 2 : e.order;
-    printf("sampler %s %u %s\n", names[i], order, random ? "sde" : "ode");
+                        !strcmp(name, "ddpm") || !strcmp(name, "sa-solver") || jumps(name)) &&
+                       !strstr(names[i], "gamma=0)");
+    const double order = jumps(name) ? HUGE_VAL : random && e.order > 2 ? 2.0 : e.order;
+    printf("sampler %s %g %s\n", names[i], order, random ? "sde" : "ode");
     /* Of those that are exact where all data are one point: others go along t. */
     const int in_t = !strcmp(name, "euler") || !strcmp(name, "heun") || !strcmp(name, "rk4");
     for (size_t k = 0; k < (in_t ? 0 : sizeof grids / sizeof *grids); k++) {
@@ -126,8 +133,11 @@ static void run(const char* sampler, const char* prediction, const nwr_schedule*
   nwr_eval eval = {.struct_size = sizeof eval};
   Y.data = y;
 
-  int st = nwr_context_create(
-      &(nwr_context_options){.struct_size = sizeof(nwr_context_options), .threads = 1}, &context);
+  int st = nwr_schedule_get_info(schedule, &info);
+  if (!st) {
+    st = nwr_context_create(
+        &(nwr_context_options){.struct_size = sizeof(nwr_context_options), .threads = 1}, &context);
+  }
   const nwr_sampler_options options = {.struct_size = sizeof options,
                                        .name = sampler,
                                        .prediction = q,
@@ -141,7 +151,16 @@ static void run(const char* sampler, const char* prediction, const nwr_schedule*
     nwr_coeffs c;
     st = nwr_schedule_eval(schedule, &eval.t, 1, &c);
     if (st) break;
-    printf("eval %.17g %.17g", c.alpha, c.sigma);
+    printf("%s %.17g %.17g", jumps(sampler) ? "jump" : "eval", c.alpha, c.sigma);
+    if (jumps(sampler)) {
+      const double part = strstr(sampler, "gamma=0)") ? 1 : 0.7; /* tcd's default is gamma=0.3 */
+      const double to =
+          info.t_data + part * (times[eval.index + 1] - info.t_data); /* as tcd goes beyond it */
+      c = (nwr_coeffs){.alpha = 1};
+      if (!strncmp(sampler, "tcd", 3)) st = nwr_schedule_eval(schedule, &to, 1, &c);
+      if (st) break;
+      printf(" %.17g %.17g", c.alpha, c.sigma);
+    }
     say_numbers(x, count);
     if (hear_numbers("output", y, count) != count) exit(1);
     st = nwr_sampler_step(run, &X, &Y, 1);
@@ -200,9 +219,25 @@ static void run_grid(const char* sampler, const char* prediction, const char* na
 }
 
 int main(int argc, char** argv) {
-  static char* usual[] = {
-      "euler", "ddim", "heun",        "dpm-2", "dpmpp-2m",        "dpmpp-3m",     "deis",     "lms",
-      "unipc", "rk4",  "ddim(eta=1)", "ddpm",  "euler-ancestral", "dpmpp-2m-sde", "sa-solver"};
+  static char* usual[] = {"euler",
+                          "ddim",
+                          "heun",
+                          "dpm-2",
+                          "dpmpp-2m",
+                          "dpmpp-3m",
+                          "deis",
+                          "lms",
+                          "unipc",
+                          "rk4",
+                          "ddim(eta=1)",
+                          "ddpm",
+                          "euler-ancestral",
+                          "dpmpp-2m-sde",
+                          "sa-solver",
+                          "lcm",
+                          "consistency(sigma_min=0)",
+                          "tcd",
+                          "tcd(gamma=0)"};
   while (1) {
     char a[64], b[64], c[64];
     unsigned steps, table;

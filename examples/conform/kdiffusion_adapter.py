@@ -5,8 +5,9 @@
     noisewright conform python3 kdiffusion_adapter.py [--flow] [SAMPLER...]     (--list names them)
 
 A sampler of k-diffusion is a function of a denoiser and of noise levels, which the kit has; fresh noise is
-the kit's in place of a noise_sampler. With --flow the samplers are given rectified flow, as programs do that
-use them for such models, though they are made for alpha = 1. Needs k-diffusion and torch, and nothing of Noisewright.
+the kit's, also that in the nodes of torchsde's Brownian trees. With --flow the samplers are given rectified
+flow, as programs do that use them for such models, though they are made for alpha = 1. Needs k-diffusion and torch,
+and nothing of Noisewright.
 """
 import math
 import sys
@@ -14,24 +15,24 @@ import sys
 import torch
 from k_diffusion import external, sampling
 
-SDE, CHURN = {"noise_sampler": None}, {"s_churn": 2.0}
-SAMPLERS = {  # function, order, settings; those with noise draw it
+NONE, CHURN = {"eta": 0.0}, {"s_churn": 2.0}
+SAMPLERS = {  # function, order, settings; of those named so, ancestral and sde draw noise unless eta is 0
     "euler": ("sample_euler", 1, {}),
     "euler(s_churn=2)": ("sample_euler", 1, CHURN),
-    "euler-ancestral": ("sample_euler_ancestral", 1, SDE),
+    "euler-ancestral": ("sample_euler_ancestral", 1, {}),
     "heun": ("sample_heun", 2, {}),
     "heun(s_churn=2)": ("sample_heun", 1, CHURN),
     "dpm-2": ("sample_dpm_2", 2, {}),
-    "dpm-2-ancestral": ("sample_dpm_2_ancestral", 1, SDE),
+    "dpm-2-ancestral": ("sample_dpm_2_ancestral", 1, {}),
     "lms": ("sample_lms", 4, {}),
-    "dpmpp-2s-ancestral": ("sample_dpmpp_2s_ancestral", 1, SDE),
-    "dpmpp-2s": ("sample_dpmpp_2s_ancestral", 2, {"eta": 0.0}),
-    "dpmpp-sde": ("sample_dpmpp_sde", 1, SDE),
+    "dpmpp-2s-ancestral": ("sample_dpmpp_2s_ancestral", 1, {}),
+    "dpmpp-2s": ("sample_dpmpp_2s_ancestral", 2, NONE),
+    "dpmpp-sde": ("sample_dpmpp_sde", 2, {}),
     "dpmpp-2m": ("sample_dpmpp_2m", 2, {}),
-    "dpmpp-2m-sde": ("sample_dpmpp_2m_sde", 2, SDE),
-    "dpmpp-2m-sde(heun)": ("sample_dpmpp_2m_sde", 2, {**SDE, "solver_type": "heun"}),
-    "dpmpp-3m-sde": ("sample_dpmpp_3m_sde", 2, SDE),
-    "dpmpp-3m": ("sample_dpmpp_3m_sde", 3, {**SDE, "eta": 0.0}),
+    "dpmpp-2m-sde": ("sample_dpmpp_2m_sde", 2, {}),
+    "dpmpp-2m-sde(heun)": ("sample_dpmpp_2m_sde", 2, {"solver_type": "heun"}),
+    "dpmpp-3m-sde": ("sample_dpmpp_3m_sde", 2, {}),
+    "dpmpp-3m": ("sample_dpmpp_3m_sde", 3, NONE),
 }
 GRIDS = ("karras", "exponential", "polyexponential", "vp", "linspace")
 
@@ -55,9 +56,16 @@ class Skip(Exception):
     """What is asked is not offered."""
 
 
-def normal(x):
-    print("normal %d" % x.numel(), flush=True)
-    return hear_numbers().reshape(x.shape)
+drawn = {}  # By seed: a Brownian tree draws the noise of a node again when it needs it again.
+
+
+def normal(size, generator=None, **_):
+    """In place of torch.randn: all noise is the kit's."""
+    seed = generator.initial_seed() if generator else None
+    if seed is None or seed not in drawn:
+        print("normal %d" % math.prod(size), flush=True)
+        drawn[seed] = hear_numbers().reshape(size)
+    return drawn[seed]
 
 
 def denoiser(form):
@@ -81,9 +89,8 @@ def denoiser(form):
 
 def sample(name, form, x, sigmas):
     function, _, settings = SAMPLERS[name]
-    settings = dict(settings)
-    if "noise_sampler" in settings:
-        settings["noise_sampler"] = lambda sigma, sigma_next: normal(x)
+    drawn.clear()
+    torch.manual_seed(0)  # Of the trees.
     return getattr(sampling, function)(denoiser(form), x, sigmas, disable=True, **settings)
 
 
@@ -126,7 +133,7 @@ def main():
     if sys.argv[1:] == ["--list"]:
         sys.exit(print(*SAMPLERS, sep="\n"))
     torch.set_num_threads(1)
-    torch.randn_like = normal  # What churn draws; noise_sampler has the rest.
+    torch.randn, torch.randn_like = normal, lambda x: normal(x.shape)
     flow = "--flow" in sys.argv
     chosen = [name for name in sys.argv[1:] if name != "--flow"] or list(SAMPLERS)
     while True:
@@ -142,8 +149,8 @@ def main():
                     print("spacing linspace\npath vp\npath ve")
                     print("prediction noise\nprediction data\nprediction angular")
                 for name in chosen:
-                    _, order, settings = SAMPLERS[name]
-                    random = settings is CHURN or ("noise_sampler" in settings and settings.get("eta") != 0)
+                    function, order, settings = SAMPLERS[name]
+                    random = settings is CHURN or (settings is not NONE and function.endswith(("ancestral", "sde")))
                     print("sampler %s %d %s" % (name, order, "sde" if random else "ode"))
                     for grid in () if flow else GRIDS:
                         print("grid %s %s" % (name, grid))

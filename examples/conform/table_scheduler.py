@@ -72,6 +72,11 @@ def euler_ancestral(x, data, s, t, history):
     return add((1, x), (up, noise(len(x))))
 
 
+def lcm(x, data, s, t, history):
+    """Of a model that jumps to clean data: there, and noised again (Luo et al. 2310.04378)."""
+    return add((t.alpha, data), (t.sigma, noise(len(x)))) if t.sigma > 0 else data
+
+
 def dpmpp(order):
     """DPM-Solver++, multistep (Lu et al. 2211.01095), with lower orders until there is a history."""
 
@@ -100,14 +105,17 @@ def dpmpp(order):
 
 
 SAMPLERS = {"ddim": (1, dpmpp(1)), "dpmpp-2m": (2, dpmpp(2)), "dpmpp-3m": (3, dpmpp(3)),
-            "euler-ancestral": (1, euler_ancestral)}
+            "euler-ancestral": (1, euler_ancestral), "lcm": (math.inf, lcm)}
 
 
 def run(sampler, form, levels):
     x = [float(v) for v in hear()[1:]]
     history = []
     for s, t in zip(levels, levels[1:]):
-        say("eval", [s.alpha, s.sigma, *x])
+        if sampler == "lcm":
+            say("jump", [s.alpha, s.sigma, 1.0, 0.0, *x])
+        else:
+            say("eval", [s.alpha, s.sigma, *x])
         data = data_of(form, s, x, [float(v) for v in hear()[1:]])
         x = SAMPLERS[sampler][1](x, data, s, t, history)
         history.append((s, data))
@@ -140,7 +148,7 @@ while True:
                      "prediction angular", "prediction flow", "path vp", "path ve", "path flow"):
             say(line)
         for name, (order, _) in SAMPLERS.items():
-            say("sampler %s %d %s" % (name, order, "sde" if name == "euler-ancestral" else "ode"))
+            say("sampler %s %g %s" % (name, order, "sde" if name in ("euler-ancestral", "lcm") else "ode"))
             say("grid %s trailing" % name)
             say("grid %s flow-shift=3" % name)
         say("ready")

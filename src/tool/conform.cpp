@@ -19,7 +19,7 @@ using Numbers = std::vector<double>;
 
 struct Claim {
   std::string name;
-  double order;
+  double order;  // Infinite: exact in any number of steps, of a model of jumps.
   bool random;
   std::vector<std::string> grids;  // Its own.
 };
@@ -74,6 +74,20 @@ double expected_data(const Level& at, double x, std::size_t place) {
   const double slope = Gaussian::slope(at);
   if (place > kMean) return slope * x;
   return Gaussian::kMean + slope * (x - at.alpha * Gaussian::kMean);
+}
+
+// Data of a model of jumps, which has been taught where the probability flow leads: with the noise
+// that goes with them in x, they are there at that level.
+double jump_data(const Level& at, const Level& to, double x, std::size_t place) {
+  double there = 0;
+  if (place < kPoints) {
+    there = Mixture::transport(at, to, x);
+  } else {
+    const double mean = place == kMean ? Gaussian::kMean : 0;
+    there = to.alpha * mean +
+            std::sqrt(Gaussian::variance(to) / Gaussian::variance(at)) * (x - at.alpha * mean);
+  }
+  return (at.sigma * there - to.sigma * x) / (at.sigma * to.alpha - to.sigma * at.alpha);
 }
 
 constexpr const char* kForms[] = {"noise", "data", "angular", "flow"};
@@ -177,8 +191,31 @@ class Kit {
     return numbers_of(answered("timesteps"), 1);
   }
 
+  // Run twice where it draws: once to see how often, then with a place for each draw.
   Run run(const std::string& sampler, const std::string& form, const std::string& path,
-          const std::vector<Level>& levels, std::size_t draws, std::size_t most = SIZE_MAX) {
+          const std::vector<Level>& levels, std::size_t most = SIZE_MAX) {
+    const Run r = run_with(sampler, form, path, levels, 0, most);
+    return r.draws == 0 ? r : run_with(sampler, form, path, levels, r.draws, most);
+  }
+
+  // A run on a grid of the program's own, which it tells first. All data are one point: what is not
+  // noise is in place 0, and the noise in the others, since draws are unit vectors.
+  OwnRun own_run(const std::string& sampler, const std::string& form, const std::string& grid,
+                 std::size_t n, std::size_t table) {
+    const OwnRun r = own_run_with(sampler, form, grid, n, table, 0);
+    return r.draws == 0 ? r : own_run_with(sampler, form, grid, n, table, r.draws);
+  }
+
+  void report(const std::string& check, const std::string& of, bool fine, const std::string& found,
+              const std::string& wanted) {
+    report_.rows.push_back({check, of, fine ? kOk : kWrong, found, wanted});
+    wrong_ += fine ? 0 : 1;
+  }
+  std::size_t wrong() const { return wrong_; }
+
+ private:
+  Run run_with(const std::string& sampler, const std::string& form, const std::string& path,
+               const std::vector<Level>& levels, std::size_t draws, std::size_t most) {
     Run r;
     const Level& begin = levels.front();
     const double width = std::hypot(begin.alpha, begin.sigma);
@@ -193,20 +230,19 @@ class Kit {
     for (const Level& l : levels) flat.insert(flat.end(), {l.alpha, l.sigma});
     peer_.say("run " + sampler + " " + form + " " + path);
     peer_.say("levels" + written(flat));
-    drive(&r, kFirstDraw, 100 * levels.size(), [&](const Level& at, const Numbers& x) {
+    drive(&r, kFirstDraw, levels.size(), [&](const Level& at, const Level* to, const Numbers& x) {
       Numbers output;
       for (std::size_t i = 0; i < x.size(); ++i) {
-        output.push_back(answer(form, at, x[i], expected_data(at, x[i], i)));
+        const double data = to ? jump_data(at, *to, x[i], i) : expected_data(at, x[i], i);
+        output.push_back(answer(form, at, x[i], data));
       }
       return output;
     });
     return r;
   }
 
-  // A run on a grid of the program's own, which it tells first. All data are one point: what is not
-  // noise is in place 0, and the noise in the others, since draws are unit vectors.
-  OwnRun own_run(const std::string& sampler, const std::string& form, const std::string& grid,
-                 std::size_t n, std::size_t table) {
+  OwnRun own_run_with(const std::string& sampler, const std::string& form, const std::string& grid,
+                      std::size_t n, std::size_t table, std::size_t draws) {
     OwnRun r;
     peer_.say("own " + sampler + " " + form + " " + grid + " " + std::to_string(n) + " " +
               std::to_string(table));
@@ -215,8 +251,8 @@ class Kit {
     for (std::size_t i = 0; i < flat.size(); i += 2) r.levels.push_back({flat[i], flat[i + 1]});
     const Level& begin = r.levels.front();
     r.start = {begin.alpha * kPointMass, begin.sigma};
-    r.start.resize(2 + 4 * r.levels.size());
-    drive(&r, 2, 100 * r.levels.size(), [&](const Level& at, const Numbers& x) {
+    r.start.resize(2 + draws);
+    drive(&r, 2, r.levels.size(), [&](const Level& at, const Level*, const Numbers& x) {
       r.states.emplace_back(at, x);
       Numbers output;
       for (std::size_t i = 0; i < x.size(); ++i) {
@@ -228,14 +264,6 @@ class Kit {
     return r;
   }
 
-  void report(const std::string& check, const std::string& of, bool fine, const std::string& found,
-              const std::string& wanted) {
-    report_.rows.push_back({check, of, fine ? kOk : kWrong, found, wanted});
-    wrong_ += fine ? 0 : 1;
-  }
-  std::size_t wrong() const { return wrong_; }
-
- private:
   // The words of an answer that begins with a word.
   std::vector<std::string> answered(const std::string& word) {
     std::vector<std::string> words = split(peer_.hear(), ' ');
@@ -252,28 +280,35 @@ class Kit {
   // From the start to the end, as the model and as the source of noise; draw d is 1 in a place of
   // its own.
   template <class Model>
-  void drive(Run* r, std::size_t first_draw, std::size_t most, const Model& model) {
+  void drive(Run* r, std::size_t first_draw, std::size_t levels, const Model& model) {
     peer_.say("x" + written(r->start));
-    const std::size_t count = r->start.size();
+    const std::size_t count = r->start.size(), most = 100 * levels;
     while (true) {
       const std::vector<std::string> words = split(peer_.hear(), ' ');
       refuse(words);
-      if (words[0] == "eval") {
+      const bool jumps = words[0] == "jump";
+      if (jumps || words[0] == "eval") {
         if (++r->evaluations > most) throw PeerError("its evaluations have no end");
         Numbers numbers = numbers_of(words, 1);
-        if (numbers.size() != count + 2) {
-          throw PeerError("eval has " + std::to_string(numbers.size()) + " numbers for " +
-                          std::to_string(count + 2));
+        const std::size_t before = jumps ? 4 : 2;
+        if (numbers.size() != count + before) {
+          throw PeerError(words[0] + " has " + std::to_string(numbers.size()) + " numbers for " +
+                          std::to_string(count + before));
         }
         const Level at{numbers[0], numbers[1]};
         if (!(at.alpha >= 0 && at.sigma > 0)) throw PeerError("eval where alpha < 0 or sigma <= 0");
-        numbers.erase(numbers.begin(), numbers.begin() + 2);
-        peer_.say("output" + written(model(at, numbers)));
+        const Level to{jumps ? numbers[2] : 1, jumps ? numbers[3] : 0};
+        if (!(to.sigma >= 0 && to.sigma * at.alpha < at.sigma * to.alpha)) {
+          throw PeerError("jump to a level with no less noise");
+        }
+        numbers.erase(numbers.begin(), numbers.begin() + static_cast<std::ptrdiff_t>(before));
+        peer_.say("output" + written(model(at, jumps ? &to : nullptr, numbers)));
       } else if (words[0] == "normal") {
         Numbers output(count);
         const std::size_t place = first_draw + r->draws++;
         if (place < count) output[place] = 1;
-        if (r->draws > most) throw PeerError("its draws have no end");
+        // A Brownian tree draws some twenty times for each of its places.
+        if (r->draws > 10 * most) throw PeerError("its draws have no end");
         peer_.say("normal" + written(output));
       } else if (words[0] == "done") {
         r->end = numbers_of(words, 1);
@@ -493,26 +528,60 @@ double variance_error(const Run& r, const std::vector<Level>& levels) {
   return std::abs(sum / Gaussian::variance(levels.back()) - 1);
 }
 
+double end_error(const Claim& sampler, const Run& r, const std::vector<Level>& levels) {
+  return sampler.random ? variance_error(r, levels) : path_error(r, levels);
+}
+
+// Samplers of a model of jumps have no order: whatever the steps, each is where it should be.
+void check_exact(Kit* kit, const Claims& claims, const Claim& sampler, const std::string& form,
+                 const std::string& path) {
+  const std::string of = sampler.name + " on " + path;
+  const double most = claims.single ? 2e-4 : 1e-9;
+  const auto say = [&](const std::string& check, double off) {
+    kit->report(check, of, off < most, "off by " + short_text(off), "below " + short_text(most));
+  };
+  double end = 0, mean = 0;
+  std::size_t draws = 0;
+  for (const std::size_t n : {1, 2, 4, 8}) {
+    const std::vector<Level> levels = levels_of(path, n, 0, false);
+    const Run r = kit->run(sampler.name, form, path, levels);
+    draws += r.draws;
+    const double off = std::abs(r.end[kMean] - levels.back().alpha * Gaussian::kMean);
+    end = finite(r.end) ? std::max(end, end_error(sampler, r, levels)) : INFINITY;
+    mean = std::isfinite(off) ? std::max(mean, off) : INFINITY;
+  }
+  if (sampler.random != (draws > 0)) {
+    kit->report("noise", of, false, std::to_string(draws) + " draws",
+                sampler.random ? "fresh noise" : "none");
+  }
+  say(sampler.random ? "variance" : "answer", end);
+  say("mean", mean);
+  const std::vector<Level> one{on_path(path, kFrom), on_path(path, INFINITY)};
+  const Run r = kit->run(sampler.name, form, path, one);
+  say("one step", finite(r.end) ? path_error(r, one) : INFINITY);
+}
+
+// Twice the draws are four times the numbers; a Brownian tree has so many at 48 or 96 steps.
+constexpr std::size_t kManyDraws = 3000;
+
 void check_order(Kit* kit, const Claims& claims, const Claim& sampler, const std::string& form,
                  const std::string& path) {
   const std::string of = sampler.name + " on " + path;
-  const double floor = claims.single ? 1e-6 : 1e-10;
+  const double floor = claims.single ? 3e-6 : 1e-10;
   double before = 0, order = NAN, last = NAN, mean = 0;
-  std::size_t draws = 0, places = 0;
+  std::size_t draws = 0;
   // In single precision the shortest steps would be differences of rounded numbers.
   const int ramp = sampler.order < 2.5 ? 0 : claims.single ? 6 : 12;
   // Blocks of two and three steps divide these.
-  for (std::size_t n = 12; n <= 192; n *= 2) {
+  for (std::size_t n = 12; n <= 192 && draws < kManyDraws; n *= 2) {
     const std::vector<Level> levels = levels_of(path, n, ramp, false);
-    // Twice the steps draw twice as often.
-    if (sampler.random) places = n == 12 ? 4 * levels.size() + 8 : 2 * draws + 8;
-    const Run r = kit->run(sampler.name, form, path, levels, places);
+    const Run r = kit->run(sampler.name, form, path, levels);
     draws = r.draws;
     if (!finite(r.end)) {
       kit->report("order", of, false, "not finite at " + std::to_string(n) + " steps", "numbers");
       return;
     }
-    last = sampler.random ? variance_error(r, levels) : path_error(r, levels);
+    last = end_error(sampler, r, levels);
     mean = std::abs(r.end[kMean] - levels.back().alpha * Gaussian::kMean);
     if (before > floor && last > floor) order = std::log2(before / last);
     before = last;
@@ -539,19 +608,17 @@ void check_forms(Kit* kit, const Claims& claims, const Claim& sampler,
                  const std::vector<std::string>& forms, const std::string& path) {
   const std::vector<Level> levels = levels_of(path, 10, 0, false);
   const double most = claims.single ? 2e-4 : 1e-9;
-  const std::size_t draws = sampler.random ? 4 * levels.size() + 8 : 0;
   const std::string of = sampler.name + " on " + path;
-  const Run r = kit->run(sampler.name, forms[0], path, levels, draws);
-  const Run again = kit->run(sampler.name, forms[0], path, levels, draws);
+  const Run r = kit->run(sampler.name, forms[0], path, levels);
+  const Run again = kit->run(sampler.name, forms[0], path, levels);
   kit->report("repeat", of, again.end == r.end && finite(r.end),
               again.end == r.end ? "the same" : "another result", "the same");
-  const Run part = kit->run(sampler.name, forms[0], path, levels, draws, kPoints / 2);
+  const Run part = kit->run(sampler.name, forms[0], path, levels, kPoints / 2);
   const double apart = largest_gap(part.end, r.end);
   kit->report("elements", of, apart <= most, "apart by " + short_text(apart) + " in another batch",
               "below " + short_text(most));
   for (std::size_t i = 1; i < forms.size(); ++i) {
-    const double gap =
-        largest_gap(kit->run(sampler.name, forms[i], path, levels, draws).end, r.end);
+    const double gap = largest_gap(kit->run(sampler.name, forms[i], path, levels).end, r.end);
     kit->report("prediction", of + ": " + forms[i], gap <= most,
                 "apart by " + short_text(gap) + " from " + forms[0], "below " + short_text(most));
   }
@@ -560,13 +627,12 @@ void check_forms(Kit* kit, const Claims& claims, const Claim& sampler,
 // A run with a step that has no end in log-SNR, which is of first order: a look, no measurement.
 void check_end(Kit* kit, const char* check, const Claim& sampler, const std::string& form,
                const std::string& path, const std::vector<Level>& levels) {
-  const Run r =
-      kit->run(sampler.name, form, path, levels, sampler.random ? 4 * levels.size() + 8 : 0);
-  const double off = finite(r.end)
-                         ? (sampler.random ? variance_error(r, levels) : path_error(r, levels))
-                         : INFINITY;
-  kit->report(check, sampler.name + " on " + path, off < 0.3,
-              std::isfinite(off) ? "off by " + short_text(off) : "not finite", "below 0.3");
+  const Run r = kit->run(sampler.name, form, path, levels);
+  const double off = finite(r.end) ? end_error(sampler, r, levels) : INFINITY;
+  const double most = std::isinf(sampler.order) ? 1e-3 : 0.3;
+  kit->report(check, sampler.name + " on " + path, off < most,
+              std::isfinite(off) ? "off by " + short_text(off) : "not finite",
+              "below " + short_text(most));
 }
 
 void check_clean_end(Kit* kit, const Claim& sampler, const std::string& form,
@@ -593,7 +659,7 @@ std::vector<std::string> forms_for(Kit* kit, const Claims& claims, const Claim& 
     if (std::string(form) == "flow" && path != "flow") continue;
     if (std::string(form) == "angular" && path != "vp") continue;
     try {
-      kit->run(sampler.name, form, path, levels_of(path, 2, 0, false), 0);
+      kit->run(sampler.name, form, path, levels_of(path, 2, 0, false));
     } catch (const Skipped&) {
       continue;
     } catch (const Refused&) {
@@ -645,7 +711,10 @@ int conform(const Args& args) {
       if (forms.empty()) {
         ++skipped;
       } else {
-        attempt("order", of, [&] { check_order(&kit, claims, sampler, forms[0], path); });
+        attempt("order", of, [&] {
+          (std::isinf(sampler.order) ? check_exact : check_order)(&kit, claims, sampler, forms[0],
+                                                                  path);
+        });
         attempt("prediction", of, [&] { check_forms(&kit, claims, sampler, forms, path); });
         attempt("clean end", of, [&] { check_clean_end(&kit, sampler, forms[0], path); });
         if (path != "ve" && forms.back() != "noise") {

@@ -18,7 +18,7 @@ case $part in
   own)
     ends 0 "$adapter"
     says '^order,dpmpp-3m on vp,ok,'
-    says '576 checks, 0 wrong' ;;
+    says '740 checks, 0 wrong' ;;
   peer)
     ends 3 --table 130 "$python" "$peer"
     says '^step count,trailing,WRONG,"11 wrong: n = 15 .16 steps'
@@ -29,7 +29,7 @@ case $part in
     ends 0 --table 130 --wrong "$python" "$peer" --right
     [ "$(wc -l <<<"$out")" = 2 ] || die "more than the columns and the count: $out"
     ends 0 --table 130 "$python" "$peer" --right
-    says '134 checks, 0 wrong' ;;
+    says '166 checks, 0 wrong' ;;
   adapters)
     # Of the peers, where they are installed; read by the interpreter where they are not.
     for name in diffusers kdiffusion; do
@@ -66,6 +66,8 @@ case $part in
     says "'nonsense' is no number"
     ends 3 sh -c "read x; $intro; read x; read x; read x; echo eval 1 1 2"
     says 'eval has 3 numbers'
+    ends 3 sh -c "read x; $intro; read x; read x; read x; echo jump 0.8 0.6 0.6 0.8 $(seq -s ' ' 26)"
+    says 'a level with no less noise'
     ends 3 sh -c "read x; $intro; while read x; do read x; read x; echo error not today; done"
     says 'error not today'
     status=0
