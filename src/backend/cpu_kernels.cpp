@@ -1404,7 +1404,8 @@ void search_vectors(const Byte* at, int64_t vectors, Search* s) {
   Integers below = {}, above = most, largest = {};
   for (int64_t i = 0; i < vectors; ++i) {
     const Integers x = bits_like(L::at(at + i * L::kBytes)) & most;
-    const Integers less = x<low, more = x> high;
+    const Integers less = x < low;
+    const Integers more = x > high;
     below -= less;
     largest = x > largest ? x : largest;
     const Integers beyond = (x & more) | (most & ~more);
@@ -1420,10 +1421,10 @@ void search_vectors(const Byte* at, int64_t vectors, Search* s) {
   }
   for (int k = 0; k < kLanes; ++k) {
     s->below += static_cast<uint64_t>(below[k]);
-    const uint64_t least = static_cast<uint64_t>(above[k]),
-                   most_here = static_cast<uint64_t>(largest[k]);
+    const uint64_t least = static_cast<uint64_t>(above[k]);
     if (above[k] != kMost && least < s->above) s->above = least;
-    if (most_here > s->largest) s->largest = most_here;
+    const uint64_t largest_here = static_cast<uint64_t>(largest[k]);
+    if (largest_here > s->largest) s->largest = largest_here;
   }
 }
 
@@ -1431,16 +1432,16 @@ template <class Vector, Dtype kDtype>
 void search_dense(const Byte* at, int64_t count, Search* s) {
   using Real = decltype(Vector{}[0] + 0);
   constexpr int64_t kLanes = kVectorBytes / static_cast<int>(sizeof(Real));
+  constexpr int64_t kSize = Load<Vector, kDtype>::kBytes / kLanes;
   constexpr int64_t kTogether = int64_t{1} << 30;  // counted in 31 bits
   int64_t done = 0;
   while (count - done >= kLanes) {
     const int64_t vectors = smaller(count - done, kTogether) / kLanes;
-    search_vectors<Vector, kDtype>(at + done * static_cast<int64_t>(size_of(kDtype)), vectors, s);
+    search_vectors<Vector, kDtype>(at + done * kSize, vectors, s);
     done += vectors * kLanes;
   }
   for (; done < count; ++done) {
-    const uint64_t x = magnitude_bits(
-        load_element<Real>(at + done * static_cast<int64_t>(size_of(kDtype)), kDtype));
+    const uint64_t x = magnitude_bits(load_element<Real>(at + done * kSize, kDtype));
     if (x > s->largest) s->largest = x;
     if (x < s->low) {
       ++s->below;
