@@ -85,34 +85,11 @@ NWR_HD inline bool is_multiple(const Row& row, const Row& want, double* factor) 
   return std::isfinite(ratio);
 }
 
-// Where the known rows are legs of the path itself, as in training, want says the factors. False
-// where they are not, or leave out a leg that want has.
-NWR_HD inline bool express_by_legs(const Row* known, int count, const Row& want, double* factors) {
-  const double wanted[3] = {want.data, want.noise, want.latent};
-  bool found[3] = {};
-  for (int k = 0; k < count; ++k) {
-    const double value[3] = {known[k].data, known[k].noise, known[k].latent};
-    int leg = -1, others = 0;
-    for (int i = 0; i < 3; ++i) {
-      if (value[i] == 1) leg = i;
-      if (value[i] != 0) ++others;
-    }
-    if (leg < 0 || others != 1) return false;
-    factors[k] = found[leg] ? 0.0 : wanted[leg];
-    found[leg] = true;
-  }
-  for (int i = 0; i < 3; ++i) {
-    if (!found[i] && wanted[i] != 0) return false;
-  }
-  return true;
-}
-
 // Writes factors with sum of factors[i] * known[i] == want; factors of rows not needed are 0.
 // False where the known rows do not determine it. Gaussian elimination with full pivoting on at
 // most 3 equations; each entry carries a bound of its rounding error, so that an entry that
 // cancelled to noise counts as the zero that it is.
 NWR_HD inline bool express(const Row* known, int count, const Row& want, double* factors) {
-  if (express_by_legs(known, count, want, factors)) return true;
   double a[3][kMaxKnown + 1], error[3][kMaxKnown + 1], scale[kMaxKnown];
   bool row_used[3] = {true, true, true};  // or without anything in it
   const double unit = 4 * 2.220446049250313e-16;
@@ -220,12 +197,40 @@ NWR_HD inline int find_quantity(const int32_t* inputs, int count, int32_t quanti
   return i;
 }
 
+// Where each leg of the path stands among the inputs, or -1; false where an input is no leg, or one
+// stands there twice.
+NWR_HD inline bool find_legs(const int32_t* inputs, int count, int place[3]) {
+  place[0] = place[1] = place[2] = -1;
+  for (int i = 0; i < count; ++i) {
+    const int32_t q = inputs[i];
+    const int leg = q == NWR_DATA ? 0 : q == NWR_NOISE ? 1 : q == NWR_LATENT ? 2 : -1;
+    if (leg < 0 || place[leg] >= 0) return false;
+    place[leg] = i;
+  }
+  return true;
+}
+
 // The factors by which the inputs, at most kMaxKnown, give the output where the schedule's
 // coefficients are c; false where they do not determine it.
 NWR_HD inline bool quantity_factors(const nwr_coeffs& c, const RowSetting& setting,
                                     const int32_t* inputs, int count, int32_t output,
                                     double* factors) {
   for (int i = 0; i < count; ++i) factors[i] = 0;
+  int legs[3];
+  Row want;
+  // In training all inputs are legs, and the output's row is the answer.
+  if (find_legs(inputs, count, legs)) {
+    if (!quantity_row(c, output, setting, &want)) return false;
+    const double wanted[3] = {want.data, want.noise, want.latent};
+    for (int i = 0; i < 3; ++i) {
+      if (legs[i] >= 0) {
+        factors[legs[i]] = wanted[i];
+      } else if (wanted[i] != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
   const int same = find_quantity(inputs, count, output);
   if (same < count) {
     factors[same] = 1;
@@ -255,7 +260,7 @@ NWR_HD inline bool quantity_factors(const nwr_coeffs& c, const RowSetting& setti
     return true;
   }
   // An input that has no row here, such as a score without noise, says nothing.
-  Row known[kMaxKnown], want;
+  Row known[kMaxKnown];
   double found[kMaxKnown];
   int place[kMaxKnown], rows = 0;
   for (int i = 0; i < count; ++i) {
