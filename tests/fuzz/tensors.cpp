@@ -58,11 +58,16 @@ bool stays(const View& view, size_t bytes) {
   return low >= 0 && high <= static_cast<int64_t>(bytes);
 }
 
+// What a context of the CPU computes on: pinned and managed memory are the host's too.
+bool on_host(nwr_device device) {
+  return device == NWR_CPU || device == NWR_CUDA_HOST || device == NWR_CUDA_MANAGED;
+}
+
 // Whether the header says that it is refused: what is not, and does not stay, is not passed.
 bool malformed(const View& view) {
   if (size_of(view.tensor.dtype) == 0 || view.tensor.ndim < 0 || !view.tensor.data) return true;
   if (view.tensor.ndim > 0 && !view.tensor.shape) return true;
-  if (view.tensor.device != NWR_CPU) return true;
+  if (!on_host(view.tensor.device)) return true;
   for (int i = 0; i < view.tensor.ndim; ++i) {
     if (view.shape[i] <= 0) return true;
   }
@@ -87,7 +92,7 @@ void read_view(Input& in, void* memory, View* view) {
     t.strides = view->strides;
   }
   if (flags & 128) t.byte_offset = flags & 1 ? in.byte() * size_of(t.dtype) : in.raw<uint64_t>();
-  view->plain = t.data && t.shape && t.device == NWR_CPU && stays(*view, kBytes);
+  view->plain = t.data && t.shape && on_host(t.device) && stays(*view, kBytes);
 }
 
 // The bytes of element i, in row-major order.
@@ -129,8 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (what & 64) {  // as both must have one shape, more often than by chance
     to.tensor.ndim = from.tensor.ndim;
     std::memcpy(to.shape, from.shape, sizeof to.shape);
-    to.plain =
-        to.tensor.data && to.tensor.shape && to.tensor.device == NWR_CPU && stays(to, kBytes);
+    to.plain = to.tensor.data && to.tensor.shape && on_host(to.tensor.device) && stays(to, kBytes);
   }
   for (const View* view : {&from, &to}) {
     if (!view->plain && !malformed(*view)) return 0;
