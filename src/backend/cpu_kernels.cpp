@@ -113,21 +113,18 @@ NWR_INLINE void finish_stores() {
 NWR_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // A bit for each lane of a mask.
-NWR_INLINE uint32_t lanes_of(I32 mask) {
+template <class Integers>
+NWR_INLINE uint32_t lanes_of(Integers mask) {
+  constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(mask[0]));
 #if NWR_HAS_AVX2
-  return static_cast<uint32_t>(_mm256_movemask_ps(reinterpret_cast<__m256>(mask)));
+  if constexpr (kLanes == kFloats) {
+    return static_cast<uint32_t>(_mm256_movemask_ps(reinterpret_cast<__m256>(mask)));
+  } else {
+    return static_cast<uint32_t>(_mm256_movemask_pd(reinterpret_cast<__m256d>(mask)));
+  }
 #else
   uint32_t lanes = 0;
-  for (int k = 0; k < kFloats; ++k) lanes |= static_cast<uint32_t>(mask[k]) & 1u << k;
-  return lanes;
-#endif
-}
-NWR_INLINE uint32_t lanes_of(I64 mask) {
-#if NWR_HAS_AVX2
-  return static_cast<uint32_t>(_mm256_movemask_pd(reinterpret_cast<__m256d>(mask)));
-#else
-  uint32_t lanes = 0;
-  for (int k = 0; k < kDoubles; ++k) lanes |= static_cast<uint32_t>(mask[k]) & 1u << k;
+  for (int k = 0; k < kLanes; ++k) lanes |= static_cast<uint32_t>(mask[k]) & 1u << k;
   return lanes;
 #endif
 }

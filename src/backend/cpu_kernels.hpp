@@ -130,7 +130,7 @@ struct Kernels {
   // Likewise for a reduction of several arrays, to kReduceLanes of each of its numbers.
   void (*reduce_many)(const ReduceTogether& what, int64_t first, int64_t count,
                       const unsigned char* const* at, double* lanes);
-  // Adds count elements, whose arithmetic is in double if they are, to what a search has learnt.
+  // Adds count elements to what a search has learnt; their bits are of float, or of double for f64.
   void (*search)(const Lane& lane, int64_t count, const unsigned char* at, Search* search);
   void (*change)(const ChangeRun& run);
 };
