@@ -281,21 +281,22 @@ std::vector<double> take_values(const nwr_tensor* tensor, const char* name, cons
   const Array array = take_times(tensor, name, context, Place::host, batch);
   const int64_t count = array.shape.count();
   std::vector<double> values(static_cast<size_t>(count));
-  const int64_t step = array.shape.ndim > 0 ? array.view.stride[0] : 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const char* at = static_cast<const char*>(array.view.data) +
-                     i * step * static_cast<int64_t>(size_of(array.view.dtype));
-    double& value = values[static_cast<size_t>(i)];
-    if (array.view.dtype == Dtype::f32) {
-      float narrow;
-      std::memcpy(&narrow, at, sizeof narrow);
-      value = static_cast<double>(narrow);
-    } else {
+  const int64_t step = (array.shape.ndim > 0 ? array.view.stride[0] : 0) *
+                       static_cast<int64_t>(size_of(array.view.dtype));
+  const auto take = [&](auto value) {
+    const char* at = static_cast<const char*>(array.view.data);
+    for (double& wide : values) {
       std::memcpy(&value, at, sizeof value);
+      wide = static_cast<double>(value);
+      at += step;
     }
-    if (!std::isfinite(value)) {
-      fail(NWR_ERROR_INVALID_ARGUMENT, Name{name, count > 1 ? i : -1}, " is ", value);
-    }
+  };
+  array.view.dtype == Dtype::f32 ? take(0.0f) : take(0.0);
+  const auto finite = [](double value) { return std::isfinite(value); };
+  const auto bad = std::find_if_not(values.begin(), values.end(), finite);
+  if (bad != values.end()) {
+    fail(NWR_ERROR_INVALID_ARGUMENT, Name{name, count > 1 ? bad - values.begin() : -1}, " is ",
+         *bad);
   }
   return values;
 }

@@ -2,7 +2,9 @@
 // Owns the C side of transforms and combinations. Must not know kernels.
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "api/guard.hpp"
@@ -58,6 +60,121 @@ void check_operands(const char* name, const nwr_operand* operands, size_t count)
     }
   }
 }
+
+// Of one quantity, as many as it has in order of the first of count rows.
+using MakeColumn = int (*)(const nwr_coeffs* c, int count, const RowSetting& setting,
+                           const int* legs, double* factors, size_t step);
+
+// Flattened: what depends on the quantity is decided here, not once a row.
+template <int kQuantity>
+__attribute__((flatten)) int make_column(const nwr_coeffs* c, int count, const RowSetting& setting,
+                                         const int* legs, double* factors, size_t step) {
+  for (int i = 0; i < count; ++i) {
+    if (!leg_factors(c[i], setting, legs, kQuantity, factors + i * step)) return i;
+  }
+  return count;
+}
+
+constexpr int kQuantities = NWR_NAMI_MIRROR + 1;
+template <int... kQuantity>
+constexpr std::array<MakeColumn, sizeof...(kQuantity)> columns_of(
+    std::integer_sequence<int, kQuantity...>) {
+  return {make_column<kQuantity>...};
+}
+constexpr auto kMakeColumn = columns_of(std::make_integer_sequence<int, kQuantities>());
+
+// The factors of a pass whose times the host knows, as MixPlan orders them.
+class FactorTable : public HostWork {
+ public:
+  FactorTable(const Schedule& schedule, const std::vector<double>& times,
+              const std::vector<double>& diffusions, const int32_t* known, size_t known_count,
+              const nwr_operand* outputs, size_t output_count, bool draws)
+      : schedule_(schedule),
+        times_(times),
+        diffusions_(diffusions),
+        known_(known),
+        known_count_(known_count),
+        outputs_(outputs),
+        output_count_(output_count),
+        width_(known_count + (draws ? 0 : 1)) {}
+
+  size_t rows() const { return std::max(times_.size(), diffusions_.size()); }
+
+  // Fails with what is wrong in the first row that has no factors.
+  const double* make(const Context& context) {
+    factors_.assign(rows() * output_count_ * width_, 0.0);
+    for (size_t row = make_together(context); row < rows(); ++row) make_row(row);
+    return factors_.data();
+  }
+
+ private:
+  static double value(const std::vector<double>& list, size_t row) {
+    return list.size() == 1 ? list[0] : list[row];
+  }
+  static Name name(const char* base, const std::vector<double>& list, size_t row) {
+    return {base, list.size() == 1 ? -1 : static_cast<int64_t>(row)};
+  }
+  double* at(size_t row, size_t output) const {
+    return factors_.data() + (row * output_count_ + output) * width_;
+  }
+
+  void make_row(size_t row) const {
+    const double w2 = value(diffusions_, row), t = value(times_, row);
+    check_diffusion(w2, name("diffusion", diffusions_, row));
+    const Name t_name = name("t", times_, row);
+    const nwr_coeffs c = schedule_.at(t, t_name);
+    for (size_t j = 0; j < output_count_; ++j) {
+      express_quantities(schedule_, c, t, t_name, w2, known_, known_count_, outputs_[j].quantity,
+                         at(row, j));
+    }
+  }
+
+  // The rows of a training batch, whose inputs are legs: as many as nothing is wrong with.
+  size_t make_together(const Context& context) {
+    const bool simple = times_.size() == rows() && diffusions_.size() == 1 && schedule_.plain() &&
+                        find_legs(known_, static_cast<int>(known_count_), legs_);
+    if (!simple) return 0;
+    check_diffusion(diffusions_[0], {"diffusion"});
+    setting_ = schedule_.setting(diffusions_[0]);
+    good_ = rows();
+    context.run_on_host(*this, static_cast<int64_t>(rows()), 10);
+    return good_;
+  }
+  void run(int64_t begin, int64_t end) const noexcept override {
+    constexpr int64_t kTogether = 32;
+    const double low = schedule_.ends().low, high = schedule_.ends().high;
+    nwr_coeffs c[kTogether];
+    for (int64_t done = begin; done < end; done += kTogether) {
+      int count = static_cast<int>(std::min(kTogether, end - done));
+      const double* const t = times_.data() + done;
+      const auto inside = [=](double x) { return x >= low && x <= high; };
+      int good = static_cast<int>(std::find_if_not(t, t + count, inside) - t);
+      schedule_.row_coeffs(t, good, c);
+      for (size_t j = 0; j < output_count_; ++j) {
+        good = kMakeColumn[outputs_[j].quantity](c, good, setting_, legs_, at(done, j),
+                                                 output_count_ * width_);
+      }
+      if (good < count) return end_at(done + good);
+    }
+  }
+  void end_at(size_t row) const noexcept {
+    size_t before = good_.load(std::memory_order_relaxed);
+    while (row < before && !good_.compare_exchange_weak(before, row, std::memory_order_relaxed)) {
+    }
+  }
+
+  const Schedule& schedule_;
+  const std::vector<double>&times_, &diffusions_;
+  const int32_t* known_;
+  size_t known_count_;
+  const nwr_operand* outputs_;
+  size_t output_count_;
+  size_t width_;
+  mutable std::vector<double> factors_;
+  int legs_[3];
+  RowSetting setting_;
+  mutable std::atomic<size_t> good_{0};
+};
 
 // The arrays of one pass, checked. Outputs come first: they give the shape.
 class Pass {
@@ -196,30 +313,9 @@ nwr_status transform(const Request& r) {
   const std::vector<double> times = take_values(r.t, "t", *unwrap(r.context), batch);
   std::vector<double> diffusions(1, 0.0);
   if (r.diffusion) diffusions = take_values(r.diffusion, "diffusion", *unwrap(r.context), batch);
-  const size_t rows = std::max(times.size(), diffusions.size());
-  const auto value = [](const std::vector<double>& list, size_t row) {
-    return list.size() == 1 ? list[0] : list[row];
-  };
-  const auto name = [](const char* base, const std::vector<double>& list, size_t row) {
-    return Name{base, list.size() == 1 ? -1 : static_cast<int64_t>(row)};
-  };
-  std::vector<double> factors;
-  factors.reserve(rows * r.output_count * (r.input_count + 1));
-  for (size_t row = 0; row < rows; ++row) {
-    const double w2 = value(diffusions, row);
-    check_diffusion(w2, name("diffusion", diffusions, row));
-    const double t = value(times, row);
-    const Name t_name = name("t", times, row);
-    const nwr_coeffs c = unwrap(r.schedule)->at(t, t_name);
-    for (size_t j = 0; j < r.output_count; ++j) {
-      double found[kMostOperands];
-      express_quantities(*unwrap(r.schedule), c, t, t_name, w2, known, known_count,
-                         r.outputs[j].quantity, found);
-      factors.insert(factors.end(), found, found + known_count);
-      if (!draws) factors.push_back(0);
-    }
-  }
-  pass.run(factors.data(), rows);
+  FactorTable table(*unwrap(r.schedule), times, diffusions, known, known_count, r.outputs,
+                    r.output_count, draws);
+  pass.run(table.make(*unwrap(r.context)), table.rows());
   return NWR_OK;
 }
 

@@ -89,6 +89,18 @@ using BackendQuery = int32_t (*)(uint32_t abi, uint32_t version, const Host* hos
 
 const Backend& cpu_backend();
 
+// Work that the CPU's threads share.
+class HostWork {
+ public:
+  // A part of it, in any order.
+  virtual void run(int64_t begin, int64_t end) const noexcept = 0;
+
+ protected:
+  ~HostWork() = default;
+};
+// Runs parts [0, count), which take about so long each, and returns when all are done.
+void cpu_run(Queue* queue, const HostWork& work, int64_t count, double part_ns) noexcept;
+
 // The backend of a plugin: of this file or, without one, of the first of $NWR_CUDA_PLUGIN, the
 // folder of this library and the loader's path. Each is opened once and never closed: unloading
 // CUDA's code crashes at exit. Fails with NWR_ERROR_BACKEND and what is wrong.

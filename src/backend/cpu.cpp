@@ -475,6 +475,10 @@ Queue* open_cpu_queue(const QueueOptions& options, const Kernels& kernels,
   return new Queue(options, kernels, streaming_bytes);
 }
 
+void cpu_run(Queue* queue, const HostWork& work, int64_t count, double part_ns) noexcept {
+  run_job(queue->pool, work, count, part_ns);
+}
+
 const Backend& cpu_backend() {
   static constexpr Backend table = {
       kBackendAbi, kVersion,   sizeof(Backend), kPlans,   device_count, open, close,

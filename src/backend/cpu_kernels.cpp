@@ -1091,29 +1091,35 @@ void mix_samples_run(const MixLayout& layout, const MixSamples& samples, int64_t
   constexpr int64_t kLanes = kVectorBytes / static_cast<int>(sizeof(Real));
   const int inputs = layout.input_count, outputs = layout.output_count;
   const int terms = samples.rngs != nullptr ? inputs + 1 : inputs;
-  // A factor for each element, and what is multiplied by it.
-  alignas(64) Real factor[kMaxOutputs * (kMaxInputs + 1)][kPack];
+  // A factor for each element, and what is multiplied by it. A sample's own is spread over whole
+  // vectors, whose rest the next sample overwrites.
+  alignas(64) Real factor[kMaxOutputs * (kMaxInputs + 1)][kPack + kLanes];
   alignas(64) Byte stage[kMaxInputs][kPack * 8];
   alignas(64) float noise[kPack] = {};
   alignas(64) Byte result[kMaxOutputs][kPack * 8];
+  int column[kMaxOutputs * (kMaxInputs + 1)];
+  for (int t = 0; t < outputs * terms; ++t) column[t] = t / terms * (inputs + 1) + t % terms;
+  int64_t sample = begin / samples.size, place = begin % samples.size;
   for (int64_t done = begin; done < end; done += kPack) {
     const int64_t count = smaller(kPack, end - done);
     const int64_t lanes = (count + kLanes - 1) / kLanes * kLanes;
     for (int64_t e = 0; e < count;) {
-      const int64_t sample = (done + e) / samples.size, place = (done + e) % samples.size;
       const int64_t some = smaller(samples.size - place, count - e);
       const double* const own = samples.factors + sample * samples.factor_step;
-      for (int j = 0; j < outputs; ++j) {
-        for (int k = 0; k < terms; ++k) {
-          const Real f = static_cast<Real>(own[j * (inputs + 1) + k]);
-          Real* const to = factor[j * terms + k] + e;
-          for (int64_t i = 0; i < some; ++i) to[i] = f;
+      for (int t = 0; t < outputs * terms; ++t) {
+        const Vector f = static_cast<Real>(own[column[t]]) - Vector{};
+        Real* const to = factor[t] + e;
+        store_raw(reinterpret_cast<Byte*>(to), f);
+        for (int64_t i = kLanes; i < some; i += kLanes) {
+          store_raw(reinterpret_cast<Byte*>(to + i), f);
         }
       }
       if (samples.rngs != nullptr && samples.own_rngs) {
         draw(samples.rngs[sample], place, some, noise + e);
       }
       e += some;
+      place += some;
+      if (place == samples.size) place = 0, ++sample;
     }
     for (int t = 0; t < outputs * terms; ++t) {
       for (int64_t e = count; e < lanes; ++e) factor[t][e] = 0;
@@ -1132,27 +1138,34 @@ void mix_samples_run(const MixLayout& layout, const MixSamples& samples, int64_t
     }
     // All of them before any is stored: an output may lie on an input.
     for (int j = 0; j < outputs; ++j) {
+      Vector sum[kPack / kLanes];
+      decltype(Vector{} != Vector{}) used[kPack / kLanes];
+      for (int64_t v = 0; v < lanes / kLanes; ++v) {
+        sum[v] = mix_nothing<Real>() - Vector{};
+        used[v] = sum[v] != sum[v];
+      }
+      for (int k = 0; k < terms; ++k) {
+        const Real* const f = factor[j * terms + k];
+        const Byte* const x = k == inputs ? reinterpret_cast<const Byte*>(noise) : at[k];
+        const int32_t size = k == inputs ? 4 : layout.input[k].size;
+        with_dtype<Vector>(
+            Any(), k == inputs ? Dtype::f32 : layout.input[k].dtype,
+            [&](auto from) NWR_INLINE_LAMBDA {
+              for (int64_t v = 0; v < lanes / kLanes; ++v) {
+                const Vector by = load_raw<Vector>(reinterpret_cast<const Byte*>(f + v * kLanes));
+                const auto uses = by != Vector{};
+                const Vector next = mix_next(
+                    sum[v], by, Load<Vector, decltype(from)::dtype>::at(x + v * kLanes * size));
+                sum[v] = chosen(uses, next, sum[v]);
+                used[v] |= uses;
+              }
+            });
+      }
       with_dtype<Vector>(Any(), layout.output[j].dtype, [&](auto to) NWR_INLINE_LAMBDA {
         using S = Store<Vector, decltype(to)::dtype>;
-        for (int64_t e = 0; e < lanes; e += kLanes) {
-          Vector sum = mix_nothing<Real>() - Vector{};
-          auto used = sum != sum;
-          for (int k = 0; k < terms; ++k) {
-            const Vector f = load_raw<Vector>(reinterpret_cast<Byte*>(factor[j * terms + k] + e));
-            Vector x{};
-            if (k == inputs) {
-              x = Load<Vector, Dtype::f32>::at(reinterpret_cast<Byte*>(noise + e));
-            } else {
-              with_dtype<Vector>(Any(), layout.input[k].dtype, [&](auto from) NWR_INLINE_LAMBDA {
-                x = Load<Vector, decltype(from)::dtype>::at(at[k] + e * layout.input[k].size);
-              });
-            }
-            const auto uses = f != Vector{};
-            sum = chosen(uses, mix_next(sum, f, x), sum);
-            used |= uses;
-          }
-          sum = chosen(used, sum, Vector{});
-          S::template at<To::caches>(result[j] + e * layout.output[j].size, sum);
+        for (int64_t v = 0; v < lanes / kLanes; ++v) {
+          S::template at<To::caches>(result[j] + v * kLanes * layout.output[j].size,
+                                     chosen(used[v], sum[v], Vector{}));
         }
       });
     }

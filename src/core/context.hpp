@@ -47,6 +47,10 @@ class Context : public RefCounted {
   void mix_on_host(const MixPlan& plan) const { check(cpu_backend().mix(host_, plan)); }
   void fill_on_host(const FillPlan& plan) const { check(cpu_backend().fill(host_, plan)); }
   void copy_on_host(const CopyPlan& plan) const { check(cpu_backend().copy(host_, plan)); }
+  // Work of any kind on the threads of the host.
+  void run_on_host(const HostWork& work, int64_t count, double part_ns) const noexcept {
+    cpu_run(host_, work, count, part_ns);
+  }
 
   // Bytes between ordinary memory and the device's, either way. Done when it returns.
   void transfer(void* to, const void* from, size_t bytes) const {

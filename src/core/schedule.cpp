@@ -73,6 +73,13 @@ nwr_coeffs Schedule::at(double t, const Name& argument) const {
   return c;
 }
 
+void Schedule::row_coeffs(const double* t, int count, nwr_coeffs* c) const {
+  for (int i = 0; i < count; ++i) {
+    c[i] = coeffs(t[i]);
+    add_latent(t[i], c[i]);
+  }
+}
+
 double Schedule::time_at(double lambda, const Name& argument) const {
   // The range runs over every time that may be asked for, which for edm is more than its ends.
   const double a = coeffs(ends_.low).lambda, b = coeffs(ends_.high).lambda;

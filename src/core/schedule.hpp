@@ -39,6 +39,11 @@ class Schedule : public RefCounted {
 
   // Fails if t is not in [low, high]; argument names it in the message.
   nwr_coeffs at(double t, const Name& argument) const;
+  // What rows read of them, all but the logarithms and diffusion2, at count times, which must lie
+  // in [low, high].
+  virtual void row_coeffs(const double* t, int count, nwr_coeffs* c) const;
+  // Whether any thread may ask for them, nothing can fail, and no formula is an upstream's.
+  virtual bool plain() const { return false; }
   // The time at which log(alpha/sigma) has the value.
   double time_at(double lambda, const Name& argument) const;
 
@@ -130,6 +135,17 @@ class ClosedForm : public Schedule {
   ClosedForm(const Settings& settings, Ends ends, Path path, Spacing spacing = Spacing::time)
       : Schedule(settings, ends), path_(path), spacing_(spacing) {}
   Spacing spacing() const override { return spacing_; }
+  bool plain() const override { return !has_upstream(); }
+  // Flattened, so that the logarithms are not even computed.
+  __attribute__((flatten)) void row_coeffs(const double* t, int count,
+                                           nwr_coeffs* c) const override {
+    for (int i = 0; i < count; ++i) {
+      const path::Place place = place_at(t[i]);
+      c[i] = to_coeffs(path_.template at<double>(place.u, place.v), direction());
+      c[i].log_alpha = c[i].dlog_alpha = c[i].lambda = c[i].diffusion2 = 0;
+      add_latent(t[i], c[i]);
+    }
+  }
   PathPlan path() const override {
     PathPlan plan = Schedule::path();
     plan.form = FormOf<Path>::value;

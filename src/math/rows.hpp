@@ -210,27 +210,31 @@ NWR_HD inline bool find_legs(const int32_t* inputs, int count, int place[3]) {
   return true;
 }
 
+// The factors by which legs alone, which stand at the places, give the output where the schedule's
+// coefficients are c: its row. False where it has none, or a leg that it needs is not there.
+NWR_HD inline bool leg_factors(const nwr_coeffs& c, const RowSetting& setting, const int place[3],
+                               int32_t output, double* factors) {
+  Row want;
+  if (!quantity_row(c, output, setting, &want)) return false;
+  const double wanted[3] = {want.data, want.noise, want.latent};
+  for (int i = 0; i < 3; ++i) {
+    if (place[i] >= 0) {
+      factors[place[i]] = wanted[i];
+    } else if (wanted[i] != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
 // The factors by which the inputs, at most kMaxKnown, give the output where the schedule's
 // coefficients are c; false where they do not determine it.
 NWR_HD inline bool quantity_factors(const nwr_coeffs& c, const RowSetting& setting,
                                     const int32_t* inputs, int count, int32_t output,
                                     double* factors) {
-  for (int i = 0; i < count; ++i) factors[i] = 0;
   int legs[3];
-  Row want;
-  // In training all inputs are legs, and the output's row is the answer.
-  if (find_legs(inputs, count, legs)) {
-    if (!quantity_row(c, output, setting, &want)) return false;
-    const double wanted[3] = {want.data, want.noise, want.latent};
-    for (int i = 0; i < 3; ++i) {
-      if (legs[i] >= 0) {
-        factors[legs[i]] = wanted[i];
-      } else if (wanted[i] != 0) {
-        return false;
-      }
-    }
-    return true;
-  }
+  if (find_legs(inputs, count, legs)) return leg_factors(c, setting, legs, output, factors);
+  for (int i = 0; i < count; ++i) factors[i] = 0;
   const int same = find_quantity(inputs, count, output);
   if (same < count) {
     factors[same] = 1;
@@ -261,6 +265,7 @@ NWR_HD inline bool quantity_factors(const nwr_coeffs& c, const RowSetting& setti
   }
   // An input that has no row here, such as a score without noise, says nothing.
   Row known[kMaxKnown];
+  Row want;
   double found[kMaxKnown];
   int place[kMaxKnown], rows = 0;
   for (int i = 0; i < count; ++i) {

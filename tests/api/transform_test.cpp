@@ -146,6 +146,79 @@ TEST_F(Transform, CorruptsABatchAndMakesItsTarget) {
   }
 }
 
+TEST_F(Transform, BatchesAreTheirSamples) {
+  constexpr int64_t kBatch = 700;  // several threads and packs, the last of them short
+  int schedules = 0, refused = 0;
+  for (size_t i = 0; i < nwr_catalog_size(NWR_DOMAIN_SCHEDULE); ++i) {
+    auto entry = sized<nwr_entry>();
+    NWR_ASSERT_OK(nwr_catalog_entry(NWR_DOMAIN_SCHEDULE, i, &entry));
+    if (entry.value == NWR_SCHEDULE_CUSTOM || entry.value == NWR_SCHEDULE_TABLE) continue;
+    const Schedule schedule = make_schedule(entry.name);
+    const nwr_schedule_info info = info_of(schedule);
+    ++schedules;
+    Tensor t(NWR_F64, {kBatch});
+    for (int64_t n = 0; n < kBatch; ++n) {
+      const double u = (static_cast<double>(n) + 0.5) / kBatch;
+      t.set(n, info.t_noise + (info.t_data - info.t_noise) * u);
+    }
+    const nwr_quantity known[] = {NWR_LATENT, NWR_DATA, NWR_NOISE};
+    Tensor latent(NWR_F64, {kBatch, 3}), data = latent, noise = latent, out = latent;
+    latent.fill(numbers(latent.count(), 5));
+    data.fill(numbers(data.count(), 6)), noise.fill(numbers(data.count(), 7));
+    for (int quantity = NWR_STATE; quantity <= NWR_NAMI_MIRROR; ++quantity) {
+      const auto wanted = static_cast<nwr_quantity>(quantity);
+      nwr_status status = NWR_OK;
+      std::vector<double> expected;
+      for (int64_t n = 0; n < kBatch && status == NWR_OK; ++n) {
+        double f[3];
+        status = nwr_transform_coeffs(schedule.get(), t.get(n), 0.3, known, 3, wanted, f);
+        for (size_t e = 3 * n; e < 3 * static_cast<size_t>(n) + 3; ++e) {
+          double sum = -0.0;
+          for (const double term : {f[0] * latent.get(e), f[1] * data.get(e), f[2] * noise.get(e)})
+            if (term != 0) sum += term;
+          expected.push_back(sum == 0 ? 0 : sum);
+        }
+      }
+      refused += status != NWR_OK ? 1 : 0;
+      for (const uint32_t threads : {1, 4}) {
+        context = make_context(threads);
+        ASSERT_EQ(status, apply(schedule, t, scalar(0.3),
+                                {{NWR_LATENT, latent}, {NWR_DATA, data}, {NWR_NOISE, noise}},
+                                {{wanted, out}}))
+            << entry.name << ", quantity " << quantity;
+        if (status != NWR_OK) continue;
+        EXPECT_EQ(expected, out.values()) << entry.name << ", quantity " << quantity;
+      }
+    }
+  }
+  EXPECT_GT(schedules, 50);
+  EXPECT_LT(refused, schedules * 3);
+}
+
+TEST_F(Transform, TheFirstBadSampleOfABatchIsNamed) {
+  const Schedule schedule = make_schedule("linear");
+  for (const uint32_t threads : {1, 4}) {
+    context = make_context(threads);
+    for (const size_t bad : {0, 31, 32, 333, 699}) {
+      Tensor t(NWR_F64, {700}), data(NWR_F32, {700, 2}), noise = data, state = data, score = data;
+      t.fill({0.5}), data.fill({1}), noise.fill({2}), state.fill({3}), score.fill({4});
+      const auto expect = [&](nwr_status status, const std::string& text) {
+        EXPECT_EQ(status, apply(schedule, t, nullptr, {{NWR_DATA, data}, {NWR_NOISE, noise}},
+                                {{NWR_STATE, state}, {NWR_SCORE, score}}));
+        EXPECT_NE(std::string::npos, std::string(nwr_last_error()).find(text)) << nwr_last_error();
+        EXPECT_EQ(std::vector<double>(1400, 3), state.values());
+        EXPECT_EQ(std::vector<double>(1400, 4), score.values());
+      };
+      const std::string name = "t[" + std::to_string(bad) + "]";
+      // There is no score at clean data.
+      for (size_t i = bad; i < 700; i += 100) t.set(i, 1);
+      expect(NWR_ERROR_SINGULAR, name + " = 1,");
+      for (size_t i = bad; i < 700; i += 100) t.set(i, 1.5);
+      expect(NWR_ERROR_INVALID_ARGUMENT, name + " is 1.5,");
+    }
+  }
+}
+
 TEST_F(Transform, ThreeLegsNeedThreeInputs) {
   const Schedule schedule = make_bridge();
   for (const double t : {0.1, 0.5, 0.8}) {

@@ -24,6 +24,7 @@ class Discrete : public Schedule {
   Spacing spacing() const override { return Spacing::index; }
   int64_t index_count() const override { return static_cast<int64_t>(lambdas_.size()); }
   double sigma_floor() const override { return std::exp(-lambdas_.front()); }
+  bool plain() const override { return true; }
   PathPlan path() const override {
     PathPlan plan = Schedule::path();
     plan.form = PathForm::discrete;
