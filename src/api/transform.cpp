@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owns the C side of transforms and combinations. Must not know kernels.
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <cmath>
-#include <utility>
 #include <vector>
 
 #include "api/guard.hpp"
@@ -12,7 +9,7 @@
 #include "api/rngs.hpp"
 #include "api/tensor.hpp"
 #include "core/catalog.hpp"
-#include "math/rows.hpp"
+#include "core/factors.hpp"
 
 using namespace noisewright;
 
@@ -28,29 +25,6 @@ void check_count(const char* name, size_t count, int most) {
   }
 }
 
-// The factors of the inputs at t, where the coefficients are c, or an error that says at which time
-// they fail.
-void express_quantities(const Schedule& schedule, const nwr_coeffs& c, double t, const Name& t_name,
-                        double diffusion, const int32_t* inputs, size_t input_count, int32_t output,
-                        double* factors) {
-  const int count = static_cast<int>(input_count);
-  if (find_quantity(inputs, count, output) == count &&
-      schedule.upstream_factors(t, inputs, input_count, output, factors)) {
-    return;
-  }
-  if (!quantity_factors(c, schedule.setting(diffusion), inputs, count, output, factors)) {
-    fail(NWR_ERROR_SINGULAR, "the inputs do not determine ", name_of(NWR_DOMAIN_QUANTITY, output),
-         " at ", t_name, " = ", t, ", where alpha is ", c.alpha, ", sigma ", c.sigma, " and gamma ",
-         c.gamma);
-  }
-}
-
-void check_diffusion(double value, const Name& name) {
-  if (!(value >= 0) || !std::isfinite(value)) {
-    fail(NWR_ERROR_INVALID_ARGUMENT, name, " is ", value, "; it must be finite and not negative");
-  }
-}
-
 void check_operands(const char* name, const nwr_operand* operands, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     const Name at{name, static_cast<int64_t>(i)};
@@ -60,121 +34,6 @@ void check_operands(const char* name, const nwr_operand* operands, size_t count)
     }
   }
 }
-
-// Of one quantity, as many as it has in order of the first of count rows.
-using MakeColumn = int (*)(const nwr_coeffs* c, int count, const RowSetting& setting,
-                           const int* legs, double* factors, size_t step);
-
-// Flattened: what depends on the quantity is decided here, not once a row.
-template <int kQuantity>
-__attribute__((flatten)) int make_column(const nwr_coeffs* c, int count, const RowSetting& setting,
-                                         const int* legs, double* factors, size_t step) {
-  for (int i = 0; i < count; ++i) {
-    if (!leg_factors(c[i], setting, legs, kQuantity, factors + i * step)) return i;
-  }
-  return count;
-}
-
-constexpr int kQuantities = NWR_NAMI_MIRROR + 1;
-template <int... kQuantity>
-constexpr std::array<MakeColumn, sizeof...(kQuantity)> columns_of(
-    std::integer_sequence<int, kQuantity...>) {
-  return {make_column<kQuantity>...};
-}
-constexpr auto kMakeColumn = columns_of(std::make_integer_sequence<int, kQuantities>());
-
-// The factors of a pass whose times the host knows, as MixPlan orders them.
-class FactorTable : public HostWork {
- public:
-  FactorTable(const Schedule& schedule, const std::vector<double>& times,
-              const std::vector<double>& diffusions, const int32_t* known, size_t known_count,
-              const nwr_operand* outputs, size_t output_count, bool draws)
-      : schedule_(schedule),
-        times_(times),
-        diffusions_(diffusions),
-        known_(known),
-        known_count_(known_count),
-        outputs_(outputs),
-        output_count_(output_count),
-        width_(known_count + (draws ? 0 : 1)) {}
-
-  size_t rows() const { return std::max(times_.size(), diffusions_.size()); }
-
-  // Fails with what is wrong in the first row that has no factors.
-  const double* make(const Context& context) {
-    factors_.assign(rows() * output_count_ * width_, 0.0);
-    for (size_t row = make_together(context); row < rows(); ++row) make_row(row);
-    return factors_.data();
-  }
-
- private:
-  static double value(const std::vector<double>& list, size_t row) {
-    return list.size() == 1 ? list[0] : list[row];
-  }
-  static Name name(const char* base, const std::vector<double>& list, size_t row) {
-    return {base, list.size() == 1 ? -1 : static_cast<int64_t>(row)};
-  }
-  double* at(size_t row, size_t output) const {
-    return factors_.data() + (row * output_count_ + output) * width_;
-  }
-
-  void make_row(size_t row) const {
-    const double w2 = value(diffusions_, row), t = value(times_, row);
-    check_diffusion(w2, name("diffusion", diffusions_, row));
-    const Name t_name = name("t", times_, row);
-    const nwr_coeffs c = schedule_.at(t, t_name);
-    for (size_t j = 0; j < output_count_; ++j) {
-      express_quantities(schedule_, c, t, t_name, w2, known_, known_count_, outputs_[j].quantity,
-                         at(row, j));
-    }
-  }
-
-  // The rows of a training batch, whose inputs are legs: as many as nothing is wrong with.
-  size_t make_together(const Context& context) {
-    const bool simple = times_.size() == rows() && diffusions_.size() == 1 && schedule_.plain() &&
-                        find_legs(known_, static_cast<int>(known_count_), legs_);
-    if (!simple) return 0;
-    check_diffusion(diffusions_[0], {"diffusion"});
-    setting_ = schedule_.setting(diffusions_[0]);
-    good_ = rows();
-    context.run_on_host(*this, static_cast<int64_t>(rows()), 10);
-    return good_;
-  }
-  void run(int64_t begin, int64_t end) const noexcept override {
-    constexpr int64_t kTogether = 32;
-    const double low = schedule_.ends().low, high = schedule_.ends().high;
-    nwr_coeffs c[kTogether];
-    for (int64_t done = begin; done < end; done += kTogether) {
-      int count = static_cast<int>(std::min(kTogether, end - done));
-      const double* const t = times_.data() + done;
-      const auto inside = [=](double x) { return x >= low && x <= high; };
-      int good = static_cast<int>(std::find_if_not(t, t + count, inside) - t);
-      schedule_.row_coeffs(t, good, c);
-      for (size_t j = 0; j < output_count_; ++j) {
-        good = kMakeColumn[outputs_[j].quantity](c, good, setting_, legs_, at(done, j),
-                                                 output_count_ * width_);
-      }
-      if (good < count) return end_at(done + good);
-    }
-  }
-  void end_at(size_t row) const noexcept {
-    size_t before = good_.load(std::memory_order_relaxed);
-    while (row < before && !good_.compare_exchange_weak(before, row, std::memory_order_relaxed)) {
-    }
-  }
-
-  const Schedule& schedule_;
-  const std::vector<double>&times_, &diffusions_;
-  const int32_t* known_;
-  size_t known_count_;
-  const nwr_operand* outputs_;
-  size_t output_count_;
-  size_t width_;
-  mutable std::vector<double> factors_;
-  int legs_[3];
-  RowSetting setting_;
-  mutable std::atomic<size_t> good_{0};
-};
 
 // The arrays of one pass, checked. Outputs come first: they give the shape.
 class Pass {
@@ -283,17 +142,21 @@ nwr_status transform(const Request& r) {
   for (size_t i = 0; i < r.output_count; ++i) {
     pass.add_output(r.outputs[i].tensor, {"outputs", static_cast<int64_t>(i), ".tensor"});
   }
-  int32_t known[kMostOperands];
+  Conversion conversion;
+  conversion.draws = draws;
   for (size_t i = 0; i < r.input_count; ++i) {
     pass.add_input(r.inputs[i].tensor, {"inputs", static_cast<int64_t>(i), ".tensor"});
-    known[i] = r.inputs[i].quantity;
-    if (known[i] == r.drawn) {
+    const int32_t quantity = r.inputs[i].quantity;
+    conversion.known[conversion.known_count++] = quantity;
+    if (quantity == r.drawn) {
       fail(NWR_ERROR_INVALID_ARGUMENT, Name{"inputs", static_cast<int64_t>(i)}, ".quantity is ",
            name_of(NWR_DOMAIN_QUANTITY, r.drawn), ", but drawn is that too");
     }
   }
-  const size_t known_count = r.input_count + (draws ? 1 : 0);
-  if (draws) known[r.input_count] = r.drawn;
+  if (draws) conversion.known[conversion.known_count++] = r.drawn;
+  for (size_t j = 0; j < r.output_count; ++j) {
+    conversion.output[conversion.output_count++] = r.outputs[j].quantity;
+  }
   const int64_t batch = pass.batch();
   std::vector<Rng> generators;
   if (draws) {
@@ -302,20 +165,16 @@ nwr_status transform(const Request& r) {
   }
   if (is_on_device(r.t, *unwrap(r.context))) {
     RowsPlan rows = take_rows(*unwrap(r.context), *unwrap(r.schedule), r.t, r.diffusion, batch);
-    rows.draws = draws;
-    rows.known_count = static_cast<int32_t>(known_count);
-    std::copy(known, known + known_count, rows.known);
-    rows.output_count = static_cast<int32_t>(r.output_count);
-    for (size_t j = 0; j < r.output_count; ++j) rows.output[j] = r.outputs[j].quantity;
+    static_cast<Conversion&>(rows) = conversion;
     pass.run(rows);
     return NWR_OK;
   }
   const std::vector<double> times = take_values(r.t, "t", *unwrap(r.context), batch);
   std::vector<double> diffusions(1, 0.0);
   if (r.diffusion) diffusions = take_values(r.diffusion, "diffusion", *unwrap(r.context), batch);
-  FactorTable table(*unwrap(r.schedule), times, diffusions, known, known_count, r.outputs,
-                    r.output_count, draws);
-  pass.run(table.make(*unwrap(r.context)), table.rows());
+  const std::vector<double> factors =
+      make_factors(*unwrap(r.context), *unwrap(r.schedule), conversion, times, diffusions);
+  pass.run(factors.data(), std::max(times.size(), diffusions.size()));
   return NWR_OK;
 }
 
@@ -362,8 +221,8 @@ nwr_status nwr_transform_coeffs(const nwr_schedule* schedule, double t, double d
       find_by_value(NWR_DOMAIN_QUANTITY, known[i], {"inputs", static_cast<int64_t>(i)});
     }
     double factors[kMostOperands];
-    express_quantities(*unwrap(schedule), unwrap(schedule)->at(t, {"t"}), t, {"t"}, diffusion,
-                       known, input_count, output, factors);
+    express_quantity(*unwrap(schedule), unwrap(schedule)->at(t, {"t"}), t, {"t"}, diffusion, known,
+                     static_cast<int>(input_count), output, factors);
     std::copy(factors, factors + input_count, out);
     return NWR_OK;
   });

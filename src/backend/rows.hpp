@@ -16,24 +16,27 @@ struct DeviceNumbers {
   double value = 0;
 };
 
-// The factors of a MixPlan that has none, row by row: what inputs give outputs, at times that the
-// host does not know. A time outside of the path's, a diffusion that is negative or not finite, and
-// inputs that do not determine an output make factors of NaN: nobody waits to be told.
-struct RowsPlan {
-  PathPlan path;
-  DeviceNumbers times;
-  DeviceNumbers diffusions;
-  int64_t rows = 1;
+// Which quantities a MixPlan makes of which.
+struct Conversion {
   int32_t known_count = 0;  // the plan's inputs, and what is drawn, behind them
   int32_t output_count = 0;
   int32_t known[kMaxKnown] = {};
   int32_t output[kMaxOutputs] = {};
   bool draws = false;  // the last of the known is the plan's noise
 
-  // Factors of one row, as MixPlan orders them.
-  NWR_HD int64_t row_size() const {
-    return int64_t{output_count} * (known_count + (draws ? 0 : 1));
-  }
+  // Factors of one output, and of one row, as MixPlan orders them.
+  NWR_HD int32_t width() const { return known_count + (draws ? 0 : 1); }
+  NWR_HD int64_t row_size() const { return int64_t{output_count} * width(); }
+};
+
+// The factors of a MixPlan that has none, row by row, at times that the host does not know. A time
+// outside of the path's, a diffusion that is negative or not finite, and inputs that do not
+// determine an output make factors of NaN: nobody waits to be told.
+struct RowsPlan : Conversion {
+  PathPlan path;
+  DeviceNumbers times;
+  DeviceNumbers diffusions;
+  int64_t rows = 1;
 };
 
 NWR_HD inline double device_number(const DeviceNumbers& numbers, int64_t row) {
@@ -54,7 +57,7 @@ NWR_HD inline void make_row(const RowsPlan& plan, int64_t row, double* factors) 
   nwr_coeffs c = {};
   if (valid) c = path_coeffs(plan.path, t);
   const RowSetting setting = {diffusion, plan.path.direction, plan.path.sigma_data};
-  const int width = plan.known_count + (plan.draws ? 0 : 1);
+  const int width = plan.width();
   for (int j = 0; j < plan.output_count; ++j) {
     double found[kMaxKnown];
     const bool determined =
