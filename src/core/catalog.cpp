@@ -330,8 +330,10 @@ const Entry& find_by_name(int32_t domain, std::string_view name, const char* arg
 
 const Entry& find_by_value(int32_t domain, int32_t value, const Name& argument) {
   const size_t size = catalog_size(domain);
+  // Most domains count from 0: the entry stands where its value says.
+  const size_t first = static_cast<uint32_t>(value) < size ? static_cast<uint32_t>(value) : 0;
   for (size_t i = 0; i < size; ++i) {
-    const Entry& entry = catalog_entry(domain, i);
+    const Entry& entry = catalog_entry(domain, (first + i) % size);
     if (entry.value == value) return entry;
   }
   fail(NWR_ERROR_INVALID_ARGUMENT, argument, " is ", value, ", which is no ",

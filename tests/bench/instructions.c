@@ -16,9 +16,9 @@ static void check(int32_t status) {
   exit(1);
 }
 
-static const int64_t* shape_of(int64_t count) {
+static const int64_t* shape_of(int64_t count, int points) {
   static int64_t shape[2];
-  shape[0] = count >= 1024 ? 8 : 1;
+  shape[0] = points ? count / 2 : count >= 1024 ? 8 : 1;
   shape[1] = count / shape[0];
   return shape;
 }
@@ -42,16 +42,19 @@ int main(int argc, char** argv) {
   const char* what = argc > 2 ? argv[1] : "";
   const int64_t count = argc > 2 ? atoll(argv[2]) : 0;
   if (count < 1 || count > MOST) {
-    fprintf(stderr, "usage: instructions SPEC|combine|transform|corrupt|normal COUNT\n");
+    fprintf(stderr, "usage: instructions SPEC|combine|transform|corrupt|points|normal COUNT\n");
     return 2;
   }
   for (int i = 0; i < MOST; i++) x[i] = y[i] = z[i] = 0.25f;
+  /* Samples of two numbers each. */
+  const int points = strcmp(what, "points") == 0;
   nwr_tensor X = {
-      .data = x, .device = NWR_CPU, .ndim = 2, .dtype = NWR_F32, .shape = shape_of(count)};
+      .data = x, .device = NWR_CPU, .ndim = 2, .dtype = NWR_F32, .shape = shape_of(count, points)};
   nwr_tensor Y = X, Z = X;
   Y.data = y;
   Z.data = z;
-  double times[8] = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8};
+  static double times[MOST];
+  for (int i = 0; i < MOST; i++) times[i] = 0.1 * (i % 8 + 1);
   const nwr_tensor T = {
       .data = times, .device = NWR_CPU, .ndim = 1, .dtype = NWR_F64, .shape = X.shape};
   const nwr_context_options one = {.struct_size = sizeof one, .threads = 1};
@@ -71,7 +74,7 @@ int main(int argc, char** argv) {
     for (int i = 0; i < TIMES; i++) {
       check(nwr_transform_apply(context, flow, &T, NULL, know, 2, score, 1));
     }
-  } else if (strcmp(what, "corrupt") == 0) {
+  } else if (strcmp(what, "corrupt") == 0 || points) {
     for (int i = 0; i < TIMES; i++) {
       check(nwr_transform_corrupt(context, flow, &T, NWR_NOISE, &rng, 1, data, 1, batch, 2));
     }
