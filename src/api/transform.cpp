@@ -2,6 +2,7 @@
 // Owns the C side of transforms and combinations. Must not know kernels.
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <vector>
 
 #include "api/guard.hpp"
@@ -172,9 +173,9 @@ nwr_status transform(const Request& r) {
   const std::vector<double> times = take_values(r.t, "t", *unwrap(r.context), batch);
   std::vector<double> diffusions(1, 0.0);
   if (r.diffusion) diffusions = take_values(r.diffusion, "diffusion", *unwrap(r.context), batch);
-  const std::vector<double> factors =
+  const std::unique_ptr<double[]> factors =
       make_factors(*unwrap(r.context), *unwrap(r.schedule), conversion, times, diffusions);
-  pass.run(factors.data(), std::max(times.size(), diffusions.size()));
+  pass.run(factors.get(), std::max(times.size(), diffusions.size()));
   return NWR_OK;
 }
 

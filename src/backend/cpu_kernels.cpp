@@ -1077,11 +1077,14 @@ NWR_INLINE Vector chosen(Integers mask, Vector yes, Vector no) {
                                   (~mask & reinterpret_cast<Integers>(no)));
 }
 
+// Whole vectors, as below.
 NWR_INLINE void draw(const Rng& rng, int64_t first, int64_t count, float* to) {
   const uint64_t position = rng.offset + static_cast<uint64_t>(first);
   Window window(rng.seed, rng.stream, position);
   window.refill<Make::normals>(position, 0, count);
-  std::memcpy(to, window.next, static_cast<size_t>(4 * count));
+  for (int64_t i = 0; i < count; i += kFloats) {
+    store_raw(reinterpret_cast<Byte*>(to + i), load_raw<F32>(window.next + 4 * i));
+  }
 }
 
 template <class Vector>
@@ -1089,83 +1092,85 @@ void mix_samples_run(const MixLayout& layout, const MixSamples& samples, int64_t
                      int64_t end) {
   using Real = decltype(Vector{}[0] + 0);
   constexpr int64_t kLanes = kVectorBytes / static_cast<int>(sizeof(Real));
+  constexpr int kVectors = kPack / kLanes;
   const int inputs = layout.input_count, outputs = layout.output_count;
   const int terms = samples.rngs != nullptr ? inputs + 1 : inputs;
-  // A factor for each element, and what is multiplied by it. A sample's own is spread over whole
-  // vectors, whose rest the next sample overwrites.
+  const bool own_noise = samples.rngs != nullptr && samples.own_rngs;
+  const bool one_noise = samples.rngs != nullptr && !samples.own_rngs;
+  // A factor for each element, and what is multiplied by it. What is a sample's own is written in
+  // whole vectors, whose rest the next sample overwrites; what no element overwrites is not stored.
   alignas(64) Real factor[kMaxOutputs * (kMaxInputs + 1)][kPack + kLanes];
+  alignas(64) float noise[kPack + kFloats] = {};
   alignas(64) Byte stage[kMaxInputs][kPack * 8];
-  alignas(64) float noise[kPack] = {};
   alignas(64) Byte result[kMaxOutputs][kPack * 8];
+  // The rows of a pack, and where each term stands in one.
+  const int row_size = outputs * (inputs + 1);
+  Real rows[kPack * kMaxOutputs * (kMaxInputs + 1)];
   int column[kMaxOutputs * (kMaxInputs + 1)];
-  for (int t = 0; t < outputs * terms; ++t) column[t] = t / terms * (inputs + 1) + t % terms;
+  for (int t = 0; t < outputs * terms; ++t) {
+    column[t] = t / terms * (inputs + 1) + t % terms;
+    std::memset(factor[t], 0, sizeof factor[t]);
+  }
   int64_t sample = begin / samples.size, place = begin % samples.size;
   for (int64_t done = begin; done < end; done += kPack) {
     const int64_t count = smaller(kPack, end - done);
-    const int64_t lanes = (count + kLanes - 1) / kLanes * kLanes;
+    const double* const given = samples.factors + sample * samples.factor_step;
+    const int64_t row_count =
+        samples.factor_step == 0 ? 1 : (place + count + samples.size - 1) / samples.size;
+    for (int64_t i = 0; i < row_count * row_size; ++i) rows[i] = static_cast<Real>(given[i]);
+    const Real* own = rows;
     for (int64_t e = 0; e < count;) {
       const int64_t some = smaller(samples.size - place, count - e);
-      const double* const own = samples.factors + sample * samples.factor_step;
-      for (int t = 0; t < outputs * terms; ++t) {
-        const Vector f = static_cast<Real>(own[column[t]]) - Vector{};
-        Real* const to = factor[t] + e;
-        store_raw(reinterpret_cast<Byte*>(to), f);
-        for (int64_t i = kLanes; i < some; i += kLanes) {
-          store_raw(reinterpret_cast<Byte*>(to + i), f);
+      for (int64_t i = 0; i < some; i += kLanes) {
+        for (int t = 0; t < outputs * terms; ++t) {
+          store_raw(reinterpret_cast<Byte*>(factor[t] + e + i), own[column[t]] - Vector{});
         }
       }
-      if (samples.rngs != nullptr && samples.own_rngs) {
-        draw(samples.rngs[sample], place, some, noise + e);
-      }
+      if (own_noise) draw(samples.rngs[sample], place, some, noise + e);
       e += some;
       place += some;
-      if (place == samples.size) place = 0, ++sample;
+      if (place == samples.size) place = 0, ++sample, own += samples.factor_step;
     }
-    for (int t = 0; t < outputs * terms; ++t) {
-      for (int64_t e = count; e < lanes; ++e) factor[t][e] = 0;
-    }
-    if (samples.rngs != nullptr && !samples.own_rngs) {
-      draw(*samples.rngs, done, count, noise);
-    }
+    if (one_noise) draw(*samples.rngs, done, count, noise);
     const Byte* at[kMaxInputs];
     for (int k = 0; k < inputs; ++k) {
       const int32_t size = layout.input[k].size;
       at[k] = samples.input[k] + done * size;
       if (count == kPack) continue;
       std::memcpy(stage[k], at[k], static_cast<size_t>(count * size));
-      std::memset(stage[k] + count * size, 0, static_cast<size_t>((lanes - count) * size));
+      std::memset(stage[k] + count * size, 0, static_cast<size_t>((kPack - count) * size));
       at[k] = stage[k];
     }
     // All of them before any is stored: an output may lie on an input.
     for (int j = 0; j < outputs; ++j) {
-      Vector sum[kPack / kLanes];
-      decltype(Vector{} != Vector{}) used[kPack / kLanes];
-      for (int64_t v = 0; v < lanes / kLanes; ++v) {
+      Vector sum[kVectors];
+      decltype(Vector{} != Vector{}) used[kVectors];
+      NWR_UNROLL
+      for (int v = 0; v < kVectors; ++v) {
         sum[v] = mix_nothing<Real>() - Vector{};
         used[v] = sum[v] != sum[v];
       }
       for (int k = 0; k < terms; ++k) {
-        const Real* const f = factor[j * terms + k];
+        const auto* const f = reinterpret_cast<const Byte*>(factor[j * terms + k]);
         const Byte* const x = k == inputs ? reinterpret_cast<const Byte*>(noise) : at[k];
-        const int32_t size = k == inputs ? 4 : layout.input[k].size;
-        with_dtype<Vector>(
-            Any(), k == inputs ? Dtype::f32 : layout.input[k].dtype,
-            [&](auto from) NWR_INLINE_LAMBDA {
-              for (int64_t v = 0; v < lanes / kLanes; ++v) {
-                const Vector by = load_raw<Vector>(reinterpret_cast<const Byte*>(f + v * kLanes));
-                const auto uses = by != Vector{};
-                const Vector next = mix_next(
-                    sum[v], by, Load<Vector, decltype(from)::dtype>::at(x + v * kLanes * size));
-                sum[v] = chosen(uses, next, sum[v]);
-                used[v] |= uses;
-              }
-            });
+        with_dtype<Vector>(Any(), k == inputs ? Dtype::f32 : layout.input[k].dtype,
+                           [&](auto from) NWR_INLINE_LAMBDA {
+                             using L = Load<Vector, decltype(from)::dtype>;
+                             NWR_UNROLL
+                             for (int v = 0; v < kVectors; ++v) {
+                               const auto by = load_raw<Vector>(f + v * kVectorBytes);
+                               const auto uses = by != Vector{};
+                               const Vector next = mix_next(sum[v], by, L::at(x + v * L::kBytes));
+                               sum[v] = chosen(uses, next, sum[v]);
+                               used[v] |= uses;
+                             }
+                           });
       }
       with_dtype<Vector>(Any(), layout.output[j].dtype, [&](auto to) NWR_INLINE_LAMBDA {
         using S = Store<Vector, decltype(to)::dtype>;
-        for (int64_t v = 0; v < lanes / kLanes; ++v) {
-          S::template at<To::caches>(result[j] + v * kLanes * layout.output[j].size,
-                                     chosen(used[v], sum[v], Vector{}));
+        NWR_UNROLL
+        for (int v = 0; v < kVectors; ++v) {
+          S::template at<To::caches>(result[j] + v * S::kBytes, chosen(used[v], sum[v], Vector{}));
         }
       });
     }

@@ -108,18 +108,24 @@ void express_quantity(const Schedule& schedule, const nwr_coeffs& c, double t, c
   }
 }
 
-std::vector<double> make_factors(const Context& context, const Schedule& schedule,
-                                 const Conversion& conversion, const std::vector<double>& times,
-                                 const std::vector<double>& diffusions) {
+std::unique_ptr<double[]> make_factors(const Context& context, const Schedule& schedule,
+                                       const Conversion& conversion,
+                                       const std::vector<double>& times,
+                                       const std::vector<double>& diffusions) {
   const size_t rows = std::max(times.size(), diffusions.size());
   const auto step = static_cast<size_t>(conversion.row_size());
-  std::vector<double> factors(rows * step);
+  // Not zeroed: of a large batch that takes as long as a row does.
+  std::unique_ptr<double[]> factors(new double[rows * step]);
+  const auto width = static_cast<size_t>(conversion.width());
+  for (size_t end = width; end <= rows * step && !conversion.draws; end += width) {
+    factors[end - 1] = 0;  // that of the noise
+  }
   size_t row = 0;
   int legs[3];
   if (times.size() == rows && diffusions.size() == 1 && schedule.plain() &&
       find_legs(conversion.known, conversion.known_count, legs)) {
     check_diffusion(diffusions[0], {"diffusion"});
-    LegRows together(schedule, conversion, times, diffusions[0], legs, factors.data());
+    LegRows together(schedule, conversion, times, diffusions[0], legs, factors.get());
     row = static_cast<size_t>(together.make(context));
   }
   for (; row < rows; ++row) {
@@ -133,9 +139,9 @@ std::vector<double> make_factors(const Context& context, const Schedule& schedul
     check_diffusion(diffusion, name("diffusion", diffusions));
     const Name t_name = name("t", times);
     const nwr_coeffs c = schedule.at(t, t_name);
-    for (int j = 0; j < conversion.output_count; ++j) {
+    for (size_t j = 0; j < static_cast<size_t>(conversion.output_count); ++j) {
       express_quantity(schedule, c, t, t_name, diffusion, conversion.known, conversion.known_count,
-                       conversion.output[j], &factors[row * step] + j * conversion.width());
+                       conversion.output[j], &factors[row * step + j * width]);
     }
   }
   return factors;

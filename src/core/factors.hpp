@@ -3,6 +3,7 @@
 // none. Must not know tensors.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "core/context.hpp"
@@ -21,8 +22,9 @@ void express_quantity(const Schedule& schedule, const nwr_coeffs& c, double t, c
 
 // The factors of a pass, one row or one for each of several times or diffusions. Fails with what is
 // wrong in the first row that has none.
-std::vector<double> make_factors(const Context& context, const Schedule& schedule,
-                                 const Conversion& conversion, const std::vector<double>& times,
-                                 const std::vector<double>& diffusions);
+std::unique_ptr<double[]> make_factors(const Context& context, const Schedule& schedule,
+                                       const Conversion& conversion,
+                                       const std::vector<double>& times,
+                                       const std::vector<double>& diffusions);
 
 }  // namespace noisewright

@@ -143,8 +143,8 @@ class ClosedForm : public Schedule {
       const path::Place place = place_at(t[i]);
       c[i] = to_coeffs(path_.template at<double>(place.u, place.v), direction());
       c[i].log_alpha = c[i].dlog_alpha = c[i].lambda = c[i].diffusion2 = 0;
-      add_latent(t[i], c[i]);
     }
+    for (int i = 0; i < count && has_latent(); ++i) add_latent(t[i], c[i]);
   }
   PathPlan path() const override {
     PathPlan plan = Schedule::path();

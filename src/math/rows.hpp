@@ -216,15 +216,12 @@ NWR_HD inline bool leg_factors(const nwr_coeffs& c, const RowSetting& setting, c
                                int32_t output, double* factors) {
   Row want;
   if (!quantity_row(c, output, setting, &want)) return false;
-  const double wanted[3] = {want.data, want.noise, want.latent};
-  for (int i = 0; i < 3; ++i) {
-    if (place[i] >= 0) {
-      factors[place[i]] = wanted[i];
-    } else if (wanted[i] != 0) {
-      return false;
-    }
-  }
-  return true;
+  const auto put = [&](int leg, double factor) {
+    if (place[leg] < 0) return factor == 0;
+    factors[place[leg]] = factor;
+    return true;
+  };
+  return put(0, want.data) && put(1, want.noise) && put(2, want.latent);
 }
 
 // The factors by which the inputs, at most kMaxKnown, give the output where the schedule's

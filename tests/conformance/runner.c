@@ -299,6 +299,11 @@ static void print_hash(const void* bytes, size_t n) {
   printf("%016llx", (unsigned long long)fnv1a(bytes, n));
 }
 
+static void print_array(const Array* a) {
+  pull(a);
+  print_hash(a->view.data, a->bytes);
+}
+
 /* ---- calls that several kinds share ------------------------------------------------------ */
 
 typedef struct World {
@@ -713,13 +718,61 @@ static int kind_transform(const Case* c, const World* w) {
   for (size_t i = 0; i < in_count + out_count; i++) {
     if (!st && i >= in_count) {
       if (i > in_count) printf(" ");
-      pull(&arrays[i]);
-      print_hash(arrays[i].view.data, arrays[i].bytes);
+      print_array(&arrays[i]);
     }
     drop(&arrays[i]);
   }
   free(times);
   free(diffusion);
+  return st;
+}
+
+/* The tensors of `array`, normals each; the caller drops them. */
+static int fill_arrays(const Case* c, const World* w, Array* arrays) {
+  const int n = count(c, "array");
+  int st = NWR_OK;
+  for (int i = 0; i < n; i++) {
+    const nwr_rng rng = generator(find(c, "array", i), 1);
+    make(c, &arrays[i]);
+    if (!st) st = nwr_random_fill(w->context, NWR_NORMAL, &rng, 1, at(&arrays[i]));
+  }
+  return st;
+}
+
+static int kind_combine(const Case* c, const World* w) {
+  const int n = count(c, "array");
+  Array arrays[MAX_LINES], out;
+  const nwr_tensor* in[MAX_LINES];
+  size_t factor_count;
+  double* const factors = numbers(c, "factors", &factor_count);
+  if (!n || factor_count != (size_t)n) {
+    refuse(c->lines[0].number, "a factor an array, please", "combine");
+  }
+  int st = fill_arrays(c, w, arrays);
+  make(c, &out);
+  for (int i = 0; i < n; i++) in[i] = at(&arrays[i]);
+  if (!st) st = nwr_tensor_combine(w->context, factors, in, n, at(&out));
+  if (!st) print_array(&out);
+  for (int i = 0; i < n; i++) drop(&arrays[i]);
+  drop(&out);
+  free(factors);
+  return st;
+}
+
+static int kind_blend(const Case* c, const World* w) {
+  const Line* const share = find(c, "mask", 0);
+  Array arrays[MAX_LINES], mask;
+  if (count(c, "array") != 2 || !share) {
+    refuse(c->lines[0].number, "two arrays and a mask, please", "blend");
+  }
+  const nwr_rng rng = generator(share, 1);
+  int st = fill_arrays(c, w, arrays);
+  make(c, &mask);
+  if (!st) st = nwr_random_fill(w->context, NWR_UNIFORM, &rng, 1, at(&mask));
+  if (!st) st = nwr_tensor_blend(w->context, at(&arrays[0]), at(&arrays[1]), at(&mask));
+  if (!st) print_array(&arrays[0]);
+  for (int i = 0; i < 2; i++) drop(&arrays[i]);
+  drop(&mask);
   return st;
 }
 
@@ -870,6 +923,8 @@ static const struct {
     {"invert", "lambdas", kind_invert},
     {"weigh", "times weight", kind_weigh},
     {"transform", TRANSFORM_KEYS " shape dtype drawn", kind_transform},
+    {"combine", "array factors shape dtype", kind_combine},
+    {"blend", "array mask shape dtype", kind_blend},
     {"coeffs", TRANSFORM_KEYS, kind_coeffs},
     {"sample", SAMPLE_KEYS " resume", kind_sample},
     {"save", SAMPLE_KEYS " after", kind_save},
@@ -895,7 +950,7 @@ static void check_keys(const Case* c, const char* keys) {
     if (!lists(keys, key) && !lists("schedule table", key)) {
       refuse(c->lines[i].number, "unknown key", key);
     }
-    if (count(c, key) > 1 && !lists("seed input output set", key) &&
+    if (count(c, key) > 1 && !lists("seed input output set array", key) &&
         !(lists(keys, "sampler") && lists("times", key))) {
       refuse(c->lines[i].number, "a key twice", key);
     }

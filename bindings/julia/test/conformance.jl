@@ -11,7 +11,7 @@ const Case = Dict{String,Vector{Vector{String}}}
 const KEYS = split("schedule table seed shape dtype times distribution density grid count " *
                    "lambdas weight input output diffusion drawn sampler predict steps clock " *
                    "start init model model2 model3 model4 keep resume after domain call says " *
-                   "generator levels text set rule strength")
+                   "generator levels text set rule strength array factors mask")
 
 function read_cases(path)
     cases = Tuple{String,String,Case}[]
@@ -187,6 +187,17 @@ kinds["transform"] = function (c, ctx, s)
         transform!(outputs, ctx, s, t, inputs; diffusion = one_or_each(numbers(c, "diffusion")))
     end
     return join((fnv1a(last(o)) for o in outputs), " ")
+end
+
+arrays(c, ctx) = [random!(blank(c), ctx, generator(words)) for words in lines(c, "array")]
+
+kinds["combine"] = (c, ctx, s) ->
+    fnv1a(combine!(blank(c), ctx, map(=>, numbers(c, "factors"), arrays(c, ctx))...))
+
+kinds["blend"] = function (c, ctx, s)
+    mask = random!(blank(c), ctx, generator(only(c["mask"])); distribution = "uniform")
+    x, other = arrays(c, ctx)
+    return fnv1a(blend!(x, ctx, other, mask))
 end
 
 kinds["coeffs"] = (c, ctx, s) ->

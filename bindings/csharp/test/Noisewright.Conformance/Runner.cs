@@ -70,15 +70,16 @@ public sealed class Runner(NoisewrightContext context)
             case "random" when c.Has("generator"):
                 return Generate<T>(c);
             case "random":
-                T[] numbers = Zeros<T>(c);
-                context.RandomFill(
-                    (Distribution)c.Choice("distribution", Domain.Distribution, 0), c.Rngs("seed"),
-                    new Tensor<T>(numbers, c.Shape));
-                return Hash(numbers);
+                var what = (Distribution)c.Choice("distribution", Domain.Distribution, 0);
+                return Hash(Drawn<T>(c, what, c.Rngs("seed")));
             case "density":
                 return Hash(Times<T>(c, schedule));
             case "transform":
                 return Transform<T>(c, schedule);
+            case "combine":
+                return Combine<T>(c);
+            case "blend":
+                return Blend<T>(c);
             case "sample":
                 return new Sampling<T>(context, schedule, c).Sample();
             case "save":
@@ -157,15 +158,46 @@ public sealed class Runner(NoisewrightContext context)
         return Hash(factors);
     }
 
+    private T[] Drawn<T>(Case c, Distribution what, Rng[] rngs) where T : unmanaged
+    {
+        T[] numbers = Zeros<T>(c);
+        context.RandomFill(what, rngs, new Tensor<T>(numbers, c.Shape));
+        return numbers;
+    }
+
+    // The tensors of `array`, normals each.
+    private T[][] Arrays<T>(Case c) where T : unmanaged =>
+        [.. c.All("array").Select(words => Drawn<T>(c, Distribution.Normal, [Case.Rng(words)]))];
+
+    private string Combine<T>(Case c) where T : unmanaged
+    {
+        Terms terms = default;
+        foreach ((double factor, T[] numbers) in c.Numbers("factors").Zip(Arrays<T>(c)))
+        {
+            terms = terms.And(factor, new Tensor<T>(numbers, c.Shape));
+        }
+        T[] result = Zeros<T>(c);
+        context.Combine(terms, new Tensor<T>(result, c.Shape));
+        return Hash(result);
+    }
+
+    private string Blend<T>(Case c) where T : unmanaged
+    {
+        T[][] arrays = Arrays<T>(c);
+        T[] mask = Drawn<T>(c, Distribution.Uniform, [Case.Rng(c.All("mask")[0])]);
+        context.Blend(new Tensor<T>(arrays[0], c.Shape), new Tensor<T>(arrays[1], c.Shape),
+            new Tensor<T>(mask, c.Shape));
+        return Hash(arrays[0]);
+    }
+
     private string Transform<T>(Case c, Schedule schedule) where T : unmanaged
     {
         long[] shape = c.Shape;
         Inputs inputs = default;
         foreach (string[] words in c.All("input"))
         {
-            var tensor = new Tensor<T>(Zeros<T>(c), shape);
-            context.RandomFill(Distribution.Normal, Case.Rng(words.AsSpan(1)), tensor);
-            inputs = inputs.And(Named(words[0]), tensor);
+            T[] numbers = Drawn<T>(c, Distribution.Normal, [Case.Rng(words.AsSpan(1))]);
+            inputs = inputs.And(Named(words[0]), new Tensor<T>(numbers, shape));
         }
         Outputs outputs = default;
         var results = new List<T[]>();

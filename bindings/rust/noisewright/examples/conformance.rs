@@ -77,6 +77,8 @@ fn keys_of(kind: &str) -> Option<&'static str> {
         "invert" => "lambdas",
         "weigh" => "times weight",
         "transform" => "times input output diffusion shape dtype drawn",
+        "combine" => "array factors shape dtype",
+        "blend" => "array mask shape dtype",
         "coeffs" => "times input output diffusion",
         "sample" => concat!(sample_keys!(), " resume"),
         "save" => concat!(sample_keys!(), " after"),
@@ -408,15 +410,53 @@ fn numbers(values: &[f64]) -> Numbers<'_> {
     }
 }
 
+fn drawn<T: Number>(case: &Case, world: &World<'_>, what: Distribution, rng: Rng) -> Any<Vec<T>> {
+    let mut data = case.zeros::<T>()?;
+    let mut out = TensorMut::new(&mut data, &case.shape()?)?;
+    world.context.random_fill(what, &[rng], &mut out)?;
+    Ok(data)
+}
+
+/// The tensors of `array`, normals each.
+fn arrays<T: Number>(case: &Case, world: &World<'_>) -> Any<Vec<Vec<T>>> {
+    case.lines("array")
+        .map(|line| drawn(case, world, Distribution::Normal, line.generator(1)?))
+        .collect()
+}
+
+fn combine<T: Number>(case: &Case, world: &World<'_>) -> Any<String> {
+    let (shape, arrays) = (case.shape()?, arrays::<T>(case, world)?);
+    let tensors = arrays
+        .iter()
+        .map(|data| Ok(TensorRef::new(data, &shape)?))
+        .collect::<Any<Vec<_>>>()?;
+    let factors = case.numbers("factors")?;
+    let terms: Vec<_> = factors.into_iter().zip(&tensors).collect();
+    let mut data = case.zeros::<T>()?;
+    let mut out = TensorMut::new(&mut data, &shape)?;
+    world.context.combine(&terms, &mut out)?;
+    Ok(hash_of(&data))
+}
+
+fn blend<T: Number>(case: &Case, world: &World<'_>) -> Any<String> {
+    let (shape, mut arrays) = (case.shape()?, arrays::<T>(case, world)?);
+    let (Some(line), [x, other]) = (case.find("mask"), &mut arrays[..]) else {
+        return case.0[0].refuse("two arrays and a mask, please");
+    };
+    let mask: Vec<T> = drawn(case, world, Distribution::Uniform, line.generator(1)?)?;
+    world.context.blend(
+        &mut TensorMut::new(x, &shape)?,
+        &TensorRef::new(other, &shape)?,
+        &TensorRef::new(&mask, &shape)?,
+    )?;
+    Ok(hash_of(x))
+}
+
 fn transform<T: Number>(case: &Case, world: &World<'_>) -> Any<String> {
     let shape = case.shape()?;
     let (mut given, mut wanted) = (Vec::new(), Vec::new());
     for line in case.lines("input") {
-        let mut data = case.zeros::<T>()?;
-        let mut out = TensorMut::new(&mut data, &shape)?;
-        world
-            .context
-            .random_fill(Distribution::Normal, &[line.generator(2)?], &mut out)?;
+        let data: Vec<T> = drawn(case, world, Distribution::Normal, line.generator(2)?)?;
         given.push((line.named(1)?, data));
     }
     for line in case.lines("output") {
@@ -712,6 +752,8 @@ fn answer(case: &Case, context: &Context, kind: &str) -> Any<String> {
         "invert" => invert(case, world),
         "weigh" => weigh(case, world),
         "transform" => with_dtype!(case, transform(case, world)),
+        "combine" => with_dtype!(case, combine(case, world)),
+        "blend" => with_dtype!(case, blend(case, world)),
         "coeffs" => coeffs(case, world),
         "sample" => with_dtype!(case, sample(case, world)),
         "save" => with_dtype!(case, save(case, world)),
