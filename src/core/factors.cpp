@@ -31,46 +31,76 @@ constexpr std::array<MakeColumn, sizeof...(kQuantity)> columns_of(
 }
 constexpr auto kMakeColumn = columns_of(std::make_integer_sequence<int, kQuantities>());
 
-// The rows of a training batch, whose inputs are legs, on all threads.
-class LegRows : public HostWork {
+bool is_diffusion(double value) { return value >= 0 && std::isfinite(value); }
+
+// Several numbers, or one that stands for every row.
+double value_at(const std::vector<double>& list, int64_t row) {
+  return list.size() == 1 ? list[0] : list[static_cast<size_t>(row)];
+}
+
+// Rows of a schedule that any thread may ask, on all threads.
+class PlainRows : public HostWork {
  public:
-  LegRows(const Schedule& schedule, const Conversion& conversion, const std::vector<double>& times,
-          double diffusion, const int* legs, double* factors)
+  PlainRows(const Schedule& schedule, const Conversion& conversion,
+            const std::vector<double>& times, const std::vector<double>& diffusions, int64_t rows,
+            double* factors)
       : schedule_(schedule),
         conversion_(conversion),
         times_(times),
-        setting_(schedule.setting(diffusion)),
-        legs_(legs),
+        diffusions_(diffusions),
         factors_(factors),
-        good_(static_cast<int64_t>(times.size())) {}
+        legs_only_(diffusions.size() == 1 &&
+                   find_legs(conversion.known, conversion.known_count, legs_)),
+        good_(rows) {}
 
   // Writes as many rows as nothing is wrong with, and says how many.
   int64_t make(const Context& context) {
-    constexpr double kRowNs = 10;
-    context.run_on_host(*this, good_, kRowNs);
+    const double row_ns = legs_only_ ? 10 : 200;
+    context.run_on_host(*this, good_, row_ns);
     return good_;
   }
 
   void run(int64_t begin, int64_t end) const noexcept override {
     constexpr int64_t kTogether = 32;
     const double low = schedule_.ends().low, high = schedule_.ends().high;
-    const int64_t step = conversion_.row_size();
+    const auto inside = [=](double x) { return x >= low && x <= high; };
+    double same[kTogether];
+    std::fill_n(same, kTogether, times_[0]);
     nwr_coeffs c[kTogether];
     for (int64_t done = begin; done < end; done += kTogether) {
       const int64_t count = std::min(kTogether, end - done);
-      const double* const t = times_.data() + done;
-      const auto inside = [=](double x) { return x >= low && x <= high; };
+      const double* const t = times_.size() == 1 ? same : times_.data() + done;
       int good = static_cast<int>(std::find_if_not(t, t + count, inside) - t);
-      schedule_.row_coeffs(t, good, c);
-      for (int j = 0; j < conversion_.output_count; ++j) {
-        double* const column = factors_ + done * step + j * conversion_.width();
-        good = kMakeColumn[conversion_.output[j]](c, good, setting_, legs_, column, step);
+      if (diffusions_.size() > 1) {
+        const double* const w2 = diffusions_.data() + done;
+        good = static_cast<int>(std::find_if_not(w2, w2 + good, is_diffusion) - w2);
       }
+      schedule_.row_coeffs(t, good, c);
+      for (int j = 0; j < conversion_.output_count; ++j) good = make_output(j, c, done, good);
       if (good < count) return end_at(done + good);
     }
   }
 
  private:
+  // Of count rows as many as have the output in order of the first.
+  int make_output(int output, const nwr_coeffs* c, int64_t first, int count) const {
+    const int64_t step = conversion_.row_size();
+    const int32_t quantity = conversion_.output[output];
+    double* const factors = factors_ + first * step + output * conversion_.width();
+    if (legs_only_) {
+      const RowSetting setting = schedule_.setting(diffusions_[0]);
+      return kMakeColumn[quantity](c, count, setting, legs_, factors, step);
+    }
+    for (int i = 0; i < count; ++i) {
+      const RowSetting setting = schedule_.setting(value_at(diffusions_, first + i));
+      if (!quantity_factors(c[i], setting, conversion_.known, conversion_.known_count, quantity,
+                            factors + i * step)) {
+        return i;
+      }
+    }
+    return count;
+  }
+
   void end_at(int64_t row) const noexcept {
     int64_t before = good_.load(std::memory_order_relaxed);
     while (row < before && !good_.compare_exchange_weak(before, row, std::memory_order_relaxed)) {
@@ -80,16 +110,17 @@ class LegRows : public HostWork {
   const Schedule& schedule_;
   const Conversion& conversion_;
   const std::vector<double>& times_;
-  const RowSetting setting_;
-  const int* const legs_;
+  const std::vector<double>& diffusions_;
   double* const factors_;
+  int legs_[3];
+  const bool legs_only_;
   mutable std::atomic<int64_t> good_;
 };
 
 }  // namespace
 
 void check_diffusion(double value, const Name& name) {
-  if (!(value >= 0) || !std::isfinite(value)) {
+  if (!is_diffusion(value)) {
     fail(NWR_ERROR_INVALID_ARGUMENT, name, " is ", value, "; it must be finite and not negative");
   }
 }
@@ -112,34 +143,28 @@ std::unique_ptr<double[]> make_factors(const Context& context, const Schedule& s
                                        const Conversion& conversion,
                                        const std::vector<double>& times,
                                        const std::vector<double>& diffusions) {
-  const size_t rows = std::max(times.size(), diffusions.size());
-  const auto step = static_cast<size_t>(conversion.row_size());
+  const auto rows = static_cast<int64_t>(std::max(times.size(), diffusions.size()));
+  const int64_t step = conversion.row_size();
+  const int32_t width = conversion.width();
   // Not zeroed: of a large batch that takes as long as a row does.
-  std::unique_ptr<double[]> factors(new double[rows * step]);
-  const auto width = static_cast<size_t>(conversion.width());
-  for (size_t end = width; end <= rows * step && !conversion.draws; end += width) {
+  std::unique_ptr<double[]> factors(new double[static_cast<size_t>(rows * step)]);
+  for (int64_t end = width; end <= rows * step && !conversion.draws; end += width) {
     factors[end - 1] = 0;  // that of the noise
   }
-  size_t row = 0;
-  int legs[3];
-  if (times.size() == rows && diffusions.size() == 1 && schedule.plain() &&
-      find_legs(conversion.known, conversion.known_count, legs)) {
-    check_diffusion(diffusions[0], {"diffusion"});
-    LegRows together(schedule, conversion, times, diffusions[0], legs, factors.get());
-    row = static_cast<size_t>(together.make(context));
+  if (diffusions.size() == 1) check_diffusion(diffusions[0], {"diffusion"});
+  int64_t row = 0;
+  if (schedule.plain()) {
+    row = PlainRows(schedule, conversion, times, diffusions, rows, factors.get()).make(context);
   }
   for (; row < rows; ++row) {
-    const auto value = [&](const std::vector<double>& list) {
-      return list.size() == 1 ? list[0] : list[row];
-    };
     const auto name = [&](const char* base, const std::vector<double>& list) {
-      return Name{base, list.size() == 1 ? -1 : static_cast<int64_t>(row)};
+      return Name{base, list.size() == 1 ? -1 : row};
     };
-    const double diffusion = value(diffusions), t = value(times);
+    const double diffusion = value_at(diffusions, row), t = value_at(times, row);
     check_diffusion(diffusion, name("diffusion", diffusions));
     const Name t_name = name("t", times);
     const nwr_coeffs c = schedule.at(t, t_name);
-    for (size_t j = 0; j < static_cast<size_t>(conversion.output_count); ++j) {
+    for (int j = 0; j < conversion.output_count; ++j) {
       express_quantity(schedule, c, t, t_name, diffusion, conversion.known, conversion.known_count,
                        conversion.output[j], &factors[row * step + j * width]);
     }

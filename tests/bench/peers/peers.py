@@ -232,6 +232,10 @@ def in_single_precision(library, shape):
             lambda: training_batch(points, t32),
             library.transform(library.schedule("linear"), t, [("data", points)],
                               [("state", state), ("velocity", velocity)], drawn=True), 3)
+        found["velocity to data, noise, of points"] = (
+            lambda: (state + (1 - t32) * velocity, state - t32 * velocity),
+            library.transform(library.schedule("linear"), t, [("state", state), ("velocity", velocity)],
+                              [("data", points), ("noise", torch.empty_like(points))]), 4)
     if hasattr(torch, "compile"):
         fast = torch.compile(ddim)
         found["ddim, torch.compile"] = (lambda: fast(x, out),
