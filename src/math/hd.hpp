@@ -9,8 +9,11 @@
 #if defined(__CUDACC__)
 #  define NWR_HD __host__ __device__
 #  define NWR_INLINE __forceinline__
+#  define NWR_WRITE_OUT
 #else
 #  define NWR_HD
+// Before a loop of a few rounds.
+#  define NWR_WRITE_OUT _Pragma("GCC unroll 4")
 // Always inlined: these files are also compiled for instruction sets that the machine may lack, and
 // the linker must find no copy of such code to share with the rest of the library.
 #  define NWR_INLINE inline __attribute__((always_inline))

@@ -88,39 +88,59 @@ NWR_HD inline bool is_multiple(const Row& row, const Row& want, double* factor) 
 // Writes factors with sum of factors[i] * known[i] == want; factors of rows not needed are 0.
 // False where the known rows do not determine it. Gaussian elimination with full pivoting on at
 // most 3 equations; each entry carries a bound of its rounding error, so that an entry that
-// cancelled to noise counts as the zero that it is.
-NWR_HD inline bool express(const Row* known, int count, const Row& want, double* factors) {
+// cancelled to noise counts as the zero that it is. kKnown is their number, or 0: some.
+template <int kKnown>
+NWR_HD inline bool express_by(const Row* known, int some, const Row& want, double* factors) {
+  const int count = kKnown > 0 ? kKnown : some;
   double a[3][kMaxKnown + 1], error[3][kMaxKnown + 1], scale[kMaxKnown];
-  bool row_used[3] = {true, true, true};  // or without anything in it
   const double unit = 4 * 2.220446049250313e-16;
+  // Only legs that some row has make equations: most often two of the three.
+  bool has[3] = {false, false, false};
+  NWR_WRITE_OUT
+  for (int k = 0; k <= count; ++k) {
+    const Row& row = k < count ? known[k] : want;
+    has[0] = has[0] || row.data != 0;
+    has[1] = has[1] || row.noise != 0;
+    has[2] = has[2] || row.latent != 0;
+  }
+  int equations = 0;
+  NWR_WRITE_OUT
   for (int k = 0; k <= count; ++k) {
     const Row& row = k < count ? known[k] : want;
     const double value[3] = {row.data, row.noise, row.latent};
-    double largest = 0;
-    for (const double v : value) largest = std::fmax(largest, std::fabs(v));
-    // Columns are scaled by powers of two, exactly, so that pivots compare.
-    const uint64_t exponent = bits_of(largest) >> 52;
-    const double power =
-        k < count && largest > 0 ? double_of((exponent < 2046 ? 2046 - exponent : 1) << 52) : 1;
-    if (k < count) scale[k] = power, factors[k] = 0;
+    double power = 1;
+    if (k < count) {
+      // Columns are scaled by powers of two, exactly, so that pivots compare.
+      double largest = 0;
+      NWR_WRITE_OUT
+      for (const double v : value) largest = std::fabs(v) > largest ? std::fabs(v) : largest;
+      const uint64_t exponent = bits_of(largest) >> 52;
+      if (largest > 0) power = double_of((exponent < 2046 ? 2046 - exponent : 1) << 52);
+      scale[k] = power, factors[k] = 0;
+    }
+    equations = 0;
+    NWR_WRITE_OUT
     for (int i = 0; i < 3; ++i) {
-      a[i][k] = value[i] * power;
-      error[i][k] = 0;
-      row_used[i] = row_used[i] && value[i] == 0;
+      if (!has[i]) continue;
+      a[equations][k] = value[i] * power;
+      error[equations++][k] = 0;
     }
   }
   // Where one row suffices, the others get exactly 0, and what they stand for is not even read.
+  NWR_WRITE_OUT
   for (int k = 0; k < count; ++k) {
     if (is_multiple(known[k], want, &factors[k])) return true;
   }
   int pivot_row[3], pivot_column[3], rank = 0;
-  bool column_used[kMaxKnown] = {};
-  for (; rank < 3; ++rank) {
+  bool row_used[3] = {}, column_used[kMaxKnown] = {};
+  for (; rank < equations; ++rank) {
     double best = 0;
     int r = -1, c = -1;
+    NWR_WRITE_OUT
     for (int k = 0; k < count; ++k) {
-      for (int i = 0; i < 3; ++i) {
-        if (row_used[i] || column_used[k]) continue;
+      if (column_used[k]) continue;
+      for (int i = 0; i < equations; ++i) {
+        if (row_used[i]) continue;
         if (std::fabs(a[i][k]) > best && std::fabs(a[i][k]) > error[i][k]) {
           best = std::fabs(a[i][k]);
           r = i, c = k;
@@ -132,7 +152,8 @@ NWR_HD inline bool express(const Row* known, int count, const Row& want, double*
     column_used[c] = true;
     pivot_row[rank] = r;
     pivot_column[rank] = c;
-    for (int i = 0; i < 3; ++i) {
+    NWR_WRITE_OUT
+    for (int i = 0; i < equations; ++i) {
       if (row_used[i] || a[i][c] == 0) continue;
       const double ratio = a[i][c] / a[r][c];
       for (int k = 0; k <= count; ++k) {
@@ -145,7 +166,7 @@ NWR_HD inline bool express(const Row* known, int count, const Row& want, double*
       a[i][c] = 0;
     }
   }
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < equations; ++i) {
     if (!row_used[i] && std::fabs(a[i][count]) > error[i][count]) return false;
   }
   for (int step = rank - 1; step >= 0; --step) {
@@ -162,6 +183,12 @@ NWR_HD inline bool express(const Row* known, int count, const Row& want, double*
     finite = finite && std::isfinite(factors[k]);
   }
   return finite;
+}
+
+// The same. Most often the state and a prediction are known.
+NWR_HD inline bool express(const Row* known, int count, const Row& want, double* factors) {
+  return count == 2 ? express_by<2>(known, 2, want, factors)
+                    : express_by<0>(known, count, want, factors);
 }
 
 // Identities that define quantities by each other whatever the rows are: the sum of weight *
