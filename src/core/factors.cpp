@@ -112,7 +112,7 @@ class PlainRows : public HostWork {
   const std::vector<double>& times_;
   const std::vector<double>& diffusions_;
   double* const factors_;
-  int legs_[3];
+  int legs_[3] = {-1, -1, -1};
   const bool legs_only_;
   mutable std::atomic<int64_t> good_;
 };
