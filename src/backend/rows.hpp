@@ -48,12 +48,14 @@ NWR_HD inline double device_number(const DeviceNumbers& numbers, int64_t row) {
   return static_cast<const double*>(numbers.data)[place];
 }
 
+// Whether a drift may have this w^2.
+NWR_HD inline bool is_diffusion(double value) { return value >= 0 && std::isfinite(value); }
+
 // Writes the factors of a row.
 NWR_HD inline void make_row(const RowsPlan& plan, int64_t row, double* factors) {
   const double t = device_number(plan.times, row);
   const double diffusion = device_number(plan.diffusions, row);
-  const bool valid =
-      t >= plan.path.low && t <= plan.path.high && diffusion >= 0 && std::isfinite(diffusion);
+  const bool valid = t >= plan.path.low && t <= plan.path.high && is_diffusion(diffusion);
   nwr_coeffs c = {};
   if (valid) c = path_coeffs(plan.path, t);
   const RowSetting setting = {diffusion, plan.path.direction, plan.path.sigma_data};

@@ -31,8 +31,6 @@ constexpr std::array<MakeColumn, sizeof...(kQuantity)> columns_of(
 }
 constexpr auto kMakeColumn = columns_of(std::make_integer_sequence<int, kQuantities>());
 
-bool is_diffusion(double value) { return value >= 0 && std::isfinite(value); }
-
 // Several numbers, or one that stands for every row.
 double value_at(const std::vector<double>& list, int64_t row) {
   return list.size() == 1 ? list[0] : list[static_cast<size_t>(row)];
